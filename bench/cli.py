@@ -1,0 +1,407 @@
+"""The command line. The only module that knows both the benchmark and what is built on it.
+
+Heavy libraries are imported within the commands, so that `--help` is quick.
+"""
+
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bench.console import print_json, print_rows
+from bench.errors import InputError
+
+if TYPE_CHECKING:
+    from studies.screen import StudyResult
+
+    from bench.experiment import Experiment
+    from bench.runner import Runner, RunSummary
+    from reports.render import Report
+
+DEFAULT_URL = "sqlite:///runs/mln.db"
+ARTIFACTS = Path("runs/artifacts")
+
+app = typer.Typer(
+    name="mln-bench",
+    help="Evolve loss functions and find out, honestly, whether they are any good.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ExperimentArgument = Annotated[
+    str,
+    typer.Argument(metavar="EXPERIMENT", help="a TOML file, or a name from `list experiments`"),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="override a key, as in seed=7"),
+]
+StorageOption = Annotated[
+    str,
+    typer.Option(envvar="MLN_STORAGE", metavar="URL", help="database of results and studies"),
+]
+ArtifactsOption = Annotated[Path, typer.Option(metavar="DIR", help="folder for loss files")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
+JobsOption = Annotated[
+    int | None, typer.Option(min=1, help="worker processes; by default one per processor")
+]
+OutOption = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="output folder")]
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="folder of the report")] = Path(
+        "runs/demo"
+    ),
+    seed: Annotated[int | None, typer.Option(min=0, help="root seed")] = None,
+    overrides: SetOption = None,
+    storage: StorageOption = DEFAULT_URL,
+    artifacts: ArtifactsOption = ARTIFACTS,
+    jobs: JobsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The whole loop: study, evolution, benchmark and report; 3 minutes, offline."""
+    from bench.experiment import load
+
+    chosen = [*(overrides or []), *([f"seed={seed}"] if seed is not None else [])]
+    experiment = load("demo", chosen)
+    _writable(out)
+    _study(experiment, storage, jobs)
+    resolved = _resolved(experiment, storage)
+    summary = _run(resolved, storage, artifacts, jobs)
+    report = _report(resolved, storage, out, _commands("demo", chosen))
+    if as_json:
+        print_json(_report_summary(report))
+    else:
+        _print_verdicts(report)
+        typer.echo("Review the study:  mln-bench dashboard" + _storage_flag(storage))
+    raise typer.Exit(1 if summary.failed or summary.missing else 0)
+
+
+@app.command()
+def evolve(
+    experiment: ExperimentArgument,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="copy of the evolved loss")
+    ] = None,
+    overrides: SetOption = None,
+    storage: StorageOption = DEFAULT_URL,
+    artifacts: ArtifactsOption = ARTIFACTS,
+    jobs: JobsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Evolve the experiment's losses; those in the storage are not evolved again."""
+    from bench.experiment import load
+
+    resolved = _resolved(load(experiment, overrides or ()), storage)
+    if resolved.evolution is None:
+        raise InputError(f"experiment {resolved.name}: has no [evolution] section")
+    with _runner(resolved, storage, artifacts, jobs) as runner:
+        rows = runner.evolve()
+        errors = runner.errors
+        found = [
+            {
+                "loss": row["loss"],
+                "gain_last_generation": row["fitness"],
+                "member_steps": row["member_steps"],
+                "seconds": round(row["seconds"], 1),
+                "file": str(_copy(runner.loss_path(row), out, row["run"], len(rows))),
+            }
+            for row in rows
+        ]
+    print_rows(found, as_json, "Evolved losses: mean gain over CE in the last generation")
+    _complain(errors)
+
+
+@app.command()
+def run(
+    experiment: ExperimentArgument,
+    overrides: SetOption = None,
+    storage: StorageOption = DEFAULT_URL,
+    artifacts: ArtifactsOption = ARTIFACTS,
+    jobs: JobsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Benchmark: evolve what is missing, tune, and train every cell that is not done."""
+    from bench.experiment import load
+
+    resolved = _resolved(load(experiment, overrides or ()), storage)
+    summary = _run(resolved, storage, artifacts, jobs)
+    print_rows([summary._asdict()], as_json, "Cells (both learning-rate policies)")
+    if not as_json and not summary.failed and not summary.missing:
+        typer.echo(f"Next:  mln-bench report {experiment}" + _storage_flag(storage))
+    raise typer.Exit(1 if summary.failed or summary.missing else 0)
+
+
+@app.command()
+def status(
+    experiment: ExperimentArgument,
+    overrides: SetOption = None,
+    storage: StorageOption = DEFAULT_URL,
+    artifacts: ArtifactsOption = ARTIFACTS,
+    as_json: JsonOption = False,
+) -> None:
+    """How much of an experiment is done, and about how long the rest will take."""
+    from bench.experiment import load
+    from bench.status import describe
+    from bench.store import Store
+
+    loaded = load(experiment, overrides or ())
+    store = Store(storage, create=False)
+    resolved = _resolved(loaded, storage, required=False)
+    print_rows([describe(resolved, store, artifacts)], as_json, f"Experiment {loaded.name}")
+
+
+@app.command()
+def study(
+    experiment: ExperimentArgument,
+    trials: Annotated[int | None, typer.Option(min=1, help="how many in all")] = None,
+    workers: JobsOption = None,
+    overrides: SetOption = None,
+    storage: StorageOption = DEFAULT_URL,
+    as_json: JsonOption = False,
+) -> None:
+    """Tune the evolution's settings with Optuna; a finished study is not run again."""
+    from bench.experiment import load
+
+    loaded = load(experiment, overrides or ())
+    result = _study(loaded, storage, workers, trials)
+    best = {"value": result.best_value, **result.best_params}
+    print_rows([best], as_json, "Best settings: gain over tuned CE on the study's tasks")
+    if not as_json:
+        typer.echo("Review it:  mln-bench dashboard" + _storage_flag(storage))
+
+
+@app.command()
+def report(
+    experiment: ExperimentArgument,
+    out: OutOption = None,
+    overrides: SetOption = None,
+    storage: StorageOption = DEFAULT_URL,
+    strict: Annotated[bool, typer.Option(help="exit 1 if anything is refused or missing")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the significance report: one HTML page, JSON, CSV, LaTeX tables, figures."""
+    from bench.experiment import load
+    from bench.store import Store
+
+    Store(storage, create=False).close()
+    resolved = _resolved(load(experiment, overrides or ()), storage)
+    out = out or Path("runs/reports") / resolved.name
+    _writable(out)
+    commands = _commands(f"run {experiment}", overrides or ())
+    written = _report(resolved, storage, out, commands)
+    if as_json:
+        print_json(_report_summary(written))
+    else:
+        _print_verdicts(written)
+    raise typer.Exit(1 if strict and (written.refusals or written.missing) else 0)
+
+
+@app.command()
+def dashboard(
+    storage: StorageOption = DEFAULT_URL,
+    host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8080,
+) -> None:
+    """Open the storage's studies in optuna-dashboard; it has no authentication."""
+    from studies.review import launch_dashboard
+
+    launch_dashboard(storage, host=host, port=port, announce=typer.echo)
+
+
+@app.command("list")
+def list_names(
+    what: Annotated[str, typer.Argument(metavar="tasks|losses|learners|experiments")],
+    as_json: JsonOption = False,
+) -> None:
+    """List what an experiment can name."""
+    from bench.experiment import nearest, shipped
+
+    listings: dict[str, Callable[[], list[dict[str, Any]]]] = {
+        "tasks": _list_tasks,
+        "losses": _list_losses,
+        "learners": lambda: [
+            {"name": "mlp", "description": "ReLU perceptron; hidden = [32, 32] sets its layers"}
+        ],
+        "experiments": lambda: [
+            {"name": name, "description": text} for name, text in shipped().items()
+        ],
+    }
+    if what not in listings:
+        raise InputError(f"list {what!r}: unknown{nearest(what, listings)}")
+    print_rows(listings[what](), as_json, what.capitalize())
+
+
+def main() -> None:
+    """Entry point: bad input is one line and exit code 2, an interrupt exit code 130."""
+    from typer.exceptions import Abort, TyperException
+
+    try:
+        sys.exit(app(standalone_mode=False))
+    except InputError as error:
+        _fail(str(error))
+    except TyperException as error:
+        _fail(error.format_message())
+    except (KeyboardInterrupt, Abort):
+        typer.echo("interrupted; the same command continues", err=True)
+        sys.exit(130)
+
+
+def _fail(message: str) -> None:
+    typer.echo(f"error: {message}", err=True)
+    sys.exit(2)
+
+
+def _resolved(experiment: "Experiment", storage: str, *, required: bool = True) -> "Experiment":
+    """The experiment with the settings that its study found, where it asks for them."""
+    section = experiment.evolution
+    if section is None or not section.settings_from_study:
+        return experiment
+    from studies.screen import best_settings
+
+    best = best_settings(experiment, storage)
+    if best is None:
+        if not required:
+            return experiment
+        raise InputError(
+            f"experiment {experiment.name}: evolution.settings_from_study, but its study has no "
+            "finished trial here; run `mln-bench study` first"
+        )
+    return experiment.model_copy(
+        update={"evolution": section.model_copy(update={"settings": best})}
+    )
+
+
+def _study(
+    experiment: "Experiment", storage: str, workers: int | None, trials: int | None = None
+) -> "StudyResult":
+    from studies.screen import StudyProgress, run_study
+
+    from bench.pool import default_jobs
+    from bench.progress import Live
+    from bench.store import Store
+
+    if experiment.study is None:
+        raise InputError(f"experiment {experiment.name}: has no [study] section")
+    Store(storage).close()
+    with Live() as live:
+        started = False
+
+        def progressed(progress: StudyProgress) -> None:
+            nonlocal started
+            if not started:
+                live.phase("study", progress.total, progress.done)
+                started = True
+            live.update(progress.done)
+
+        return run_study(
+            experiment,
+            storage,
+            workers=workers or default_jobs(),
+            trials=trials,
+            progress=progressed,
+        )
+
+
+@contextmanager
+def _runner(
+    experiment: "Experiment", storage: str, artifacts: Path, jobs: int | None
+) -> "Iterator[Runner]":
+    from bench.pool import default_jobs
+    from bench.progress import Live
+    from bench.runner import Runner
+    from bench.store import Store
+
+    _writable(artifacts)
+    store = Store(storage)
+    with Live() as live:
+        yield Runner(experiment, store, artifacts, jobs or default_jobs(), live)
+    store.close()
+
+
+def _run(experiment: "Experiment", storage: str, artifacts: Path, jobs: int | None) -> "RunSummary":
+    with _runner(experiment, storage, artifacts, jobs) as runner:
+        summary = runner.run()
+        errors = runner.errors
+    _complain(errors)
+    return summary
+
+
+def _report(experiment: "Experiment", storage: str, out: Path, commands: list[str]) -> "Report":
+    from bench.store import Store
+    from reports.render import write_report
+
+    return write_report(Store(storage, create=False), experiment, out, commands)
+
+
+def _complain(errors: Sequence[str]) -> None:
+    for error in errors:
+        typer.echo(f"failed: {error}", err=True)
+
+
+def _writable(folder: Path) -> None:
+    """Refuse an output folder now rather than after minutes of work."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"folder {folder}: cannot be written: {error.strerror}") from error
+
+
+def _copy(loss: Path, out: Path | None, run: int, runs: int) -> Path:
+    """Copy a loss file to where the user wants it; several runs get a number each."""
+    if out is None:
+        return loss
+    target = out if runs == 1 else out.with_stem(f"{out.stem}-{run + 1}")
+    _writable(target.parent)
+    shutil.copyfile(loss, target)
+    return target
+
+
+def _commands(verb: str, overrides: Sequence[str]) -> list[str]:
+    """The commands that reproduce a report."""
+    tail = "".join(f" --set {shlex.quote(override)}" for override in overrides)
+    commands = [f"mln-bench {verb}{tail}"]
+    if verb != "demo":
+        commands.append(f"mln-bench report {verb.removeprefix('run ')}{tail}")
+    return commands
+
+
+def _storage_flag(storage: str) -> str:
+    return "" if storage == DEFAULT_URL else f" --storage {shlex.quote(storage)}"
+
+
+def _print_verdicts(report: "Report") -> None:
+    from reports.render import verdict_rows
+
+    print_rows(verdict_rows(report), False, "Verdicts: tuned learning rates, primary family")
+    typer.echo(f"Report:            {report.paths.html}")
+
+
+def _report_summary(report: "Report") -> dict[str, Any]:
+    from reports.render import verdict_rows
+
+    return {"report": str(report.paths.html), "verdicts": verdict_rows(report)}
+
+
+def _list_tasks() -> list[dict[str, Any]]:
+    from bench.tasks.register import available
+
+    return [info._asdict() for info in available()]
+
+
+def _list_losses() -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    from bench.registry import LOSSES
+
+    return [asdict(entry) for entry in LOSSES.values()]

@@ -1,0 +1,8 @@
+"""The one exception for bad input."""
+
+
+class InputError(Exception):
+    """Something the user gave cannot be used; the message is one line and says how to mend it.
+
+    The command line prints it without a traceback and exits with code 2.
+    """

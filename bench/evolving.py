@@ -1,0 +1,119 @@
+"""Evolution runs of an experiment, in worker processes."""
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bench.experiment import EvolutionSection, Experiment, digest
+from bench.pool import send
+from bench.provenance import determinants, provenance
+from bench.registry import LOSSES, LossRef, reference
+from bench.seeds import Purpose, seed_for
+from bench.store import Row
+from mln.config import LossSpec
+
+COMPARED_SHAPES = ("ce", "mse", "gce", "label_smoothing")
+
+
+@dataclass(frozen=True)
+class EvolutionJob:
+    """One evolution run: everything its result depends on, and where its checkpoint lies."""
+
+    key: str
+    run: int
+    section: EvolutionSection
+    root_seed: int
+    device: str
+    checkpoint: Path
+
+    @property
+    def name(self) -> str:
+        """What the benchmark calls the evolved loss."""
+        return f"mln_{self.run + 1}"
+
+
+class EvolutionProgress(NamedTuple):
+    """A message of a worker: the run and the generation it has finished, as a mapping."""
+
+    run: int
+    generation: dict[str, Any]
+
+
+def evolution_jobs(experiment: Experiment, artifacts: Path) -> list[EvolutionJob]:
+    """The evolution runs of an experiment."""
+    section = experiment.evolution
+    if section is None:
+        return []
+    jobs = []
+    for run in range(section.runs):
+        key = digest(
+            {
+                "families": section.families,
+                "loss": asdict(section.loss),
+                "settings": asdict(section.settings),
+                "seed": [experiment.seed, int(Purpose.EVOLVE), run],
+                "determinants": determinants(experiment.device),
+            }
+        )
+        checkpoint = artifacts / "checkpoints" / f"{key[:16]}.safetensors"
+        jobs.append(EvolutionJob(key, run, section, experiment.seed, experiment.device, checkpoint))
+    return jobs
+
+
+def evolve_job(job: EvolutionJob) -> Row:
+    """Run one evolution, or go on from its checkpoint; the row that the store keeps."""
+    from bench.tasks.register import mixture
+    from mln.evolution import evolve
+    from mln.shape import shape
+
+    started = time.perf_counter()
+    section = job.section
+    result = evolve(
+        section.loss,
+        section.settings,
+        mixture(section.families),
+        seed_for(job.root_seed, Purpose.EVOLVE, job.run),
+        callback=lambda generation, _: send(EvolutionProgress(job.run, asdict(generation))),
+        checkpoint=job.checkpoint,
+        device=job.device,
+    )
+    genome = tuple(float(gene) for gene in result.genome)
+    compared = [
+        LossRef(job.name, "mln", None, section.loss, genome),
+        reference("mln_initial", section.loss),
+        *(reference(name, section.loss) for name in COMPARED_SHAPES if name in LOSSES),
+    ]
+    return {
+        "key": job.key,
+        "loss": job.name,
+        "run": job.run,
+        "spec": asdict(section.loss),
+        "genome": list(genome),
+        "fitness": result.history[-1].mean,
+        "member_steps": result.member_steps,
+        "seconds": time.perf_counter() - started,
+        "history": [asdict(generation) for generation in result.history],
+        "shape": [
+            curve for ref in compared for curve in shape(ref.name, ref.stacked(1, 10, "cpu"))
+        ],
+        "provenance": provenance(job.device),
+    }
+
+
+def write_loss_file(path: Path, experiment: Experiment, row: Row) -> None:
+    """Write an evolved loss as a file that `mln.MetaLoss.load` reads."""
+    from mln.files import save_loss
+
+    notes = {
+        "experiment": experiment.name,
+        "loss": row["loss"],
+        "seed": experiment.seed,
+        "run": row["run"],
+        "fitness": row["fitness"],
+        "member_steps": row["member_steps"],
+        "provenance": row["provenance"],
+    }
+    save_loss(path, LossSpec(**row["spec"]), np.array(row["genome"], dtype=np.float32), notes)

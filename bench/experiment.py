@@ -1,0 +1,253 @@
+"""An experiment: one TOML file, validated, with `--set section.key=value` on top of it.
+
+Reading one imports no torch: tasks, losses and learners are names here.
+"""
+
+import difflib
+import hashlib
+import json
+import tomllib
+import types
+import typing
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, is_dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bench.errors import InputError
+from mln.config import EvolutionConfig, LearnerSpec, LossSpec, TrainingSpec
+
+
+class Section(BaseModel):
+    """A part of an experiment: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EvolutionSection(Section):
+    """Which losses are evolved, on what."""
+
+    runs: int = Field(default=3, ge=1, le=100, description="independent evolution runs")
+    families: tuple[str, ...] = Field(min_length=1, description="task families to draw from")
+    loss: LossSpec = LossSpec()
+    settings: EvolutionConfig = EvolutionConfig()
+    settings_from_study: bool = Field(
+        default=False, description="take the settings that the study of this experiment found best"
+    )
+
+
+class StudySection(Section):
+    """An Optuna study of the evolution's settings."""
+
+    name: str = Field(min_length=1, max_length=150)
+    trials: int = Field(default=8, ge=1)
+    batch: int = Field(default=2, ge=1, description="trials asked for at a time")
+    startup_trials: int = Field(default=4, ge=1, description="random trials before the TPE sampler")
+    budget: int = Field(default=160_000, ge=1, description="member-steps of each trial")
+    rungs: int = Field(default=4, ge=1, description="intermediate values per trial")
+    families: tuple[str, ...] = Field(min_length=1, description="families a trial is judged on")
+    tasks: int = Field(default=32, ge=2, description="tasks a trial is judged on")
+    modes: tuple[Literal["ga", "es", "hybrid"], ...] = ("ga", "es", "hybrid")
+    populations: tuple[int, ...] = (16, 24, 32)
+    mutation_sigma: tuple[float, float] = (0.05, 0.5)
+    switch_point: tuple[float, float] = (0.3, 0.9)
+
+
+class BenchmarkSection(Section):
+    """The grid: every task x loss x seed, for one learner."""
+
+    tasks: tuple[str, ...] = Field(min_length=1)
+    losses: tuple[str, ...] = Field(min_length=1, description="baselines and controls")
+    evolved: bool = Field(default=True, description="benchmark the experiment's evolved losses too")
+    seeds: int = Field(default=20, ge=1)
+    learner: LearnerSpec = LearnerSpec()
+    training: TrainingSpec = TrainingSpec(steps=500, batch_size=32)
+    curve_points: int = Field(default=20, ge=1, description="points of a stored learning curve")
+
+
+class TuningSection(Section):
+    """The tuning that every loss gets alike."""
+
+    rates: tuple[float, ...] = Field(default=(0.001, 0.003, 0.01, 0.03, 0.1), min_length=1)
+    seeds: int = Field(default=3, ge=1)
+    common_rate: float = Field(
+        default=0.01, gt=0, description="the rate of the same-rate comparison"
+    )
+
+
+class ReportSection(Section):
+    """What is declared before the run."""
+
+    metric: str = "accuracy"
+    direction: Literal["maximise", "minimise"] = "maximise"
+    rope: float = Field(
+        default=0.005, ge=0, description="region of practical equivalence, +-, in units"
+    )
+    worst: float = Field(default=0.0, description="score of a diverged run")
+    baselines: tuple[str, ...] = ("ce", "mse")
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+
+
+class Experiment(Section):
+    """A whole experiment."""
+
+    name: str = Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.-]+$")
+    description: str = ""
+    seed: int = Field(default=0, ge=0)
+    device: str = "cpu"
+    evolution: EvolutionSection | None = None
+    study: StudySection | None = None
+    benchmark: BenchmarkSection | None = None
+    tuning: TuningSection = TuningSection()
+    report: ReportSection = ReportSection()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Experiment":
+        if self.evolution and self.evolution.settings_from_study and not self.study:
+            raise ValueError("evolution.settings_from_study needs a [study] section")
+        if self.study and not self.evolution:
+            raise ValueError("a [study] tunes an [evolution]; the section is missing")
+        if self.benchmark:
+            absent = [name for name in self.report.baselines if name not in self.benchmark.losses]
+            if absent:
+                raise ValueError(f"report.baselines: {absent[0]!r} is not in benchmark.losses")
+            if self.benchmark.evolved and not self.evolution:
+                raise ValueError("benchmark.evolved = true needs an [evolution] section")
+        return self
+
+    def evolved_losses(self) -> tuple[str, ...]:
+        """Names of the experiment's evolved losses: mln_1, mln_2, ..."""
+        if not (self.evolution and self.benchmark and self.benchmark.evolved):
+            return ()
+        return tuple(f"mln_{run + 1}" for run in range(self.evolution.runs))
+
+    def losses(self) -> tuple[str, ...]:
+        """All losses of the benchmark: the baselines, then the evolved ones."""
+        return (*(self.benchmark.losses if self.benchmark else ()), *self.evolved_losses())
+
+    def fingerprint(self) -> str:
+        """A hash of everything in the experiment that its results depend on."""
+        return digest(self.model_dump(mode="json", exclude={"description"}))
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of a JSON value in canonical form."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+SHIPPED = "bench.experiments"
+
+
+def shipped() -> dict[str, str]:
+    """Names and descriptions of the experiments that come with the suite."""
+    found = {}
+    for entry in sorted(resources.files(SHIPPED).iterdir(), key=lambda entry: entry.name):
+        if entry.name.endswith(".toml"):
+            content = tomllib.loads(entry.read_text(encoding="utf-8"))
+            found[entry.name.removesuffix(".toml")] = str(content.get("description", ""))
+    return found
+
+
+def load(source: str, overrides: Sequence[str] = ()) -> Experiment:
+    """Read and validate an experiment: a TOML file's path, or the name of a shipped one.
+
+    `overrides` are `section.key=value` with a TOML value (a bare word is a string). Raises
+    InputError with one line that names the key and, for a typo, the nearest valid one.
+    """
+    content = _read(source)
+    for override in overrides:
+        _apply(content, override)
+    try:
+        return Experiment.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{source}: {explain(error)}") from error
+
+
+def _read(source: str) -> dict[str, Any]:
+    path = Path(source)
+    try:
+        if path.suffix == ".toml" or path.exists():
+            text = path.read_text(encoding="utf-8")
+        elif source in (names := shipped()):
+            text = resources.files(SHIPPED).joinpath(f"{source}.toml").read_text(encoding="utf-8")
+        else:
+            hint = nearest(source, names)
+            raise InputError(
+                f"experiment {source!r}: neither a TOML file nor a shipped experiment{hint}; "
+                "`mln-bench list experiments` shows them"
+            )
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{source}: not valid TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{source}: not a text file in UTF-8") from error
+    except OSError as error:
+        raise InputError(f"{source}: cannot be read: {error.strerror}") from error
+
+
+def _apply(content: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    parts = key.strip().split(".")
+    if not equals or not all(parts):
+        raise InputError(f"--set {override!r}: write it as section.key=value")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    place: Any = content
+    for part in parts[:-1]:
+        place = place.setdefault(part, {})
+        if not isinstance(place, dict):
+            raise InputError(f"--set {override!r}: {part!r} is a value, not a section")
+    place[parts[-1]] = value
+
+
+def explain(error: ValidationError) -> str:
+    """The first complaint of a validation as one line."""
+    first = error.errors()[0]
+    where = [str(part) for part in first["loc"]]
+    key = ".".join(where)
+    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        return f"unknown key {key!r}{nearest(where[-1], _keys_at(where[:-1]))}"
+    message = first["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    given = first["input"]
+    plain = isinstance(given, (str, int, float, bool))
+    return f"{key}: {message}{f' (given: {given!r})' if key and plain else ''}".removeprefix(": ")
+
+
+def nearest(word: str, valid: Iterable[str]) -> str:
+    """A hint such as "; did you mean 'seed'?", or all valid names if none is near."""
+    names = sorted(valid)
+    close = difflib.get_close_matches(word, names, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; valid are: {', '.join(names)}" if names else ""
+
+
+def _keys_at(where: Sequence[str]) -> list[str]:
+    """The valid keys of the section at a place of the configuration."""
+    section: Any = Experiment
+    for part in where:
+        section = _section_type(_annotations(section).get(part))
+    return sorted(_annotations(section))
+
+
+def _annotations(section: Any) -> dict[str, Any]:
+    if isinstance(section, type) and issubclass(section, BaseModel):
+        return {name: field.annotation for name, field in section.model_fields.items()}
+    if is_dataclass(section):
+        hints = typing.get_type_hints(section)
+        return {field.name: hints[field.name] for field in fields(section)}
+    return {}
+
+
+def _section_type(annotation: Any) -> Any:
+    """The section within `Section | None`."""
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return next(arg for arg in typing.get_args(annotation) if arg is not type(None))
+    return annotation

@@ -1,0 +1,107 @@
+"""Progress with time left: bars on a terminal, plain lines otherwise."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+PLAIN_INTERVAL_SECONDS = 5.0
+
+
+class Reporter(Protocol):
+    """Is told how much of a phase is done."""
+
+    def phase(self, name: str, total: int, done: int = 0) -> None:
+        """A new phase of `total` units begins, `done` of them finished earlier."""
+        ...
+
+    def advance(self, units: int, note: str = "") -> None:
+        """So many more units of the current phase are done."""
+        ...
+
+
+class Silent:
+    """Tells nobody."""
+
+    def phase(self, name: str, total: int, done: int = 0) -> None:
+        """Do nothing."""
+
+    def advance(self, units: int, note: str = "") -> None:
+        """Do nothing."""
+
+
+class Live:
+    """Progress on standard error; use it as a context manager."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True)
+        self.bars = Progress(
+            TextColumn("{task.description:<22}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self._bar: TaskID | None = None
+        self._name, self._total, self._done, self._earlier = "", 0, 0, 0
+        self._started = self._printed = 0.0
+
+    def __enter__(self) -> Self:
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.bars.stop()
+
+    def phase(self, name: str, total: int, done: int = 0) -> None:
+        """Begin a phase."""
+        self._name, self._total, self._done, self._earlier = name, total, done, done
+        self._started = self._printed = time.monotonic()
+        if self.console.is_terminal:
+            self._bar = self.bars.add_task(name, total=total, completed=done, note="")
+        else:
+            known = f", {done / total:.0%} of it done earlier" if done else ""
+            self._line(f"{name}: started{known}")
+
+    def advance(self, units: int, note: str = "") -> None:
+        """Move on."""
+        self._done = min(self._done + units, self._total)
+        if self._bar is not None:
+            self.bars.update(self._bar, completed=self._done, note=note)
+            return
+        now = time.monotonic()
+        finished = self._done >= self._total
+        if finished or now - self._printed >= PLAIN_INTERVAL_SECONDS:
+            self._printed = now
+            spent, new = now - self._started, self._done - self._earlier
+            left = spent / new * (self._total - self._done) if new else 0.0
+            tail = f"took {spent:.0f} s" if finished else f"about {left:.0f} s left"
+            self._line(f"{self._name}: {self._done / self._total:.0%}, {tail} {note}".rstrip())
+
+    def update(self, done: int) -> None:
+        """Move to `done` units."""
+        self.advance(done - self._done)
+
+    @staticmethod
+    def _line(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,308 @@
+"""The benchmark runner: does what is missing, in order: evolve, tune, benchmark."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.errors import InputError
+from bench.evolving import (
+    EvolutionJob,
+    EvolutionProgress,
+    evolution_jobs,
+    evolve_job,
+    write_loss_file,
+)
+from bench.experiment import BenchmarkSection, Experiment, digest
+from bench.pool import run_jobs
+from bench.progress import Reporter
+from bench.provenance import determinants, provenance
+from bench.registry import LossRef, reference
+from bench.seeds import Purpose
+from bench.store import Row, Store, cells, choices, evolutions, experiments, grid, tunings
+from bench.tasks.register import canonical
+from bench.training import Job, Member, Outcome, train
+from bench.tuning import choice_row, choose, configurations
+from mln.config import LearnerSpec, LossSpec
+
+
+class RunSummary(NamedTuple):
+    """Cells of an experiment by status."""
+
+    done: int
+    diverged: int
+    failed: int
+    missing: int
+
+    @property
+    def total(self) -> int:
+        """All cells of the experiment."""
+        return sum(self)
+
+
+class Unit(NamedTuple):
+    """One task under one loss: what is tuned once and then run on all seeds."""
+
+    task: str
+    loss: LossRef
+
+
+def learner_name(learner: LearnerSpec) -> str:
+    """A learner's name in the rows: mlp-32-32."""
+    return "-".join(["mlp", *map(str, learner.hidden)])
+
+
+class Runner:
+    """Runs one experiment on one store with a number of worker processes."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        store: Store,
+        artifacts: Path,
+        workers: int,
+        reporter: Reporter,
+    ) -> None:
+        self.experiment, self.store = experiment, store
+        self.artifacts, self.workers, self.reporter = artifacts, workers, reporter
+        self.errors: list[str] = []
+
+    def evolve(self) -> list[Row]:
+        """Evolve the experiment's losses that the store lacks; all its evolutions, in order."""
+        jobs = evolution_jobs(self.experiment, self.artifacts)
+        known = self.store.existing(evolutions, [job.key for job in jobs])
+        missing = [job for job in jobs if job.key not in known]
+        if missing:
+            self._evolve_missing(missing)
+        found = self.store.rows_of(evolutions, [job.key for job in jobs])
+        rows = [found[job.key] | {"loss": job.name} for job in jobs if job.key in found]
+        for row in rows:
+            write_loss_file(self.loss_path(row), self.experiment, row)
+        return rows
+
+    def loss_path(self, row: Row) -> Path:
+        """Where an evolved loss's file lies."""
+        name = f"{self.experiment.name}-{row['loss']}-{row['key'][:8]}.safetensors"
+        return self.artifacts / "losses" / name
+
+    def _evolve_missing(self, jobs: Sequence[EvolutionJob]) -> None:
+        settings = jobs[0].section.settings
+        cost = settings.generation_cost
+        generations = settings.budget // cost
+        self.reporter.phase(f"evolve {len(jobs)} losses", len(jobs) * generations * cost)
+
+        def progressed(message: EvolutionProgress) -> None:
+            generation = message.generation
+            note = f"run {message.run + 1}: {generation['phase']}, gain {generation['mean']:+.3f}"
+            self.reporter.advance(cost, note)
+
+        for finished in run_jobs(evolve_job, jobs, self.workers, progressed):
+            if finished.result is None:
+                self.errors.append(f"evolution run {finished.job.run + 1}: {finished.error}")
+                continue
+            self.store.put(evolutions, [finished.result])
+            finished.job.checkpoint.unlink(missing_ok=True)
+
+    def run(self) -> RunSummary:
+        """Do all that the experiment lacks: evolutions, tuning, cells."""
+        benchmark = self._benchmark()
+        evolved = self.evolve()
+        units = self._units(benchmark, evolved)
+        self._announce(evolved)
+        chosen = self._tune(benchmark, units)
+        self._run_cells(benchmark, units, chosen)
+        return summary(self.experiment, self.store)
+
+    def _benchmark(self) -> BenchmarkSection:
+        if self.experiment.benchmark is None:
+            raise InputError(f"experiment {self.experiment.name}: has no [benchmark] section")
+        return self.experiment.benchmark
+
+    def _units(self, benchmark: BenchmarkSection, evolved: Sequence[Row]) -> list[Unit]:
+        spec = self.experiment.evolution.loss if self.experiment.evolution else LossSpec()
+        losses = [reference(name, spec) for name in benchmark.losses]
+        if benchmark.evolved:
+            losses += [
+                LossRef(row["loss"], "mln", None, LossSpec(**row["spec"]), tuple(row["genome"]))
+                for row in evolved
+            ]
+        return [Unit(canonical(task), loss) for task in benchmark.tasks for loss in losses]
+
+    def _announce(self, evolved: Sequence[Row]) -> None:
+        """Record the experiment, so that a report finds what belongs to it."""
+        config = {
+            "experiment": self.experiment.model_dump(mode="json"),
+            "evolutions": {row["loss"]: row["key"] for row in evolved},
+            "study": self.experiment.study.name if self.experiment.study else None,
+            "provenance": provenance(self.experiment.device),
+        }
+        row = {
+            "fingerprint": self.experiment.fingerprint(),
+            "name": self.experiment.name,
+            "config": config,
+        }
+        self.store.put(experiments, [row], replace=True)
+
+    def _tune(self, benchmark: BenchmarkSection, units: Sequence[Unit]) -> dict[Unit, float]:
+        """Train what tuning lacks; the chosen rate of each unit."""
+        plan = configurations(self.experiment.tuning)
+        jobs = {unit: self._job(benchmark, unit, Purpose.TUNE, plan) for unit in units}
+        known = self.store.existing(tunings, _keys(jobs.values()))
+        self._train("tune learning rates", [_without(job, known) for job in jobs.values()], known)
+        rows = self.store.rows_of(tunings, _keys(jobs.values()))
+        chosen: dict[Unit, float] = {}
+        learner = learner_name(benchmark.learner)
+        for unit, job in jobs.items():
+            found = [rows[member.key] for member in job.members if member.key in rows]
+            if len(found) == len(plan):
+                choice = choose(found)
+                chosen[unit] = choice.lr
+                row = choice_row(self.experiment, unit.task, learner, unit.loss.name, choice)
+                self.store.put(choices, [row], replace=True)
+        return chosen
+
+    def _run_cells(
+        self, benchmark: BenchmarkSection, units: Sequence[Unit], chosen: dict[Unit, float]
+    ) -> None:
+        """Train the cells that are missing, under the tuned and the common rate."""
+        common = self.experiment.tuning.common_rate
+        seeds = range(benchmark.seeds)
+        jobs: list[Job] = []
+        rows: list[Row] = []
+        for unit in units:
+            if unit not in chosen:
+                continue
+            plan = [(lr, seed) for lr in sorted({chosen[unit], common}) for seed in seeds]
+            job = self._job(benchmark, unit, Purpose.TEST, plan)
+            jobs.append(job)
+            keys = {(member.lr, member.seed): member.key for member in job.members}
+            rows += [
+                {
+                    "fingerprint": self.experiment.fingerprint(),
+                    "task": unit.task,
+                    "learner": learner_name(benchmark.learner),
+                    "loss": unit.loss.name,
+                    "seed": seed,
+                    "lr_policy": policy,
+                    "cell": keys[lr, seed],
+                }
+                for policy, lr in (("tuned", chosen[unit]), ("common", common))
+                for seed in seeds
+            ]
+        self.store.put(grid, rows, replace=True)
+        finished = self.store.rows_of(cells, _keys(jobs))
+        known = {key for key, row in finished.items() if row["status"] != "failed"}
+        self._train("benchmark", [_without(job, known) for job in jobs], known)
+
+    def _job(
+        self,
+        benchmark: BenchmarkSection,
+        unit: Unit,
+        purpose: Purpose,
+        plan: Iterable[tuple[float, int]],
+    ) -> Job:
+        """All learners of a unit for a plan of (learning rate, seed), each with its key."""
+        common = {
+            "task": unit.task,
+            "loss": unit.loss.identity(),
+            "learner": asdict(benchmark.learner),
+            "training": asdict(benchmark.training),
+            "curve_points": benchmark.curve_points,
+            "determinants": determinants(self.experiment.device),
+        }
+        where = [self.experiment.seed, int(purpose)]
+        members = tuple(
+            Member(digest({**common, "seed": [*where, seed], "lr": lr}), seed, lr)
+            for lr, seed in plan
+        )
+        return Job(
+            unit.task,
+            unit.loss,
+            members,
+            self.experiment.seed,
+            purpose,
+            benchmark.learner,
+            benchmark.training,
+            benchmark.curve_points,
+            self.experiment.device,
+        )
+
+    def _train(self, phase: str, jobs: Sequence[Job], known: set[str]) -> None:
+        """Train jobs in the worker processes and store each one's outcomes as it finishes."""
+        missing = [job for job in jobs if job.members]
+        if not missing:
+            return
+        steps = missing[0].training.steps
+        new = sum(job.member_steps for job in missing)
+        self.reporter.phase(phase, new + len(known) * steps, len(known) * steps)
+        for finished in run_jobs(train, missing, self.workers):
+            job = finished.job
+            if finished.result is None:
+                reason = f"{type(finished.error).__name__}: {finished.error}"
+                self.errors.append(f"{job.task} under {job.loss.name}: {reason}")
+                if job.purpose is Purpose.TEST:
+                    self._store(job, [_failed(member, reason) for member in job.members])
+            else:
+                self._store(job, finished.result)
+            self.reporter.advance(job.member_steps, f"{job.task}, {job.loss.name}")
+
+    def _store(self, job: Job, outcomes: Sequence[Outcome]) -> None:
+        about = {
+            "task": job.task,
+            "learner": learner_name(job.learner),
+            "loss": job.loss.name,
+            "parameter": job.loss.parameter,
+        }
+        found = provenance(job.device)
+        if job.purpose is Purpose.TUNE:
+            self.store.put(
+                tunings,
+                [
+                    about
+                    | {
+                        "key": outcome.key,
+                        "lr": outcome.lr,
+                        "seed": outcome.seed,
+                        "status": outcome.status,
+                        # A diverged learner is the worst one, not an absent one.
+                        "score": outcome.metrics["inner_accuracy"] or 0.0,
+                        "provenance": found | {"seconds": outcome.seconds},
+                    }
+                    for outcome in outcomes
+                ],
+            )
+            return
+        # A cell that failed earlier is replaced by what its new attempt gave.
+        rows = []
+        for outcome in outcomes:
+            row = asdict(outcome)
+            seconds = row.pop("seconds")
+            rows.append(about | row | {"provenance": found | {"seconds": seconds}})
+        self.store.put(cells, rows, replace=True)
+
+
+def summary(experiment: Experiment, store: Store) -> RunSummary:
+    """How much of an experiment's grid is done."""
+    benchmark = experiment.benchmark
+    if benchmark is None:
+        return RunSummary(0, 0, 0, 0)
+    total = 2 * len(benchmark.tasks) * len(experiment.losses()) * benchmark.seeds
+    rows = store.rows(grid, fingerprint=experiment.fingerprint())
+    found = store.rows_of(cells, [row["cell"] for row in rows])
+    count = Counter(found[row["cell"]]["status"] for row in rows if row["cell"] in found)
+    present = count["done"], count["diverged"], count["failed"]
+    return RunSummary(*present, total - sum(present))
+
+
+def _keys(jobs: Iterable[Job]) -> list[str]:
+    return [member.key for job in jobs for member in job.members]
+
+
+def _without(job: Job, known: set[str]) -> Job:
+    """The job for its missing members alone."""
+    return replace(job, members=tuple(m for m in job.members if m.key not in known))
+
+
+def _failed(member: Member, reason: str) -> Outcome:
+    return Outcome(member.key, member.seed, member.lr, "failed", reason[:500], {}, {}, 0.0)

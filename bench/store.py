@@ -1,0 +1,305 @@
+"""Results in one SQL database: evolved losses, tuning runs, benchmark cells and study trials.
+
+All tables are named `mln_...`, so that they live beside Optuna's in the same database. A row is
+addressed by a key that its configuration determines; writing the same key twice keeps the first.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    inspect,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from bench.errors import InputError
+
+SCHEMA_VERSION = 1
+DEFAULT_URL = "sqlite:///runs/mln.db"
+BUSY_TIMEOUT_MS = 60_000
+
+Row = dict[str, Any]
+
+metadata = MetaData()
+
+schema_table = Table("mln_schema", metadata, Column("version", Integer, primary_key=True))
+
+experiments = Table(
+    "mln_experiments",
+    metadata,
+    Column("fingerprint", String(64), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("config", JSON, nullable=False),
+)
+"""Every experiment that was run; `fingerprint` hashes its configuration."""
+
+evolutions = Table(
+    "mln_evolutions",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("loss", String(200), nullable=False),
+    Column("run", Integer, nullable=False),
+    Column("spec", JSON, nullable=False),
+    Column("genome", JSON, nullable=False),
+    Column("fitness", Float, nullable=True),
+    Column("member_steps", Integer, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("history", JSON, nullable=False),
+    Column("shape", JSON, nullable=False),
+    Column("provenance", JSON, nullable=False),
+)
+"""Evolved losses. `history` is a list of one object per generation; `shape` is a list of objects
+{loss, kind ("value" or "gradient"), target (0 or 1), p: [...], y: [...]}."""
+
+tunings = Table(
+    "mln_tunings",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("task", String(200), nullable=False),
+    Column("learner", String(200), nullable=False),
+    Column("loss", String(200), nullable=False),
+    Column("parameter", Float, nullable=True),
+    Column("lr", Float, nullable=False),
+    Column("seed", Integer, nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("score", Float, nullable=False),
+    Column("provenance", JSON, nullable=False),
+)
+"""One learner trained to choose a learning rate; `score` is accuracy on inner_valid."""
+
+choices = Table(
+    "mln_choices",
+    metadata,
+    Column("fingerprint", String(64), primary_key=True),
+    Column("task", String(200), primary_key=True),
+    Column("learner", String(200), primary_key=True),
+    Column("loss", String(200), primary_key=True),
+    Column("lr", Float, nullable=False),
+    Column("parameter", Float, nullable=True),
+    Column("configurations", Integer, nullable=False),
+    Column("seeds", Integer, nullable=False),
+    Column("score", Float, nullable=False),
+)
+"""What tuning chose, with its budget: configurations tried, each on so many seeds."""
+
+cells = Table(
+    "mln_cells",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("task", String(200), nullable=False),
+    Column("learner", String(200), nullable=False),
+    Column("loss", String(200), nullable=False),
+    Column("seed", Integer, nullable=False),
+    Column("lr", Float, nullable=False),
+    Column("parameter", Float, nullable=True),
+    Column("status", String(20), nullable=False),
+    Column("detail", String(500), nullable=False),
+    Column("metrics", JSON, nullable=False),
+    Column("curve", JSON, nullable=False),
+    Column("provenance", JSON, nullable=False),
+)
+"""Benchmark results. `status` is done, diverged or failed; `metrics` maps a metric's name to its
+value; `curve` is {step: [...], accuracy: [...], ...} on the test split."""
+
+grid = Table(
+    "mln_grid",
+    metadata,
+    Column("fingerprint", String(64), primary_key=True),
+    Column("task", String(200), primary_key=True),
+    Column("learner", String(200), primary_key=True),
+    Column("loss", String(200), primary_key=True),
+    Column("seed", Integer, primary_key=True),
+    Column("lr_policy", String(10), primary_key=True),
+    Column("cell", String(64), nullable=False),
+)
+"""Which cell answers each row of an experiment, under each policy ("tuned" or "common")."""
+
+trials = Table(
+    "mln_trials",
+    metadata,
+    Column("study", String(200), primary_key=True),
+    Column("slot", Integer, primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("value", Float, nullable=True),
+    Column("params", JSON, nullable=False),
+    Column("intermediate", JSON, nullable=False),
+    Column("member_steps", Integer, nullable=False),
+)
+"""Study trials; `intermediate` is {step: [...], value: [...]} with steps in member-steps."""
+
+importances = Table(
+    "mln_importances",
+    metadata,
+    Column("study", String(200), primary_key=True),
+    Column("values", JSON, nullable=False),
+)
+"""Parameter importances of a study, {name: share}."""
+
+
+class Store:
+    """A database of results behind one URL.
+
+    Raises InputError where the URL cannot be used or the database has another schema.
+    """
+
+    def __init__(self, url: str, *, create: bool = True) -> None:
+        self.url = url
+        self.engine = _engine(url, create=create)
+        try:
+            self._prepare(create)
+        except SQLAlchemyError as error:
+            raise InputError(f"storage {_public(url)}: {_reason(error)}") from error
+
+    def _prepare(self, create: bool) -> None:
+        tables = inspect(self.engine).get_table_names()
+        if "mln_schema" not in tables:
+            if not create:
+                raise InputError(
+                    f"storage {_public(self.url)}: holds no MLN-Bench results; "
+                    "check --storage, or run an experiment first"
+                )
+            metadata.create_all(self.engine)
+            self.put(schema_table, [{"version": SCHEMA_VERSION}])
+        with self.engine.connect() as connection:
+            versions = [row.version for row in connection.execute(select(schema_table))]
+        if versions != [SCHEMA_VERSION]:
+            raise InputError(
+                f"storage {_public(self.url)}: schema version {versions}, this MLN-Bench reads "
+                f"version {SCHEMA_VERSION}; use the version that wrote it or another database"
+            )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A connection whose writes are committed together."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    def put(self, table: Table, rows: Sequence[Row], *, replace: bool = False) -> None:
+        """Insert rows in one transaction.
+
+        A row whose primary key exists is kept as it was, or overwritten with `replace`.
+        """
+        if not rows:
+            return
+        insert = postgresql.insert if self.engine.dialect.name == "postgresql" else sqlite.insert
+        statement: Any = insert(table)
+        keys = [column.name for column in table.primary_key]
+        others = [column.name for column in table.columns if column.name not in keys]
+        if replace and others:
+            statement = statement.on_conflict_do_update(
+                index_elements=keys,
+                set_={name: statement.excluded[name] for name in others},
+            )
+        else:
+            statement = statement.on_conflict_do_nothing(index_elements=keys)
+        with self.transaction() as connection:
+            connection.execute(statement, list(rows))
+
+    def rows(self, table: Table, **equal: Any) -> list[Row]:
+        """All rows of a table whose columns have the given values, in the order of its key."""
+        statement = select(table).order_by(*table.primary_key.columns)
+        for name, value in equal.items():
+            statement = statement.where(table.c[name] == value)
+        with self.engine.connect() as connection:
+            return [dict(row) for row in connection.execute(statement).mappings()]
+
+    def rows_of(self, table: Table, keys: Iterable[str]) -> dict[str, Row]:
+        """Rows by their `key`, for those of `keys` that exist."""
+        found: dict[str, Row] = {}
+        for batch in _batches(sorted(set(keys)), 500):
+            statement = select(table).where(table.c.key.in_(batch))
+            with self.engine.connect() as connection:
+                found.update(
+                    (row["key"], dict(row)) for row in connection.execute(statement).mappings()
+                )
+        return found
+
+    def existing(self, table: Table, keys: Iterable[str]) -> set[str]:
+        """Those of `keys` that the table holds."""
+        found: set[str] = set()
+        for batch in _batches(sorted(set(keys)), 500):
+            statement = select(table.c.key).where(table.c.key.in_(batch))
+            with self.engine.connect() as connection:
+                found.update(connection.execute(statement).scalars())
+        return found
+
+    def close(self) -> None:
+        """Give up the database connections."""
+        self.engine.dispose()
+
+
+def _batches(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _engine(url: str, *, create: bool) -> Engine:
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+        if backend not in ("sqlite", "postgresql"):
+            raise InputError(
+                f"storage {_public(url)}: {backend} is not supported; "
+                "use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
+            )
+        if backend == "sqlite":
+            _prepare_file(url, parsed.database, create)
+        engine = create_engine(parsed)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise InputError(
+            f"storage {_public(url)}: {_reason(error)}; "
+            "use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
+        ) from error
+    if backend == "sqlite":
+        event.listen(engine, "connect", _sqlite_pragmas)
+    return engine
+
+
+def _prepare_file(url: str, database: str | None, create: bool) -> None:
+    if not database or database == ":memory:":
+        raise InputError(f"storage {url}: results need a file; use sqlite:///FILE")
+    path = Path(database)
+    if not create and not path.exists():
+        raise InputError(f"storage {url}: no such file; check --storage, or run an experiment")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"storage {url}: cannot make its folder: {error.strerror}") from error
+
+
+def _sqlite_pragmas(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.close()
+
+
+def _public(url: str) -> str:
+    """The URL without its password."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return url
+
+
+def _reason(error: Exception) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return str(cause).strip().splitlines()[0]

@@ -1,0 +1,140 @@
+"""Training the learners of tuning and of the benchmark: what determines a cell's numbers."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bench.registry import LossRef
+from bench.seeds import Purpose, seed_for
+from mln.config import LearnerSpec, TrainingSpec
+from mln.random import child
+
+TASK, LEARNER = 0, 1
+
+
+@dataclass(frozen=True)
+class Member:
+    """One learner to be trained: its key, the index of its seed and its learning rate."""
+
+    key: str
+    seed: int
+    lr: float
+
+
+@dataclass(frozen=True)
+class Job:
+    """Learners of one task under one loss. With purpose TEST they are measured on test."""
+
+    task: str
+    loss: LossRef
+    members: tuple[Member, ...]
+    root_seed: int
+    purpose: Purpose
+    learner: LearnerSpec
+    training: TrainingSpec
+    curve_points: int
+    device: str = "cpu"
+
+    @property
+    def member_steps(self) -> int:
+        """Cost of the job."""
+        return len(self.members) * self.training.steps
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one learner; scores by name, NaN stored as None; its share of the time."""
+
+    key: str
+    seed: int
+    lr: float
+    status: str
+    detail: str
+    metrics: dict[str, float | None]
+    curve: dict[str, list[float | None]]
+    seconds: float
+
+
+METRICS = {
+    "accuracy": "test accuracy after the last step",
+    "accuracy_selected": "test accuracy at the step with the best inner_valid accuracy",
+    "nll": "test negative log-likelihood after the last step, nats",
+    "area": "mean test accuracy along the learning curve",
+    "inner_accuracy": "inner_valid accuracy after the last step",
+}
+
+
+def train(job: Job) -> list[Outcome]:
+    """Train a job's learners in one rollout; the outcomes are in the order of its members.
+
+    A learner's numbers depend on its own seed and rate alone. Only a job with purpose TEST can
+    reach a test split: for all others the task is drawn without it.
+    """
+    from bench.tasks.register import source
+    from mln.kernels import analytic
+    from mln.rollout import Members, curve_points, make_problem
+
+    started = time.perf_counter()
+    tested = job.purpose is Purpose.TEST
+    draw = source(job.task, test=tested)
+    indices = sorted({member.seed for member in job.members})
+    seeds = [seed_for(job.root_seed, job.purpose, index) for index in indices]
+    splits = ("inner_valid", "test") if tested else ("inner_valid",)
+    problem = make_problem(
+        [draw(child(seed, TASK)) for seed in seeds],
+        [child(seed, LEARNER) for seed in seeds],
+        job.learner,
+        job.training,
+        splits,
+    )
+    result = analytic.rollout(
+        problem,
+        Members(
+            np.array([indices.index(member.seed) for member in job.members]),
+            np.array([member.lr for member in job.members]),
+        ),
+        job.loss.stacked(len(job.members), problem.classes, job.device),
+        curve_points(job.training.steps, job.curve_points),
+        device=job.device,
+    )
+    outcomes = [
+        _outcome(member, row, result.points, result.scores, int(result.diverged_at[row]))
+        for row, member in enumerate(job.members)
+    ]
+    seconds = (time.perf_counter() - started) / len(outcomes)
+    return [replace(outcome, seconds=seconds) for outcome in outcomes]
+
+
+def _outcome(
+    member: Member, row: int, points: np.ndarray, scores: dict[str, Any], diverged_at: int
+) -> Outcome:
+    inner = scores["inner_valid"].accuracy[row]
+    metrics = {"inner_accuracy": inner[-1]}
+    curve: dict[str, list[float | None]] = {"step": points.tolist()}
+    if "test" in scores:
+        accuracy, nll = (values[row] for values in scores["test"])
+        metrics |= {
+            "accuracy": accuracy[-1],
+            "accuracy_selected": accuracy[int(np.argmax(np.nan_to_num(inner, nan=-1.0)))],
+            "nll": nll[-1],
+            "area": accuracy.mean(),
+        }
+        curve |= {"accuracy": _plain(accuracy), "nll": _plain(nll)}
+    return Outcome(
+        key=member.key,
+        seed=member.seed,
+        lr=member.lr,
+        status="diverged" if diverged_at >= 0 else "done",
+        detail=f"logits not finite at step {diverged_at}" if diverged_at >= 0 else "",
+        metrics=dict(zip(metrics, _plain(list(metrics.values())), strict=True)),
+        curve=curve,
+        seconds=0.0,
+    )
+
+
+def _plain(values: Sequence[float] | np.ndarray) -> list[float | None]:
+    """JSON numbers: what is not finite becomes None."""
+    return [float(value) if np.isfinite(value) else None for value in values]

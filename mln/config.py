@@ -1,0 +1,150 @@
+"""Every setting of the core, as frozen dataclasses that import neither torch nor a data set.
+
+They are the single source of an experiment file's keys, of the command line's `--set` and of
+the cache key. A value out of range raises ValueError with the name of the key.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+FORBID_UNKNOWN = {"extra": "forbid"}
+
+
+def _check(holds: bool, message: str) -> None:
+    if not holds:
+        raise ValueError(message)
+
+
+@dataclass(frozen=True)
+class LossSpec:
+    """The architecture of a meta-loss network on the per-class features [p, y].
+
+    `hidden` tanh units and one linear output, averaged over the classes. `start` is the genome
+    that evolution starts from: an `imitation` of cross-entropy or a `random` network.
+    """
+
+    hidden: int = 8
+    start: Literal["imitation", "random"] = "imitation"
+
+    __pydantic_config__ = FORBID_UNKNOWN
+
+    def __post_init__(self) -> None:
+        _check(1 <= self.hidden <= 256, f"hidden must be from 1 to 256, not {self.hidden}")
+
+
+@dataclass(frozen=True)
+class LearnerSpec:
+    """A multi-layer perceptron with ReLU units; `hidden` lists the widths of its hidden layers."""
+
+    hidden: tuple[int, ...] = (32,)
+
+    __pydantic_config__ = FORBID_UNKNOWN
+
+    def __post_init__(self) -> None:
+        _check(all(h >= 1 for h in self.hidden), f"hidden widths must be positive: {self.hidden}")
+
+    def sizes(self, features: int, classes: int) -> tuple[int, ...]:
+        """Widths of all layers, input and output included."""
+        return (features, *self.hidden, classes)
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """How one learner is trained: `steps` minibatches of `batch_size` examples."""
+
+    steps: int = 150
+    batch_size: int = 16
+    optimizer: Literal["adam", "sgd"] = "adam"
+    momentum: float = 0.9
+
+    __pydantic_config__ = FORBID_UNKNOWN
+
+    def __post_init__(self) -> None:
+        _check(self.steps >= 1, f"steps must be at least 1, not {self.steps}")
+        _check(self.batch_size >= 1, f"batch_size must be at least 1, not {self.batch_size}")
+        _check(0 <= self.momentum < 1, f"momentum must lie in [0, 1), not {self.momentum}")
+
+
+@dataclass(frozen=True)
+class GeneticConfig:
+    """Genetic algorithm: tournament selection, uniform crossover, Gaussian mutation, elitism."""
+
+    elites: int = 4
+    tournament: int = 3
+    crossover_rate: float = 0.5
+    mutation_sigma: float = 0.2
+    sigma_decay: float = 0.97
+    gene_rate: float = 0.5
+
+    __pydantic_config__ = FORBID_UNKNOWN
+
+    def __post_init__(self) -> None:
+        _check(self.elites >= 1, f"elites must be at least 1, not {self.elites}")
+        _check(self.tournament >= 1, f"tournament must be at least 1, not {self.tournament}")
+        for name in ("crossover_rate", "gene_rate"):
+            value = getattr(self, name)
+            _check(0 <= value <= 1, f"{name} must lie in [0, 1], not {value}")
+        _check(self.mutation_sigma > 0, f"mutation_sigma must be positive: {self.mutation_sigma}")
+        _check(0 < self.sigma_decay <= 1, f"sigma_decay must lie in (0, 1]: {self.sigma_decay}")
+
+
+@dataclass(frozen=True)
+class StrategyConfig:
+    """OpenAI-ES (Salimans et al. 2017): antithetic samples, centred ranks, Adam."""
+
+    sigma: float = 0.1
+    learning_rate: float = 0.1
+
+    __pydantic_config__ = FORBID_UNKNOWN
+
+    def __post_init__(self) -> None:
+        _check(self.sigma > 0, f"sigma must be positive, not {self.sigma}")
+        _check(self.learning_rate > 0, f"learning_rate must be positive, not {self.learning_rate}")
+
+
+@dataclass(frozen=True)
+class EvolutionConfig:
+    """One evolution run.
+
+    `budget` counts member-steps, those of the paired cross-entropy learners included;
+    `switch_point` is the fraction of it at which the GA hands over to the ES (mode `hybrid`).
+    Each generation trains every candidate on `tasks_per_generation` newly drawn tasks, each with
+    a learning rate drawn from `learning_rates`.
+    """
+
+    mode: Literal["hybrid", "ga", "es"] = "hybrid"
+    budget: int = 1_500_000
+    population: int = 32
+    switch_point: float = 0.7
+    tasks_per_generation: int = 8
+    learning_rates: tuple[float, ...] = (0.005, 0.01)
+    training: TrainingSpec = field(default_factory=TrainingSpec)
+    learner: LearnerSpec = field(default_factory=lambda: LearnerSpec(hidden=(32, 32)))
+    genetic: GeneticConfig = field(default_factory=GeneticConfig)
+    strategy: StrategyConfig = field(default_factory=StrategyConfig)
+
+    __pydantic_config__ = FORBID_UNKNOWN
+
+    def __post_init__(self) -> None:
+        _check(self.population >= 4, f"population must be at least 4, not {self.population}")
+        _check(self.population % 2 == 0, f"population must be even, not {self.population}")
+        _check(0 <= self.switch_point <= 1, f"switch_point must lie in [0, 1]: {self.switch_point}")
+        _check(self.tasks_per_generation >= 1, "tasks_per_generation must be at least 1")
+        _check(
+            self.genetic.elites < self.population,
+            f"genetic.elites ({self.genetic.elites}) must be fewer than "
+            f"population ({self.population})",
+        )
+        _check(
+            len(self.learning_rates) > 0 and min(self.learning_rates) > 0,
+            "learning_rates must be positive",
+        )
+        _check(
+            self.budget >= self.generation_cost,
+            f"budget ({self.budget}) is less than one generation ({self.generation_cost})",
+        )
+
+    @property
+    def generation_cost(self) -> int:
+        """Member-steps of one generation: every candidate and cross-entropy on every task."""
+        return (self.population + 1) * self.tasks_per_generation * self.training.steps

@@ -1,0 +1,75 @@
+"""A learned loss as one safetensors file: the genome, its specification and where it came from."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from mln.config import LossSpec
+from mln.genome import Genomes, layout
+
+FORMAT = "mln-bench loss"
+VERSION = 1
+
+
+class LossFileError(ValueError):
+    """A file that is not a loss of MLN-Bench, or is damaged."""
+
+
+class SavedLoss(NamedTuple):
+    """What a loss file holds; provenance is whatever its writer recorded."""
+
+    spec: LossSpec
+    genome: Genomes
+    provenance: dict[str, Any]
+
+
+def save_loss(
+    path: Path, spec: LossSpec, genome: Genomes, provenance: Mapping[str, Any] | None = None
+) -> None:
+    """Write a loss file, whole or not at all."""
+    from mln.checkpoint import save_atomically
+
+    notes = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "spec": json.dumps(asdict(spec)),
+        "provenance": json.dumps(dict(provenance or {})),
+    }
+    tensors = {"genome": np.ascontiguousarray(genome, dtype=np.float32)}
+    save_atomically(path, save(tensors, notes))
+
+
+def load_loss(path: Path) -> SavedLoss:
+    """Read a loss file; nothing in it is executed.
+
+    Raises LossFileError for a missing, foreign or damaged file, or one of another version.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            notes = file.metadata() or {}
+            if notes.get("format") != FORMAT:
+                raise LossFileError(f"{path}: a safetensors file, but not a loss of MLN-Bench")
+            if notes.get("version") != str(VERSION):
+                raise LossFileError(
+                    f"{path}: written in version {notes.get('version')} of the format; "
+                    f"this MLN-Bench reads version {VERSION}"
+                )
+            genome = file.get_tensor("genome")
+        spec = LossSpec(**json.loads(notes["spec"]))
+        provenance = json.loads(notes["provenance"])
+    except OSError as error:
+        raise LossFileError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, LossFileError):
+            raise
+        raise LossFileError(f"{path}: not a loss file, or damaged: {error}") from error
+    size = layout(spec).size
+    if genome.shape != (size,) or genome.dtype != np.float32 or not np.isfinite(genome).all():
+        raise LossFileError(f"{path}: damaged: its genome must be {size} finite float32 numbers")
+    return SavedLoss(spec, genome, provenance)

@@ -1,0 +1,100 @@
+"""The fast kernel: forward and backward by hand, in chunks of members that stay in the cache.
+
+A chunk is trained for all its steps before the next begins. The value of the loss is never
+computed while training, only its derivative. Works on any device torch has.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mln.kernels.stacked import (
+    Device,
+    Optimizer,
+    Recorder,
+    Weights,
+    batch,
+    forward,
+    in_chunks,
+    measure,
+    per_weight,
+    plan_of,
+)
+from mln.losses.base import StackedLoss
+from mln.rollout import Members, Problem, RolloutResult
+
+CHUNK_BYTES = 2**22
+"""Working set of a chunk: a larger one spills from the cache, a smaller one waits on Python."""
+
+
+def rollout(
+    problem: Problem,
+    members: Members,
+    losses: StackedLoss,
+    points: Sequence[int],
+    *,
+    device: str = "cpu",
+    chunk: int | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> RolloutResult:
+    """Train every member; measure it on every evaluation split after each of `points` steps.
+
+    No member's result depends on `chunk` or on the other members.
+    """
+    data = Device.put(problem, device, dtype)
+    recorder = Recorder(problem, members, points)
+    with torch.no_grad():
+        for chosen in in_chunks(members, chunk or chunk_size(problem)):
+            _train_chunk(problem, data, members, losses, chosen, recorder)
+    return recorder.result()
+
+
+def chunk_size(problem: Problem) -> int:
+    """Members whose weights, optimiser state and activations fill CHUNK_BYTES."""
+    sizes = problem.learner.sizes(problem.features, problem.classes)
+    activations = 3 * sum(sizes) * problem.training.batch_size
+    weights = 5 * problem.initial.shape[1]
+    return int(np.clip(CHUNK_BYTES // (4 * (activations + weights)), 4, 128))
+
+
+def _train_chunk(
+    problem: Problem,
+    data: Device,
+    members: Members,
+    losses: StackedLoss,
+    chosen: np.ndarray,
+    recorder: Recorder,
+) -> None:
+    slot = torch.from_numpy(members.slot[chosen]).to(data.pool.device)
+    loss = losses.take(torch.from_numpy(chosen).to(data.pool.device))
+    plan = plan_of(problem)
+    stacked = Weights.from_rows(data.initial[slot], plan)
+    gradient = stacked.empty(plan)
+    rates = torch.from_numpy(members.lr[chosen]).to(stacked.flat)
+    optimizer = Optimizer(problem.training, stacked.flat, per_weight(rates, stacked))
+    logit_sums = stacked.flat.new_zeros(problem.training.steps, len(chosen))
+    wanted = set(recorder.points.tolist())
+    for step in range(problem.training.steps):
+        x, y = batch(data, slot, step, problem.classes)
+        z, inputs = forward(stacked, x)
+        torch.sum(z, (1, 2), out=logit_sums[step])
+        dz = loss.gradient(z.softmax(1), y).div_(problem.training.batch_size)
+        backward(stacked, gradient, inputs, dz)
+        optimizer.step(gradient.flat)
+        if step + 1 in wanted:
+            for name in data.evaluations:
+                recorder.curve(chosen, step + 1, name, measure(data, stacked, slot, name))
+    recorder.divergence(chosen, logit_sums)
+
+
+def backward(stacked: Weights, gradient: Weights, inputs: list[Tensor], dz: Tensor) -> None:
+    """Gradient of the weights, from the derivative dz [P, C, B] with respect to the logits."""
+    for layer in range(len(inputs) - 1, -1, -1):
+        torch.bmm(dz, inputs[layer].transpose(1, 2), out=gradient.weights[layer])
+        torch.sum(dz, 2, keepdim=True, out=gradient.biases[layer])
+        if layer > 0:
+            dz = torch.bmm(stacked.weights[layer].transpose(1, 2), dz)
+            # A ReLU's input is positive just where its output is.
+            dz = torch.ops.aten.threshold_backward(dz, inputs[layer], 0)

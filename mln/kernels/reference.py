@@ -1,0 +1,57 @@
+"""The yardstick: stacked parameters and one autograd backward on the sum of all losses."""
+
+from collections.abc import Sequence
+
+import torch
+
+from mln.kernels.stacked import (
+    Device,
+    Optimizer,
+    Recorder,
+    Weights,
+    batch,
+    forward,
+    in_chunks,
+    measure,
+    per_weight,
+    plan_of,
+)
+from mln.losses.base import StackedLoss
+from mln.rollout import Members, Problem, RolloutResult
+
+
+def rollout(
+    problem: Problem,
+    members: Members,
+    losses: StackedLoss,
+    points: Sequence[int],
+    *,
+    device: str = "cpu",
+    chunk: int | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> RolloutResult:
+    """As `mln.kernels.analytic.rollout`, through the loss's value and autograd."""
+    data = Device.put(problem, device, dtype)
+    recorder = Recorder(problem, members, points)
+    plan = plan_of(problem)
+    for chosen in in_chunks(members, chunk or 64):
+        slot = torch.from_numpy(members.slot[chosen]).to(device)
+        loss = losses.take(torch.from_numpy(chosen).to(device))
+        stacked = Weights.from_rows(data.initial[slot], plan)
+        rates = torch.from_numpy(members.lr[chosen]).to(stacked.flat)
+        optimizer = Optimizer(problem.training, stacked.flat, per_weight(rates, stacked))
+        logit_sums = stacked.flat.new_zeros(problem.training.steps, len(chosen))
+        for step in range(problem.training.steps):
+            x, y = batch(data, slot, step, problem.classes)
+            with torch.enable_grad():
+                flat = stacked.flat.detach().clone().requires_grad_()
+                z, _ = forward(Weights(flat, plan, len(chosen)), x)
+                total = loss.value(z, y).sum() / problem.training.batch_size
+            (gradient,) = torch.autograd.grad(total, flat)
+            logit_sums[step] = z.detach().sum((1, 2))
+            optimizer.step(gradient)
+            if step + 1 in recorder.points:
+                for name in data.evaluations:
+                    recorder.curve(chosen, step + 1, name, measure(data, stacked, slot, name))
+        recorder.divergence(chosen, logit_sums)
+    return recorder.result()

@@ -1,0 +1,1 @@
+"""Loss functions for stacked learners: cross-entropy, its rivals and the evolved network."""

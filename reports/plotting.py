@@ -1,0 +1,121 @@
+"""One style for all figures: colours that colour-blind readers can tell apart, stable SVG."""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, ParamSpec, TypeAlias
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+WIDTH = 9.6
+"""Width of every figure in inches."""
+
+Dash: TypeAlias = str | tuple[int, tuple[float, ...]]
+
+STYLE: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#555555",
+    "axes.linewidth": 0.8,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e3e3e3",
+    "grid.linewidth": 0.7,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "mln-bench",
+}
+
+INK, FAINT, ROPE = "#222222", "#777777", "#eeeeee"
+
+_BASELINES: tuple[tuple[str, Dash], ...] = (
+    ("#D55E00", "-"),
+    ("#E69F00", "--"),
+    ("#009E73", "-."),
+    ("#CC79A7", ":"),
+    ("#7F7F7F", (0, (5, 1, 1, 1, 1, 1))),
+    ("#8C6D31", (0, (1, 1))),
+)  # Okabe and Ito (2008), without the blues: those are the candidates'
+_BLUES = ("#08306b", "#2171b5", "#6baed6")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one loss is drawn everywhere."""
+
+    color: str
+    dash: Dash
+    width: float
+    marker: str
+
+
+def looks(losses: Sequence[str], candidates: Sequence[str]) -> dict[str, Look]:
+    """Shades of blue for the candidates, one colour and dash for every other loss."""
+    others = [name for name in losses if name not in candidates]
+    found = {}
+    for place, name in enumerate(others):
+        color, dash = _BASELINES[place % len(_BASELINES)]
+        found[name] = Look(color, dash, 1.6, "s")
+    shades = mpl.colors.LinearSegmentedColormap.from_list("candidates", _BLUES)
+    for place, name in enumerate(candidates):
+        shade = to_hex(shades(place / max(len(candidates) - 1, 1)))
+        found[name] = Look(shade, "-", 2.0, "oD^vP*X"[place % 7])
+    return found
+
+
+P = ParamSpec("P")
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Let a drawing function use the common style."""
+
+    @wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with mpl.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def canvas(
+    rows: int, columns: int, height: float, **settings: Any
+) -> tuple[Figure, list[list[Axes]]]:
+    """A figure of rows x columns axes, `height` inches high, outside pyplot."""
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, **settings)
+    return figure, [list(row) for row in np.atleast_2d(grid)]
+
+
+def svg(figure: Figure) -> str:
+    """The figure as an SVG document; the same figure gives the same bytes."""
+    stream = io.StringIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(stream, format="svg", metadata={"Date": None})
+    return stream.getvalue()
+
+
+def clipped_limit(values: Sequence[float], least: float) -> float:
+    """A symmetric axis limit that single extreme values do not stretch; at least `least`."""
+    sizes = np.abs(np.asarray([value for value in values if np.isfinite(value)], dtype=float))
+    if sizes.size == 0:
+        return least
+    typical = float(np.quantile(sizes, 0.75))
+    return max(least, 1.1 * float(sizes[sizes <= 3 * typical].max())) or 1.0
+
+
+def zero_line(axes: Axes, rope: float) -> None:
+    """Mark no difference and the region of practical equivalence on a horizontal axis."""
+    if rope > 0:
+        axes.axvspan(-rope, rope, color=ROPE, zorder=0)
+    axes.axvline(0, color=INK, linewidth=0.9, zorder=1)

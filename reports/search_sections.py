@@ -1,0 +1,71 @@
+"""Sections on what evolution and studies did."""
+
+from reports import evolution_figures, tables
+from reports.material import Material, Picture, Section
+from reports.wording import counted
+
+
+def evolution(material: Material) -> Section | None:
+    data, pictures = material.data, []
+    drawn = material.style
+    if not data.shapes.empty:
+        pictures.append(
+            Picture(
+                "loss_shapes",
+                evolution_figures.loss_shapes(data.shapes, drawn),
+                "Left: loss of one of 10 classes' examples against the probability of its true "
+                "class, 0 at p = 1. Middle: derivative with respect to the true class's logit. "
+                "Right: the same for a rival class that holds all other probability. Every loss "
+                "is scaled to the gradient size of CE, because a learning rate absorbs its scale. "
+                "Functions, not estimates: no error bars.",
+            )
+        )
+    if not data.history.empty:
+        pictures.append(
+            Picture(
+                "evolution_history",
+                evolution_figures.evolution_history(data.history, drawn, 100.0),
+                "Gain over CE in accuracy points on the outer validation split, per generation: "
+                "the best and the median of its candidates on newly drawn tasks, which makes the "
+                "best of a generation optimistic. Shaded: genetic algorithm. n = "
+                f"{counted(data.history['loss'].nunique(), 'run')}.",
+            )
+        )
+    if not pictures:
+        return None
+    frame = data.evolutions.rename(columns={"member_steps": "member-steps"})
+    table = tables.plain_frame(
+        "evolution",
+        "Evolution runs",
+        "Fitness: mean gain over CE of the last generation, in accuracy (fraction) on outer "
+        "validation.",
+        frame,
+    )
+    shown = [table] if len(frame) else []
+    return Section("evolution", "Evolution", tables=shown, pictures=pictures)
+
+
+def study(material: Material) -> Section | None:
+    data = material.data
+    if data.trials.empty:
+        return None
+    pictures = [
+        Picture(
+            "study",
+            evolution_figures.study_progress(data.trials, data.intermediate, 100.0),
+            "Study of the evolution's settings: value (gain over CE in points) of each trial and "
+            f"of its intermediate reports. n = {counted(len(data.trials), 'trial')}; no error "
+            "bars, since each trial is one run.",
+        )
+    ]
+    if not data.importances.empty:
+        pictures.append(
+            Picture(
+                "importances",
+                evolution_figures.parameter_importances(data.importances),
+                "Importance of each setting for the value. Estimated from "
+                f"{counted(len(data.trials), 'trial')}: few trials make it rough.",
+            )
+        )
+    trials = tables.plain_frame("trials", "Trials", "Value: gain over CE (fraction).", data.trials)
+    return Section("study", "Study", folded=[trials], pictures=pictures)

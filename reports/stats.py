@@ -1,0 +1,258 @@
+"""Statistics of one paired comparison: arrays in, named tuples out.
+
+Every function takes differences of shape (n,), one per seed, and neither draws nor prints.
+Floating-point noise in the differences is rounded away first (`differences`), because tests of
+signs and ranks turn on ties. Results depend neither on the order of the seeds nor, except for
+its sign, on which loss comes first.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
+
+Vector: TypeAlias = NDArray[np.float64]
+
+EXACT_UP_TO = 32
+RESAMPLES = 99_999
+MOST_SEEDS = 100_000
+
+
+class Significance(NamedTuple):
+    """A two-sided test: its statistic, its p-value, and whether p is exact."""
+
+    statistic: float
+    p: float
+    exact: bool
+
+
+class Interval(NamedTuple):
+    """An estimate with its confidence limits."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+def differences(candidate: ArrayLike, baseline: ArrayLike) -> Vector:
+    """Candidate minus baseline per seed, sorted, without floating-point noise.
+
+    Raises ValueError unless both are vectors of one length with finite values.
+    """
+    a, b = np.asarray(candidate, dtype=float), np.asarray(baseline, dtype=float)
+    if a.ndim != 1 or a.shape != b.shape:
+        raise ValueError(f"paired values need two vectors of one length: {a.shape}, {b.shape}")
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise ValueError("paired values must be finite")
+    return np.asarray(np.sort(np.round(a - b, 10)) + 0.0)  # + 0.0 turns -0.0 into 0.0
+
+
+def sign_flip(d: ArrayLike, *, seed: int = 0) -> Significance:
+    """Two-sided permutation test of a zero mean: every difference may change its sign.
+
+    Exact up to 32 differences: the sums of all sign patterns of two halves are sorted and
+    counted against each other (Horowitz and Sahni 1974), which takes 2^(n/2) steps instead of
+    2^n. Above that, 99,999 patterns drawn with `seed`. Differences that are all zero give p = 1.
+    """
+    values = _vector(d)
+    magnitudes = np.sort(np.abs(values[values != 0]))  # zeros change no sum; order must not matter
+    mean = float(values.mean())
+    if magnitudes.size == 0:
+        return Significance(mean, 1.0, True)
+    threshold = abs(float(values.sum())) - 1e-9 * float(magnitudes.sum())
+    if threshold <= 0:
+        return Significance(mean, 1.0, True)
+    if magnitudes.size > EXACT_UP_TO:
+        return Significance(mean, _sampled_share(magnitudes, threshold, seed), False)
+    first, second = _signed_sums(magnitudes[::2]), np.sort(_signed_sums(magnitudes[1::2]))
+    above = second.size - np.searchsorted(second, threshold - first, side="left")
+    return Significance(mean, min(1.0, 2.0 * float(above.sum()) / 2.0**magnitudes.size), True)
+
+
+def _signed_sums(magnitudes: Vector) -> Vector:
+    sums = np.zeros(1)
+    for value in magnitudes:
+        sums = np.concatenate([sums - value, sums + value])
+    return sums
+
+
+def _sampled_share(magnitudes: Vector, threshold: float, seed: int) -> float:
+    rng = np.random.default_rng(seed)
+    hits = 0
+    for start in range(0, RESAMPLES, 10_000):
+        count = min(10_000, RESAMPLES - start)
+        signs = 2.0 * rng.integers(0, 2, size=(count, magnitudes.size)) - 1.0
+        hits += int((np.abs(signs @ magnitudes) >= threshold).sum())
+    return (hits + 1) / (RESAMPLES + 1)
+
+
+def wilcoxon(d: ArrayLike, *, seed: int = 0) -> Significance:
+    """Wilcoxon's signed-rank test, zeros split (Pratt's ranks); the statistic is the smaller sum.
+
+    Given the ranks it is a sign-flip test of signed ranks, hence exact under the same condition
+    and with ties.
+    """
+    values = _vector(d)
+    ranks = stats.rankdata(np.abs(values))
+    signed = np.sign(values) * ranks
+    zeros = float(ranks[values == 0].sum()) / 2
+    smaller = min(float(ranks[values > 0].sum()), float(ranks[values < 0].sum())) + zeros
+    return Significance(smaller, *sign_flip(signed, seed=seed)[1:])
+
+
+def mean_interval(d: ArrayLike, *, confidence: float = 0.95) -> Interval:
+    """The mean difference with its t interval; constant differences give an interval of width 0."""
+    values = _vector(d)
+    mean, error = float(values.mean()), sd(values) / np.sqrt(values.size)
+    if values.size < 2:
+        return Interval(mean, float("nan"), float("nan"))
+    half = float(stats.t.ppf((1 + confidence) / 2, values.size - 1) * error)
+    return Interval(mean, mean - half, mean + half)
+
+
+def bootstrap_interval(d: ArrayLike, *, confidence: float = 0.95, seed: int = 0) -> Interval:
+    """The mean difference with its BCa bootstrap interval (9,999 resamples).
+
+    Falls back to the percentile interval on constant differences, where BCa is undefined.
+    """
+    values = np.sort(_vector(d))
+    result = stats.bootstrap(
+        (values,),
+        np.mean,
+        confidence_level=confidence,
+        method="BCa" if sd(values) > 0 else "percentile",
+        rng=np.random.default_rng(seed),
+    )
+    limits = result.confidence_interval
+    return Interval(float(values.mean()), float(limits.low), float(limits.high))
+
+
+def hodges_lehmann(d: ArrayLike, *, confidence: float = 0.95) -> Interval:
+    """Median of the Walsh averages, with the exact interval that inverts the signed-rank test.
+
+    The limits are infinite where n is too small for the confidence (Hollander and Wolfe 1999,
+    section 3.3).
+    """
+    values = _vector(d)
+    rows, columns = np.triu_indices(values.size)
+    walsh = np.sort((values[rows] + values[columns]) / 2)
+    estimate = float(np.median(walsh))
+    below = np.cumsum(_signed_rank_distribution(values.size)) <= (1 - confidence) / 2
+    skipped = int(below.sum())
+    if skipped == 0:
+        return Interval(estimate, float("-inf"), float("inf"))
+    return Interval(estimate, float(walsh[skipped]), float(walsh[-skipped - 1]))
+
+
+def _signed_rank_distribution(n: int) -> Vector:
+    """P(W+ = w) for w = 0 .. n(n+1)/2 without ties."""
+    share = np.ones(1)
+    for rank in range(1, n + 1):
+        shifted = np.concatenate([np.zeros(rank), share])
+        share = (np.concatenate([share, np.zeros(rank)]) + shifted) / 2
+    return share
+
+
+def superiority(d: ArrayLike) -> float:
+    """Paired P(A > B): share of positive differences plus half the share of zeros."""
+    values = _vector(d)
+    return float((values > 0).mean() + (values == 0).mean() / 2)
+
+
+def sd(d: ArrayLike) -> float:
+    """Sample SD; 0 where the spread is rounding noise or there is one value."""
+    values = _vector(d)
+    if values.size < 2 or float(np.ptp(values)) <= 1e-12 * float(np.abs(values).max()):
+        return 0.0
+    return float(values.std(ddof=1))
+
+
+def d_z(d: ArrayLike) -> float:
+    """Cohen's d_z, mean over SD of the differences; 0 if all are zero, infinite if constant."""
+    values = _vector(d)
+    mean, spread = float(values.mean()), sd(values)
+    if spread > 0:
+        return mean / spread
+    return float(np.sign(mean)) * float("inf") if mean else 0.0
+
+
+def rank_biserial(d: ArrayLike) -> float:
+    """Matched-pairs rank-biserial correlation (Kerby 2014), in [-1, 1]; 0 if all are zero."""
+    values = _vector(d)
+    values = values[values != 0]
+    if values.size == 0:
+        return 0.0
+    ranks = stats.rankdata(np.abs(values))
+    return float((np.sign(values) * ranks).sum() / ranks.sum())
+
+
+def equivalence(d: ArrayLike, rope: float) -> float:
+    """p of the two one-sided t tests (Schuirmann 1987) that |mean| < rope.
+
+    Constant differences give 0 inside the region and 1 outside.
+    """
+    values = _vector(d)
+    mean, error = float(values.mean()), sd(values) / np.sqrt(values.size)
+    if values.size < 2:
+        return 1.0
+    if error == 0:
+        return 0.0 if abs(mean) < rope else 1.0
+    return float(stats.t.sf((rope - abs(mean)) / error, values.size - 1))
+
+
+@lru_cache(maxsize=1024)
+def detectable(n: int, *, alpha: float = 0.05, power: float = 0.8) -> float:
+    """The smallest d_z that a two-sided paired t test of n >= 2 differences finds with `power`."""
+    test = TTestPower()
+    low, high = 0.0, 1.0
+    while test.power(high, n, alpha) < power:
+        low, high = high, 2 * high
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if test.power(middle, n, alpha) < power else (low, middle)
+    return high
+
+
+def seeds_needed(effect: float, *, alpha: float = 0.05, power: float = 0.8) -> int | None:
+    """Fewest differences for which |d_z| = `effect` is found with `power`; None above 100,000."""
+    effect = abs(effect)
+    if effect == 0 or detectable(MOST_SEEDS, alpha=alpha, power=power) > effect:
+        return None
+    low, high = 1, 2
+    while detectable(high, alpha=alpha, power=power) > effect:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if detectable(middle, alpha=alpha, power=power) > effect:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def holm(p: ArrayLike) -> Vector:
+    """p-values adjusted by Holm (1979), which bounds the chance of any false finding."""
+    return _adjusted(p, "holm")
+
+
+def benjamini_hochberg(p: ArrayLike) -> Vector:
+    """p-values adjusted by Benjamini and Hochberg (1995), which bounds the share of false ones."""
+    return _adjusted(p, "fdr_bh")
+
+
+def _adjusted(p: ArrayLike, method: str) -> Vector:
+    values = np.asarray(p, dtype=float)
+    if values.size == 0:
+        return values
+    return np.asarray(multipletests(values, method=method)[1], dtype=float)
+
+
+def _vector(d: ArrayLike) -> Vector:
+    values = np.asarray(d, dtype=float)
+    if values.ndim != 1 or values.size == 0:
+        raise ValueError(f"differences must be a vector with at least one value: {values.shape}")
+    return values

@@ -1,0 +1,181 @@
+"""A store filled with simulated results: no training, every part of a report present."""
+
+import numpy as np
+
+from bench import store as tables
+from bench.experiment import Experiment
+from bench.store import Store
+
+TASKS = ("moons", "rings", "blobs_noisy", "digits", "imbalanced")
+LOSSES = ("ce", "mse", "gce", "label_smoothing", "mln_initial")
+EFFECTS = {"mse": -0.012, "gce": 0.002, "label_smoothing": 0.001, "mln_initial": 0.0,
+           "mln_1": 0.014, "mln_2": 0.006, "mln_3": -0.002, "mln_4": 0.004}  # fmt: skip
+
+
+def experiment(
+    *, tasks=TASKS, losses=LOSSES, seeds=20, runs=3, study=False, report=None, name="simulated"
+):
+    config = {
+        "name": name,
+        "seed": 7,
+        "benchmark": {
+            "tasks": tasks,
+            "losses": losses,
+            "seeds": seeds,
+            "evolved": runs > 0,
+            "curve_points": 20,
+        },
+        "report": report or {},
+    }
+    if runs:
+        config["evolution"] = {"runs": runs, "families": ["gaussians"]}
+    if study:
+        config["study"] = {"name": "tuned", "families": ["gaussians"], "trials": 8}
+    return Experiment.model_validate(config)
+
+
+def fill(store, experiment, *, diverged=(), failed=(), absent=(), effects=None, spread=0.008):
+    """Store simulated cells; the exceptional ones are tuples (task, loss, seed, policy)."""
+    fingerprint, benchmark = experiment.fingerprint(), experiment.benchmark
+    effects = EFFECTS if effects is None else effects
+    grid, cells = [], []
+    for t, task in enumerate(benchmark.tasks):
+        for k, loss in enumerate(experiment.losses()):
+            for seed in range(benchmark.seeds):
+                shared = np.random.default_rng((1, t, seed)).normal(0.90 - 0.03 * t, 0.015)
+                for p, policy in enumerate(("tuned", "common")):
+                    identity = (task, loss, seed, policy)
+                    key = "-".join(map(str, identity))
+                    grid.append(
+                        {"fingerprint": fingerprint, "task": task, "learner": "mlp_32",
+                         "loss": loss, "seed": seed, "lr_policy": policy, "cell": key}
+                    )  # fmt: skip
+                    if identity in absent:
+                        continue
+                    rng = np.random.default_rng((2, t, k, seed, p))
+                    gain = effects.get(loss, 0.0) - 0.004 * p
+                    score = round(float(shared + gain + rng.normal(0, spread)), 4)
+                    status = "diverged" if identity in diverged else "done"
+                    status = "failed" if identity in failed else status
+                    cells.append(_cell(key, identity, status, score, rng))
+    store.put(tables.grid, grid)
+    store.put(tables.cells, cells)
+    store.put(
+        tables.choices,
+        [
+            {"fingerprint": fingerprint, "task": task, "learner": "mlp_32", "loss": loss,
+             "lr": (0.003, 0.01, 0.03)[k % 3], "parameter": 0.7 if loss == "gce" else None,
+             "configurations": 5, "seeds": 3, "score": 0.9}
+            for task in benchmark.tasks
+            for k, loss in enumerate(experiment.losses())
+        ],
+    )  # fmt: skip
+    evolved = {name: f"evolution-{name}" for name in experiment.evolved_losses()}
+    store.put(tables.evolutions, [_evolution(n, k) for n, k in evolved.items()])
+    study = experiment.study.name if experiment.study else None
+    if study:
+        _fill_study(store, study)
+    store.put(
+        tables.experiments,
+        [
+            {
+                "fingerprint": fingerprint,
+                "name": experiment.name,
+                "config": {
+                    "experiment": experiment.model_dump(mode="json"),
+                    "evolutions": evolved,
+                    "study": study,
+                    "provenance": {"versions": {"torch": "2.14.1", "numpy": "2.4.6"},
+                                   "processor": "simulated", "finished": "2026-01-01"},
+                },
+            }
+        ],
+    )  # fmt: skip
+
+
+def simulated(path, *, diverged=(), failed=(), absent=(), effects=None, spread=0.008, **settings):
+    """A filled store and its experiment."""
+    store, described = Store(f"sqlite:///{path}"), experiment(**settings)
+    fill(store, described, diverged=diverged, failed=failed, absent=absent,
+         effects=effects, spread=spread)  # fmt: skip
+    return store, described
+
+
+def _cell(key, identity, status, score, rng):
+    task, loss, seed, policy = identity
+    steps = list(range(25, 501, 25))
+    rise = 1 - np.exp(-np.array(steps) / rng.uniform(50, 110))
+    accuracy = np.round(0.5 + (score - 0.5) * rise + rng.normal(0, 0.004, len(steps)), 4)
+    metrics = {
+        "accuracy": score,
+        "accuracy_selected": round(score + 0.002, 4),
+        "area": round(float(accuracy.mean()), 4),
+        "nll": 0.3,
+    }
+    if status == "diverged":
+        metrics = {"accuracy": 0.5, "accuracy_selected": 0.5, "area": 0.5, "nll": None}
+    return {
+        "key": key, "task": task, "learner": "mlp_32", "loss": loss, "seed": seed,
+        "lr": 0.01 if policy == "common" else 0.003, "parameter": None, "status": status,
+        "detail": "worker lost" if status == "failed" else "",
+        "metrics": {} if status == "failed" else metrics,
+        "curve": {} if status == "failed" else {"step": steps, "accuracy": accuracy.tolist()},
+        "provenance": {"processor": "simulated", "versions": {"torch": "2.14.1"}}, "seconds": 0.1,
+    }  # fmt: skip
+
+
+def _evolution(name, key):
+    run = int(name.removeprefix("mln_"))
+    rng = np.random.default_rng((3, run))
+    history = []
+    for generation in range(40):
+        best = 0.03 * (1 - np.exp(-generation / 12)) + rng.normal(0, 0.003)
+        history.append(
+            {"number": generation, "phase": "ga" if generation < 28 else "es",
+             "member_steps": 39_600 * (generation + 1), "best": round(best, 5),
+             "median": round(best - 0.012 + rng.normal(0, 0.002), 5)}
+        )  # fmt: skip
+    return {
+        "key": key, "loss": name, "run": run, "spec": {"hidden": 8}, "genome": [0.0],
+        "fitness": history[-1]["best"], "member_steps": 1_584_000, "seconds": 100.0 + run,
+        "history": history, "shape": _shapes(name, run), "provenance": {},
+    }  # fmt: skip
+
+
+def _shapes(name, run):
+    p = np.linspace(0.01, 0.99, 50)
+    bend = 1 + 0.3 * run
+    curves = {
+        "ce": (-np.log(p), p - 1, p),
+        "mse": ((1 - p) ** 2, -3 * p * (1 - p) ** 2, 2 * p**2 * (1 - p)),
+        "gce": (1 - p**0.7, -(p**0.7) * (1 - p), p * (1 - p) ** 0.7),
+        name: (np.tanh(bend * (1 - p)), -bend * p * (1 - p), 0.3 * run * p * (1 - p)),
+    }
+    kinds = (("value", 1), ("gradient", 1), ("gradient", 0))
+    return [
+        {"loss": loss, "kind": kind, "target": target, "p": p.tolist(), "y": y.tolist()}
+        for loss, all_three in curves.items()
+        for (kind, target), y in zip(kinds, all_three, strict=True)
+    ]
+
+
+def _fill_study(store, study):
+    rng = np.random.default_rng(4)
+    trials = []
+    for slot in range(8):
+        state = "pruned" if slot in (2, 5) else "complete"
+        values = np.round(np.cumsum(rng.uniform(0, 0.008, 2 if state == "pruned" else 4)), 4)
+        trials.append(
+            {"study": study, "slot": slot, "number": slot, "state": state,
+             "value": None if state == "pruned" else float(values[-1]),
+             "params": {"mode": ["ga", "es", "hybrid"][slot % 3], "population": 16 + 8 * (slot % 3),
+                        "mutation_sigma": round(float(rng.uniform(0.05, 0.5)), 3)},
+             "intermediate": {"step": [40_000 * (i + 1) for i in range(len(values))],
+                              "value": values.tolist()},
+             "member_steps": 160_000}
+        )  # fmt: skip
+    store.put(tables.trials, trials)
+    store.put(
+        tables.importances,
+        [{"study": study, "values": {"population": 0.2, "mutation_sigma": 0.5, "mode": 0.3}}],
+    )

@@ -1,0 +1,173 @@
+"""Statistics against published values and against scipy and statsmodels."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats as scipy_stats
+from statsmodels.stats.power import TTestPower
+from statsmodels.stats.weightstats import ttost_paired
+
+from reports import stats
+
+MAIZE = np.array([6, 8, 14, 16, 23, 24, 28, 29, 41, -48, 49, 56, 60, -67, 75.0])
+SLEEP = np.array([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]) - np.array(
+    [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]
+)
+LAKENS = np.array([9, 7, 8, 9, 8, 9, 9, 10, 9, 9.0]), np.array([9, 6, 7, 8, 7, 9, 8, 8, 8, 7.0])
+
+
+def test_fisher_permutation_of_darwins_maize():
+    result = stats.sign_flip(MAIZE)
+    assert result.exact
+    assert result.p == pytest.approx(1726 / 32768, abs=1e-12)
+
+
+def test_wilcoxon_of_darwins_maize():
+    result = stats.wilcoxon(MAIZE)
+    assert result.statistic == 24
+    assert result.p == pytest.approx(0.0412598, abs=1e-7)
+
+
+def test_t_interval_effects_and_hodges_lehmann_of_darwins_maize():
+    t, p = scipy_stats.ttest_1samp(MAIZE, 0)
+    assert (t, p) == (pytest.approx(2.14799, abs=1e-5), pytest.approx(0.049703, abs=1e-6))
+    expected = scipy_stats.ttest_1samp(MAIZE, 0).confidence_interval()
+    interval = stats.mean_interval(MAIZE)
+    assert interval[1:] == pytest.approx((expected.low, expected.high))
+    assert stats.rank_biserial(MAIZE) == pytest.approx(0.6)
+    assert stats.d_z(MAIZE) == pytest.approx(0.5546, abs=1e-4)
+    assert stats.hodges_lehmann(MAIZE) == (25, 4, 41.5)
+
+
+def test_students_sleep_data():
+    assert stats.d_z(SLEEP) == pytest.approx(-1.2846, abs=1e-4)
+    d = stats.differences(SLEEP, np.zeros(10))
+    assert stats.wilcoxon(d).p == pytest.approx(0.00390625)
+
+
+def test_lakens_2013():
+    assert stats.d_z(stats.differences(*LAKENS)) == pytest.approx(1.5)
+
+
+def test_holm_and_benjamini_hochberg():
+    p = [0.01, 0.04, 0.03, 0.005]
+    assert stats.holm(p) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert stats.benjamini_hochberg(p) == pytest.approx([0.02, 0.04, 0.04, 0.02])
+    assert stats.holm([]).size == 0
+
+
+def test_equivalence_equals_statsmodels():
+    a, b = np.array([4, 7, 8, 6, 3, 2.0]), np.array([6, 8, 7, 10, 11, 9.0])
+    assert stats.equivalence(a - b, 0.5) == pytest.approx(0.954854, abs=1e-6)
+    assert stats.equivalence(a - b, 6.0) == pytest.approx(ttost_paired(a, b, -6, 6)[0])
+
+
+@pytest.mark.parametrize(
+    ("n", "effect"),
+    [(5, 1.68), (6, 1.44), (8, 1.16), (10, 1.00), (15, 0.78), (20, 0.66), (30, 0.53)],
+)
+def test_detectable_effect(n, effect):
+    assert stats.detectable(n) == pytest.approx(effect, abs=0.006)
+
+
+def test_power_of_statsmodels_and_seeds_needed():
+    assert TTestPower().solve_power(0.5, power=0.8, alpha=0.05) == pytest.approx(33.367, abs=1e-3)
+    assert TTestPower().power(0.421637, 50, 0.05) == pytest.approx(0.83211, abs=1e-5)
+    assert stats.seeds_needed(0.5) == 34
+    assert stats.seeds_needed(-0.5) == 34
+    assert stats.seeds_needed(100.0) == 2
+    assert stats.seeds_needed(0.0) is None
+    assert stats.seeds_needed(1e-4) is None
+
+
+def test_sign_flip_equals_scipy():
+    rng = np.random.default_rng(3)
+    for n in (2, 6, 9, 12):
+        d = np.round(rng.normal(0.3, 1, n), 1)  # ties and zeros
+        expected = scipy_stats.permutation_test(
+            (d,), np.mean, permutation_type="samples", n_resamples=np.inf
+        ).pvalue
+        assert stats.sign_flip(d).p == pytest.approx(expected, abs=1e-12)
+
+
+def test_exact_and_sampled_sign_flip_agree(monkeypatch):
+    d = np.random.default_rng(4).normal(0.4, 1, 20)
+    exact = stats.sign_flip(d)
+    monkeypatch.setattr(stats, "EXACT_UP_TO", 5)
+    sampled = stats.sign_flip(d)
+    assert exact.exact
+    assert not sampled.exact
+    assert sampled.p == pytest.approx(exact.p, abs=0.005)
+    assert sampled.p == stats.sign_flip(d[::-1]).p
+
+
+def test_wilcoxon_equals_scipy_with_ties_and_zeros():
+    d = np.array([0.0, 0.1, 0.1, -0.2, 0.3, 0.0, 0.4, -0.1, 0.5, 0.2])
+    method = scipy_stats.PermutationMethod(n_resamples=np.inf)
+    expected = scipy_stats.wilcoxon(d, zero_method="zsplit", method=method)
+    assert stats.wilcoxon(d)[:2] == pytest.approx((expected.statistic, expected.pvalue))
+
+
+def test_constant_differences():
+    d = np.full(8, 0.02)
+    assert stats.sign_flip(d).p == pytest.approx(2 / 2**8)
+    assert stats.mean_interval(d) == pytest.approx((0.02, 0.02, 0.02))
+    assert stats.bootstrap_interval(d) == pytest.approx((0.02, 0.02, 0.02))
+    assert stats.d_z(d) == float("inf")
+    assert stats.equivalence(d, 0.05) == 0
+    assert stats.equivalence(d, 0.01) == 1
+    assert stats.superiority(d) == 1
+
+
+def test_zero_differences():
+    d = np.zeros(8)
+    assert stats.sign_flip(d) == (0, 1, True)
+    assert stats.wilcoxon(d).p == 1
+    assert stats.mean_interval(d) == (0, 0, 0)
+    assert stats.bootstrap_interval(d) == (0, 0, 0)
+    assert stats.hodges_lehmann(d) == (0, 0, 0)
+    assert stats.d_z(d) == 0
+    assert stats.rank_biserial(d) == 0
+    assert stats.superiority(d) == 0.5
+    assert stats.equivalence(d, 0.01) == 0
+
+
+def test_bootstrap_interval_lies_near_the_t_interval():
+    d = np.random.default_rng(5).normal(0, 1, 40)
+    t, b = stats.mean_interval(d), stats.bootstrap_interval(d)
+    assert b[1:] == pytest.approx(t[1:], abs=0.1)
+    assert b == stats.bootstrap_interval(d[::-1])
+
+
+def test_five_differences_have_no_finite_hodges_lehmann_interval():
+    assert stats.hodges_lehmann([1, 2, 3, 4, 5.0]) == (3, float("-inf"), float("inf"))
+
+
+@pytest.mark.parametrize(
+    ("a", "b"), [([1.0], [1.0, 2.0]), ([np.nan, 1.0], [0.0, 0.0]), ([[1.0]], [[1.0]])]
+)
+def test_unpaired_values_are_refused(a, b):
+    with pytest.raises(ValueError, match="paired"):
+        stats.differences(a, b)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(-40, 40), min_size=6, max_size=14), st.randoms())
+def test_order_and_direction(values, random):
+    d = np.array(values) / 100
+    shuffled = list(d)
+    random.shuffle(shuffled)
+    for test in (stats.sign_flip, stats.wilcoxon):
+        assert test(d).p == pytest.approx(test(shuffled).p, abs=1e-12)
+        assert test(d).p == pytest.approx(test(-d).p, abs=1e-12)
+        assert 0 < test(d).p <= 1
+    interval, mirrored = stats.mean_interval(d), stats.mean_interval(-d)
+    assert (interval.low, interval.high) == pytest.approx((-mirrored.high, -mirrored.low))
+    assert stats.superiority(d) == pytest.approx(1 - stats.superiority(-d))
+
+
+def test_false_positive_rate_without_an_effect():
+    rng = np.random.default_rng(6)
+    p = [stats.sign_flip(rng.normal(size=10)).p for _ in range(2000)]
+    assert np.mean(np.array(p) < 0.05) == pytest.approx(0.05, abs=0.015)
