@@ -20,7 +20,6 @@ from mln.kernels.stacked import (
     in_chunks,
     measure,
     per_weight,
-    plan_of,
 )
 from mln.losses.base import StackedLoss
 from mln.rollout import Members, Problem, RolloutResult
@@ -69,18 +68,17 @@ def _train_chunk(
 ) -> None:
     slot = torch.from_numpy(members.slot[chosen]).to(data.pool.device)
     loss = losses.take(torch.from_numpy(chosen).to(data.pool.device))
-    plan = plan_of(problem)
-    stacked = Weights.from_rows(data.initial[slot], plan)
-    gradient = stacked.empty(plan)
+    stacked = Weights.from_rows(data.initial[slot], data.plan)
+    gradient = stacked.zeros(data.plan)
     rates = torch.from_numpy(members.lr[chosen]).to(stacked.flat)
-    optimizer = Optimizer(problem.training, stacked.flat, per_weight(rates, stacked))
+    optimizer = Optimizer(problem.training, stacked.flat, per_weight(rates, stacked, data.plan))
     logit_sums = stacked.flat.new_zeros(problem.training.steps, len(chosen))
     wanted = set(recorder.points.tolist())
     for step in range(problem.training.steps):
         x, y = batch(data, slot, step, problem.classes)
         z, inputs = forward(stacked, x)
         torch.sum(z, (1, 2), out=logit_sums[step])
-        dz = loss.gradient(z.softmax(1), y).div_(problem.training.batch_size)
+        dz = loss.gradient(z.softmax(1), y).mul_(data.example_weight)
         backward(stacked, gradient, inputs, dz)
         optimizer.step(gradient.flat)
         if step + 1 in wanted:

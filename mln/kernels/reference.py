@@ -14,7 +14,6 @@ from mln.kernels.stacked import (
     in_chunks,
     measure,
     per_weight,
-    plan_of,
 )
 from mln.losses.base import StackedLoss
 from mln.rollout import Members, Problem, RolloutResult
@@ -33,20 +32,19 @@ def rollout(
     """As `mln.kernels.analytic.rollout`, through the loss's value and autograd."""
     data = Device.put(problem, device, dtype)
     recorder = Recorder(problem, members, points)
-    plan = plan_of(problem)
     for chosen in in_chunks(members, chunk or 64):
         slot = torch.from_numpy(members.slot[chosen]).to(device)
         loss = losses.take(torch.from_numpy(chosen).to(device))
-        stacked = Weights.from_rows(data.initial[slot], plan)
+        stacked = Weights.from_rows(data.initial[slot], data.plan)
         rates = torch.from_numpy(members.lr[chosen]).to(stacked.flat)
-        optimizer = Optimizer(problem.training, stacked.flat, per_weight(rates, stacked))
+        optimizer = Optimizer(problem.training, stacked.flat, per_weight(rates, stacked, data.plan))
         logit_sums = stacked.flat.new_zeros(problem.training.steps, len(chosen))
         for step in range(problem.training.steps):
             x, y = batch(data, slot, step, problem.classes)
             with torch.enable_grad():
                 flat = stacked.flat.detach().clone().requires_grad_()
-                z, _ = forward(Weights(flat, plan, len(chosen)), x)
-                total = loss.value(z, y).sum() / problem.training.batch_size
+                z, _ = forward(Weights(flat, data.plan, len(chosen)), x)
+                total = (loss.value(z, y) * data.example_weight).sum()
             (gradient,) = torch.autograd.grad(total, flat)
             logit_sums[step] = z.detach().sum((1, 2))
             optimizer.step(gradient)

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from mln.config import TrainingSpec
 from mln.learners import Layer, layers
@@ -14,14 +17,31 @@ from mln.rollout import Members, Problem, RolloutResult, Scores
 ADAM_BETAS = (0.9, 0.999)
 ADAM_EPS = 1e-8
 
+ALIGN = 8
+"""Matrices of a batched product lie a multiple of ALIGN numbers apart. A BLAS may round a matrix
+that begins at another alignment differently (seen with MKL on AMD processors, at distances that
+are no multiple of 16 bytes): a member's bits would depend on its place in the chunk."""
+
+
+def aligned(size: int) -> int:
+    """`size` rounded up to a multiple of ALIGN."""
+    return -(-size // ALIGN) * ALIGN
+
 
 @dataclass
 class Device:
-    """A problem's arrays on its device."""
+    """A problem's arrays on its device, padded so that every stacked matrix is aligned.
 
+    Padding changes nothing: added hidden units and features have zero weights, whose gradient is
+    zero; added examples of a minibatch have `example_weight` 0; added rows of an evaluation
+    have label -1.
+    """
+
+    plan: list["PaddedLayer"]
     pool: Tensor
     batch_index: Tensor
     batch_y: Tensor
+    example_weight: Tensor
     initial: Tensor
     evaluations: dict[str, tuple[Tensor, Tensor]]
 
@@ -33,22 +53,56 @@ class Device:
             tensor = torch.from_numpy(array)
             return tensor.to(device, dtype if tensor.is_floating_point() else None)
 
+        plan = padded_layers(problem)
+        batch_size = problem.training.batch_size
+        extra = aligned(batch_size) - batch_size
+        weight = torch.full((batch_size,), 1 / batch_size, device=device, dtype=dtype)
         return cls(
-            pool=move(problem.pool),
-            batch_index=move(problem.batch_index),
-            batch_y=move(problem.batch_y),
+            plan=plan,
+            pool=pad(move(problem.pool), (0, plan[0].inputs - problem.features)),
+            batch_index=pad(move(problem.batch_index), (0, extra)),
+            batch_y=pad(move(problem.batch_y), (0, extra)),
+            example_weight=pad(weight, (0, extra)),
             initial=move(problem.initial),
             evaluations={
-                name: (move(split.rows), move(split.y))
+                name: (_columns(move(split.rows), 0), _columns(move(split.y), -1))
                 for name, split in problem.evaluations.items()
             },
         )
 
 
+def _columns(values: Tensor, filler: int) -> Tensor:
+    """Values [K, E] with columns added up to an aligned number."""
+    return pad(values, (0, aligned(values.shape[1]) - values.shape[1]), value=filler)
+
+
+class PaddedLayer(NamedTuple):
+    """A layer's padded widths, and the true layer within it."""
+
+    inputs: int
+    outputs: int
+    true: Layer
+
+
+def padded_layers(problem: Problem) -> list[PaddedLayer]:
+    """Layers whose weight matrices have an aligned size: hidden widths are rounded up.
+
+    A learner without hidden layers gets its features rounded up instead.
+    """
+    true = layers(problem.learner, problem.features, problem.classes)
+    hidden = [aligned(layer.outputs) for layer in true[:-1]]
+    first = problem.features if hidden else aligned(problem.features)
+    widths = [first, *hidden, problem.classes]
+    return [
+        PaddedLayer(inputs, outputs, layer)
+        for (inputs, outputs), layer in zip(pairwise(widths), true, strict=True)
+    ]
+
+
 class Weights:
     """Flat weights of P learners: per layer one contiguous block, all in one buffer."""
 
-    def __init__(self, flat: Tensor, plan: list[Layer], members: int) -> None:
+    def __init__(self, flat: Tensor, plan: list[PaddedLayer], members: int) -> None:
         self.flat = flat
         self.weights: list[Tensor] = []
         self.biases: list[Tensor] = []
@@ -59,32 +113,40 @@ class Weights:
                 (self.biases, (members, layer.outputs, 1)),
             ):
                 size = shape[0] * shape[1] * shape[2]
+                # Blocks begin aligned too; the biases' block may end in between.
                 target.append(flat[at : at + size].view(shape))
-                at += size
+                at += aligned(size)
+
+    @staticmethod
+    def size(plan: list[PaddedLayer], members: int) -> int:
+        """Length of the flat buffer."""
+        return sum(
+            aligned(members * layer.outputs * layer.inputs) + aligned(members * layer.outputs)
+            for layer in plan
+        )
 
     @classmethod
-    def from_rows(cls, rows: Tensor, plan: list[Layer]) -> "Weights":
-        """From one row of weights per learner, [P, W]."""
-        stacked = cls(torch.empty_like(rows).flatten(), plan, len(rows))
+    def from_rows(cls, rows: Tensor, plan: list[PaddedLayer]) -> "Weights":
+        """From one row of true weights per learner, [P, W]."""
+        stacked = cls(rows.new_zeros(cls.size(plan, len(rows))), plan, len(rows))
         for layer, weight, bias in zip(plan, stacked.weights, stacked.biases, strict=True):
-            weight.copy_(rows[:, layer.weight].reshape(weight.shape))
-            bias.copy_(rows[:, layer.bias].reshape(bias.shape))
+            true = layer.true
+            shape = (len(rows), true.outputs, true.inputs)
+            weight[:, : true.outputs, : true.inputs] = rows[:, true.weight].view(shape)
+            bias[:, : true.outputs, 0] = rows[:, true.bias]
         return stacked
 
-    def empty(self, plan: list[Layer]) -> "Weights":
-        """Room for the gradient of these weights."""
+    def zeros(self, plan: list[PaddedLayer]) -> "Weights":
+        """Room for one number per weight."""
         return Weights(torch.zeros_like(self.flat), plan, len(self.weights[0]))
 
 
-def per_weight(values: Tensor, stacked: Weights) -> Tensor:
+def per_weight(values: Tensor, stacked: Weights, plan: list[PaddedLayer]) -> Tensor:
     """One value per learner [P], repeated for each of its weights in the flat layout."""
-    return torch.cat(
-        [
-            values.repeat_interleave(part[0].numel())
-            for pair in zip(stacked.weights, stacked.biases, strict=True)
-            for part in pair
-        ]
-    )
+    wide = stacked.zeros(plan)
+    for part in (*wide.weights, *wide.biases):
+        part.copy_(values.view(-1, 1, 1).expand_as(part))
+    return wide.flat
 
 
 class Optimizer:
@@ -192,8 +254,3 @@ class Recorder:
             for values in scores:
                 values[gone] = np.nan
         return RolloutResult(self.points, self.scores, self.diverged_at)
-
-
-def plan_of(problem: Problem) -> list[Layer]:
-    """The layers of a problem's learners."""
-    return layers(problem.learner, problem.features, problem.classes)

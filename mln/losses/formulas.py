@@ -74,7 +74,8 @@ class GeneralisedCrossEntropy(_OneParameter):
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
         q = per_member(self.parameter)
         p_target = (p * y).sum(1, keepdim=True).clamp_min(probability_floor(p.dtype))
-        return (p - y) * p_target.pow(q)
+        # As a power, p^q would have other last bits in a vector's tail than in its body.
+        return (p - y) * torch.exp(q * torch.log(p_target))
 
 
 class LabelSmoothing(_OneParameter):

@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from mln.config import LossSpec
 from mln.genome import Layout, layout
@@ -27,16 +28,13 @@ class StackedMetaLoss:
     def __init__(self, spec: LossSpec, theta: Tensor, classes: int) -> None:
         net = layout(spec)
         w_p, w_y, b, v, c = net.split(theta)
-        self._set(w_p, w_y, b, v, c, torch.ones_like(c))
+        # Units without weight keep the stacked matrices aligned (mln.kernels.stacked.ALIGN).
+        w_p, w_y, b, v = (pad(w, (0, -spec.hidden % 8)) for w in (w_p, w_y, b, v))
         self.scale = gradient_scale(net, theta, classes)[:, None]
-        self._slope = (self.scale * v * w_p / classes)[:, None, :]
-
-    def _set(
-        self, w_p: Tensor, w_y: Tensor, b: Tensor, v: Tensor, c: Tensor, scale: Tensor
-    ) -> None:
         self.weight = torch.stack([w_p, w_y], dim=-1)
         self.bias = b[..., None]
-        self.v, self.c, self.scale = v, c, scale
+        self.v, self.c = v, c
+        self._slope = (self.scale * v * w_p / classes)[:, None, :]
 
     def __len__(self) -> int:
         return len(self.v)

@@ -1,0 +1,60 @@
+"""Small tasks and problems for the tests of the core."""
+
+import numpy as np
+import torch
+from numpy.random import SeedSequence
+
+from mln.config import LearnerSpec, LossSpec, TrainingSpec
+from mln.genome import layout
+from mln.losses.base import StackedLoss
+from mln.losses.formulas import ONE_PARAMETER, PLAIN
+from mln.losses.meta import StackedMetaLoss
+from mln.rollout import Problem, make_problem
+from mln.task import Split, Task
+
+LOSS_KINDS = ("ce", "mse", "gce", "label_smoothing", "mln")
+
+
+def linear_task(seed: SeedSequence, features: int = 2, classes: int = 3, train: int = 40) -> Task:
+    """Noisy linear classes: any learner can do better than chance."""
+    rng = np.random.default_rng(seed)
+    weights = rng.standard_normal((features, classes))
+
+    def draw(count: int) -> Split:
+        x = rng.standard_normal((count, features))
+        y = (x @ weights + 0.5 * rng.standard_normal((count, classes))).argmax(1)
+        return Split(x.astype(np.float32), y)
+
+    return Task("linear", features, classes, draw(train), draw(30), draw(50))
+
+
+def small_problem(
+    slots: int = 3,
+    learner: LearnerSpec | None = None,
+    training: TrainingSpec | None = None,
+    features: int = 2,
+    classes: int = 3,
+) -> Problem:
+    """A problem of linear tasks of different training sizes."""
+    seeds = [SeedSequence([9, k]) for k in range(slots)]
+    tasks = [linear_task(seed, features, classes, train=40 + 7 * k) for k, seed in enumerate(seeds)]
+    return make_problem(
+        tasks,
+        seeds,
+        learner or LearnerSpec(hidden=(7, 5)),
+        training or TrainingSpec(steps=12, batch_size=8),
+        ("inner_valid", "outer_valid"),
+    )
+
+
+def some_losses(
+    kind: str, members: int, classes: int, dtype: torch.dtype = torch.float32
+) -> StackedLoss:
+    """Losses of a kind, a different one for each member."""
+    rng = np.random.default_rng(3)
+    if kind in PLAIN:
+        return PLAIN[kind](members)
+    if kind in ONE_PARAMETER:
+        return ONE_PARAMETER[kind](torch.from_numpy(rng.uniform(0.1, 0.9, members)).to(dtype))
+    genomes = rng.standard_normal((members, layout(LossSpec()).size))
+    return StackedMetaLoss(LossSpec(), torch.from_numpy(genomes).to(dtype), classes)

@@ -1,0 +1,108 @@
+"""Evolution: reproducible, resumable, paired, and within its budget."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.random import SeedSequence
+from test_mln.helpers import linear_task
+
+from mln import evolve
+from mln.config import EvolutionConfig, GeneticConfig, LearnerSpec, LossSpec, TrainingSpec
+from mln.evolution import EvolutionResult, draw_tasks
+from mln.fitness import Protocol, paired_gain, tuned_gain
+from mln.genome import layout
+
+SPEC = LossSpec(hidden=4)
+TINY = EvolutionConfig(
+    budget=9 * 6 * 2 * 4 * 8,
+    population=8,
+    tasks_per_generation=3,
+    training=TrainingSpec(steps=8, batch_size=8),
+    learner=LearnerSpec(hidden=(4,)),
+    genetic=GeneticConfig(elites=2),
+)
+SEED = SeedSequence(3)
+PROTOCOL = Protocol(SPEC, TINY.learner, TINY.training)
+
+
+def mixed_task(seed: SeedSequence):
+    """Tasks of two shapes, so that a generation has two groups."""
+    return linear_task(seed, classes=2 + int(seed.generate_state(1)[0]) % 2)
+
+
+def genomes(count: int) -> np.ndarray:
+    rng = np.random.default_rng(1)
+    return rng.standard_normal((count, layout(SPEC).size)).astype(np.float32)
+
+
+def same(a: EvolutionResult, b: EvolutionResult) -> bool:
+    return np.array_equal(a.genome, b.genome) and a.history == b.history
+
+
+def test_a_rerun_gives_the_same_bits_and_another_seed_does_not() -> None:
+    first = evolve(SPEC, TINY, mixed_task, SEED)
+    assert same(first, evolve(SPEC, TINY, mixed_task, SEED))
+    assert not np.array_equal(first.genome, evolve(SPEC, TINY, mixed_task, SeedSequence(4)).genome)
+
+
+def test_budget_phases_and_history() -> None:
+    result = evolve(SPEC, TINY, mixed_task, SEED)
+    assert result.member_steps == len(result.history) * TINY.generation_cost <= TINY.budget
+    assert TINY.budget - result.member_steps < TINY.generation_cost
+    phases = [generation.phase for generation in result.history]
+    assert phases == sorted(phases, reverse=True) and set(phases) == {"ga", "es"}
+    for generation in result.history:
+        assert generation.best >= generation.median
+        assert generation.diversity > 0
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "ga", "es"])
+def test_interrupted_anywhere_and_continued_equals_uninterrupted(mode, tmp_path: Path) -> None:
+    config = replace(TINY, mode=mode)
+    whole = evolve(SPEC, config, mixed_task, SEED)
+
+    def die(generation, _genome) -> None:
+        raise Killed
+
+    file = tmp_path / "run.safetensors"
+    for _ in whole.history:
+        with pytest.raises(Killed):
+            evolve(SPEC, config, mixed_task, SEED, callback=die, checkpoint=file)
+    assert same(whole, evolve(SPEC, config, mixed_task, SEED, checkpoint=file))
+
+
+def test_a_checkpoint_of_another_run_or_a_torn_one_is_not_continued(tmp_path: Path) -> None:
+    file = tmp_path / "run.safetensors"
+    evolve(SPEC, TINY, mixed_task, SeedSequence(99), checkpoint=file)
+    whole = evolve(SPEC, TINY, mixed_task, SEED)
+    assert same(whole, evolve(SPEC, TINY, mixed_task, SEED, checkpoint=file))
+    file.write_bytes(file.read_bytes()[:100])
+    assert same(whole, evolve(SPEC, TINY, mixed_task, SEED, checkpoint=file))
+
+
+def test_a_gain_does_not_depend_on_the_other_candidates_or_tasks() -> None:
+    draws = draw_tasks(TINY, mixed_task, SEED)
+    population = genomes(5)
+    together = paired_gain(population, draws, PROTOCOL).gain
+    for row in range(5):
+        for column, draw in enumerate(draws):
+            alone = paired_gain(population[[row]], [draw], PROTOCOL).gain
+            assert alone[0, 0] == together[row, column]
+
+
+def test_tuned_gain_is_the_gain_at_each_losss_own_best_rate() -> None:
+    draws = draw_tasks(TINY, mixed_task, SEED)
+    population = genomes(3)
+    rates = [0.003, 0.1]
+    one_rate = tuned_gain(population, draws, rates[:1], PROTOCOL)
+    at_first = paired_gain(population, [draw._replace(lr=0.003) for draw in draws], PROTOCOL)
+    assert np.array_equal(one_rate.gain, at_first.gain)
+    both = tuned_gain(population, draws, rates, PROTOCOL)
+    assert both.member_steps == 2 * one_rate.member_steps
+    assert both.gain.shape == (3, len(draws))

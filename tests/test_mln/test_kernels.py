@@ -1,0 +1,162 @@
+"""Kernels against torch's own modules and optimisers, each other, and themselves in chunks."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_mln.helpers import LOSS_KINDS, small_problem, some_losses
+from torch import nn
+
+from mln.config import LearnerSpec, TrainingSpec
+from mln.kernels import analytic, reference
+from mln.rollout import Members, Problem, RolloutResult, curve_points
+
+
+def members_of(problem: Problem, count: int) -> Members:
+    rng = np.random.default_rng(4)
+    slot = rng.integers(len(problem), size=count)
+    return Members(slot, rng.choice([0.003, 0.01, 0.05], count))
+
+
+def same_bits(a: RolloutResult, b: RolloutResult) -> bool:
+    return np.array_equal(a.diverged_at, b.diverged_at) and all(
+        np.array_equal(x, y, equal_nan=True)
+        for name in a.scores
+        for x, y in zip(a.scores[name], b.scores[name], strict=True)
+    )
+
+
+def naive(problem: Problem, slot: int, lr: float) -> tuple[float, float]:
+    """Accuracy and NLL on outer_valid of one nn.Module trained by torch.optim under CE."""
+    sizes = problem.learner.sizes(problem.features, problem.classes)
+    layers = [nn.Linear(a, b) for a, b in pairwise(sizes)]
+    model = nn.Sequential(*[m for layer in layers for m in (layer, nn.ReLU())][:-1])
+    model.double()
+    nn.utils.vector_to_parameters(
+        torch.from_numpy(problem.initial[slot]).double(), model.parameters()
+    )
+    spec = problem.training
+    optimizer: torch.optim.Optimizer
+    if spec.optimizer == "adam":
+        optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+    else:
+        optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=spec.momentum)
+    pool = torch.from_numpy(problem.pool).double()
+    for index, labels in zip(problem.batch_index[slot], problem.batch_y[slot], strict=True):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(
+            model(pool[torch.from_numpy(index)]), torch.from_numpy(labels)
+        ).backward()
+        optimizer.step()
+    split = problem.evaluations["outer_valid"]
+    y = torch.from_numpy(split.y[slot])
+    with torch.no_grad():
+        z = model(pool[torch.from_numpy(split.rows[slot])])
+    accuracy = (z.argmax(1) == y).double().mean()
+    return float(accuracy), float(nn.functional.cross_entropy(z, y))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_learner_trains_as_a_module_under_torch_optim(optimizer: str) -> None:
+    training = TrainingSpec(steps=30, batch_size=8, optimizer=optimizer)  # type: ignore[arg-type]
+    problem = small_problem(training=training)
+    members = members_of(problem, 4)
+    found = analytic.rollout(
+        problem, members, some_losses("ce", 4, 3), [30], dtype=torch.float64
+    ).scores["outer_valid"]
+    for row, (slot, lr) in enumerate(zip(*members, strict=True)):
+        accuracy, nll = naive(problem, int(slot), float(lr))
+        assert found.accuracy[row, 0] == pytest.approx(accuracy)
+        assert found.nll[row, 0] == pytest.approx(nll, rel=1e-6)
+
+
+@given(
+    hidden=st.lists(st.integers(1, 9), max_size=3),
+    features=st.integers(1, 9),
+    classes=st.integers(2, 6),
+    batch=st.integers(1, 9),
+    optimizer=st.sampled_from(["adam", "sgd"]),
+    kind=st.sampled_from(LOSS_KINDS),
+    count=st.integers(1, 7),
+)
+@settings(max_examples=40, deadline=None)
+def test_analytic_agrees_with_autograd(
+    hidden: list[int],
+    features: int,
+    classes: int,
+    batch: int,
+    optimizer: str,
+    kind: str,
+    count: int,
+) -> None:
+    problem = small_problem(
+        learner=LearnerSpec(hidden=tuple(hidden)),
+        training=TrainingSpec(steps=6, batch_size=batch, optimizer=optimizer),  # type: ignore[arg-type]
+        features=features,
+        classes=classes,
+    )
+    members = members_of(problem, count)
+    losses = some_losses(kind, count, classes, torch.float64)
+    results = [
+        kernel.rollout(problem, members, losses, [3, 6], dtype=torch.float64)
+        for kernel in (analytic, reference)
+    ]
+    for name in results[0].scores:
+        ours, theirs = (result.scores[name] for result in results)
+        np.testing.assert_allclose(ours.nll, theirs.nll, rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(ours.accuracy, theirs.accuracy)
+
+
+@given(
+    hidden=st.lists(st.integers(1, 40), max_size=2),
+    kind=st.sampled_from(LOSS_KINDS),
+    count=st.integers(1, 9),
+    chunk=st.integers(1, 9),
+    batch=st.integers(1, 17),
+)
+@settings(max_examples=40, deadline=None)
+def test_bits_do_not_depend_on_the_chunking(
+    hidden: list[int], kind: str, count: int, chunk: int, batch: int
+) -> None:
+    problem = small_problem(
+        learner=LearnerSpec(hidden=tuple(hidden)),
+        training=TrainingSpec(steps=8, batch_size=batch),
+    )
+    members = members_of(problem, count)
+    losses = some_losses(kind, count, problem.classes)
+    whole = analytic.rollout(problem, members, losses, [4, 8], chunk=64)
+    assert same_bits(whole, analytic.rollout(problem, members, losses, [4, 8], chunk=chunk))
+    order = np.random.default_rng(5).permutation(count)
+    shuffled = analytic.rollout(
+        problem,
+        Members(members.slot[order], members.lr[order]),
+        losses.take(torch.from_numpy(order)),
+        [4, 8],
+        chunk=chunk,
+    )
+    back = np.argsort(order)
+    assert np.array_equal(shuffled.scores["outer_valid"].nll[back], whole.scores["outer_valid"].nll)
+
+
+def test_a_diverged_member_is_found_and_changes_no_other() -> None:
+    problem = small_problem(training=TrainingSpec(steps=40, batch_size=8, optimizer="sgd"))
+    calm = Members(np.array([0, 1, 2]), np.array([0.01, 0.01, 0.01]))
+    wild = Members(calm.slot, np.array([0.01, 1e30, 0.01]))
+    losses = some_losses("mse", 3, problem.classes)
+    a = analytic.rollout(problem, calm, losses, [20, 40])
+    b = analytic.rollout(problem, wild, losses, [20, 40])
+    assert a.diverged_at.tolist() == [-1, -1, -1]
+    assert b.diverged_at[1] > 0
+    assert b.diverged_at[[0, 2]].tolist() == [-1, -1]
+    for scores_a, scores_b in zip(a.scores.values(), b.scores.values(), strict=True):
+        assert np.array_equal(scores_a.nll[[0, 2]], scores_b.nll[[0, 2]])
+        assert np.isnan(scores_b.accuracy[1]).all()
+
+
+def test_curve_points_end_at_the_last_step() -> None:
+    assert curve_points(500, 20)[-1] == 500
+    assert curve_points(3, 20) == [1, 2, 3]
+    assert len(curve_points(500, 20)) == 20

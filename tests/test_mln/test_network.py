@@ -1,0 +1,89 @@
+"""MetaLoss as a criterion and as a file."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
+from torch import nn
+
+from mln import LossSpec, MetaLoss
+from mln.files import LossFileError
+from mln.genome import layout
+
+LOGITS = torch.from_numpy(np.random.default_rng(0).standard_normal((6, 4))).float()
+LABELS = torch.tensor([0, 1, 2, 3, 0, 1])
+
+
+def test_trains_like_cross_entropy() -> None:
+    """The imitation brings a linear classifier to the accuracy that CE brings it to."""
+    rng = np.random.default_rng(1)
+    x = torch.from_numpy(rng.standard_normal((300, 5))).float()
+    y = (x @ torch.from_numpy(rng.standard_normal((5, 3))).float()).argmax(1)
+    accuracy = {}
+    for criterion in (nn.CrossEntropyLoss(), MetaLoss()):
+        model = nn.Linear(5, 3)
+        with torch.no_grad():
+            model.weight.zero_()
+            model.bias.zero_()
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+        for _ in range(100):
+            optimizer.zero_grad()
+            criterion(model(x), y).backward()
+            optimizer.step()
+        accuracy[type(criterion)] = float((model(x).argmax(1) == y).float().mean())
+    assert accuracy[MetaLoss] > 0.93
+    assert abs(accuracy[MetaLoss] - accuracy[nn.CrossEntropyLoss]) < 0.03
+
+
+def test_reductions_shapes_and_soft_targets_agree() -> None:
+    each = MetaLoss(reduction="none")(LOGITS, LABELS)
+    assert each.shape == (6,)
+    torch.testing.assert_close(MetaLoss()(LOGITS, LABELS), each.mean())
+    torch.testing.assert_close(MetaLoss(reduction="sum")(LOGITS, LABELS), each.sum())
+    one_hot = nn.functional.one_hot(LABELS, 4).float()
+    torch.testing.assert_close(MetaLoss()(LOGITS, one_hot), each.mean())
+    pixels = LOGITS.view(2, 3, 4).movedim(2, 1)
+    spread = MetaLoss(reduction="none")(pixels, LABELS.view(2, 3))
+    torch.testing.assert_close(spread, each.view(2, 3))
+
+
+def test_the_genome_is_not_trained() -> None:
+    loss = MetaLoss()
+    assert list(loss.parameters()) == []
+    assert "genome" in loss.state_dict()
+
+
+def test_a_saved_loss_is_the_same_loss(tmp_path: Path) -> None:
+    spec = LossSpec(hidden=5)
+    genome = np.random.default_rng(2).standard_normal(layout(spec).size).astype(np.float32)
+    loss = MetaLoss(spec, genome)
+    loss.save(tmp_path / "loss.safetensors", {"seed": 7})
+    again = MetaLoss.load(tmp_path / "loss.safetensors")
+    assert again.spec == spec
+    assert again.provenance == {"seed": 7}
+    assert torch.equal(again(LOGITS, LABELS), loss(LOGITS, LABELS))
+
+
+def test_foreign_and_damaged_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "loss.safetensors"
+    with pytest.raises(LossFileError, match="cannot be read"):
+        MetaLoss.load(path)
+    path.write_bytes(b"not a tensor file")
+    with pytest.raises(LossFileError, match="not a loss file"):
+        MetaLoss.load(path)
+    save_file({"x": np.zeros(3, np.float32)}, path)
+    with pytest.raises(LossFileError, match="not a loss of MLN-Bench"):
+        MetaLoss.load(path)
+    MetaLoss().save(path)
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(LossFileError, match="damaged"):
+        MetaLoss.load(path)
+
+
+def test_wrong_arguments_are_refused() -> None:
+    with pytest.raises(ValueError, match="reduction must be"):
+        MetaLoss(reduction="median")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="33 numbers"):
+        MetaLoss(genome=np.zeros(4, np.float32))
