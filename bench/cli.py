@@ -18,11 +18,10 @@ from bench.console import print_json, print_rows
 from bench.errors import InputError
 
 if TYPE_CHECKING:
-    from studies.screen import StudyResult
-
     from bench.experiment import Experiment
     from bench.runner import Runner, RunSummary
     from reports.render import Report
+    from studies.outcome import StudyResult
 
 DEFAULT_URL = "sqlite:///runs/mln.db"
 ARTIFACTS = Path("runs/artifacts")
@@ -68,10 +67,10 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """The whole loop: study, evolution, benchmark and report; 3 minutes, offline."""
-    from bench.experiment import load
+    from bench.checks import load_checked
 
     chosen = [*(overrides or []), *([f"seed={seed}"] if seed is not None else [])]
-    experiment = load("demo", chosen)
+    experiment = load_checked("demo", chosen)
     _writable(out)
     _study(experiment, storage, jobs)
     resolved = _resolved(experiment, storage)
@@ -98,9 +97,9 @@ def evolve(
     as_json: JsonOption = False,
 ) -> None:
     """Evolve the experiment's losses; those in the storage are not evolved again."""
-    from bench.experiment import load
+    from bench.checks import load_checked
 
-    resolved = _resolved(load(experiment, overrides or ()), storage)
+    resolved = _resolved(load_checked(experiment, overrides or ()), storage)
     if resolved.evolution is None:
         raise InputError(f"experiment {resolved.name}: has no [evolution] section")
     with _runner(resolved, storage, artifacts, jobs) as runner:
@@ -130,9 +129,9 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Benchmark: evolve what is missing, tune, and train every cell that is not done."""
-    from bench.experiment import load
+    from bench.checks import load_checked
 
-    resolved = _resolved(load(experiment, overrides or ()), storage)
+    resolved = _resolved(load_checked(experiment, overrides or ()), storage)
     summary = _run(resolved, storage, artifacts, jobs)
     print_rows([summary._asdict()], as_json, "Cells (both learning-rate policies)")
     if not as_json and not summary.failed and not summary.missing:
@@ -149,11 +148,11 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """How much of an experiment is done, and about how long the rest will take."""
-    from bench.experiment import load
+    from bench.checks import load_checked
     from bench.status import describe
     from bench.store import Store
 
-    loaded = load(experiment, overrides or ())
+    loaded = load_checked(experiment, overrides or ())
     store = Store(storage, create=False)
     resolved = _resolved(loaded, storage, required=False)
     print_rows([describe(resolved, store, artifacts)], as_json, f"Experiment {loaded.name}")
@@ -169,9 +168,9 @@ def study(
     as_json: JsonOption = False,
 ) -> None:
     """Tune the evolution's settings with Optuna; a finished study is not run again."""
-    from bench.experiment import load
+    from bench.checks import load_checked
 
-    loaded = load(experiment, overrides or ())
+    loaded = load_checked(experiment, overrides or ())
     result = _study(loaded, storage, workers, trials)
     best = {"value": result.best_value, **result.best_params}
     print_rows([best], as_json, "Best settings: gain over tuned CE on the study's tasks")
@@ -189,11 +188,11 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Write the significance report: one HTML page, JSON, CSV, LaTeX tables, figures."""
-    from bench.experiment import load
+    from bench.checks import load_checked
     from bench.store import Store
 
     Store(storage, create=False).close()
-    resolved = _resolved(load(experiment, overrides or ()), storage)
+    resolved = _resolved(load_checked(experiment, overrides or ()), storage)
     out = out or Path("runs/reports") / resolved.name
     _writable(out)
     commands = _commands(f"run {experiment}", overrides or ())
@@ -212,9 +211,14 @@ def dashboard(
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8080,
 ) -> None:
     """Open the storage's studies in optuna-dashboard; it has no authentication."""
-    from studies.review import launch_dashboard
+    from studies.review import Serving, launch_dashboard
 
-    launch_dashboard(storage, host=host, port=port, announce=typer.echo)
+    def ready(serving: Serving) -> None:
+        if serving.caution:
+            typer.echo(f"warning: {serving.caution}", err=True)
+        typer.echo(f"The dashboard is at {serving.url} (Ctrl-C ends it)")
+
+    launch_dashboard(storage, host, port, on_ready=ready)
 
 
 @app.command("list")
@@ -272,8 +276,8 @@ def _resolved(experiment: "Experiment", storage: str, *, required: bool = True) 
         if not required:
             return experiment
         raise InputError(
-            f"experiment {experiment.name}: evolution.settings_from_study, but its study has no "
-            "finished trial here; run `mln-bench study` first"
+            f"experiment {experiment.name}: evolution.settings_from_study, but its study is not "
+            "finished here; run `mln-bench study` first"
         )
     return experiment.model_copy(
         update={"evolution": section.model_copy(update={"settings": best})}
@@ -283,11 +287,11 @@ def _resolved(experiment: "Experiment", storage: str, *, required: bool = True) 
 def _study(
     experiment: "Experiment", storage: str, workers: int | None, trials: int | None = None
 ) -> "StudyResult":
-    from studies.screen import StudyProgress, run_study
-
     from bench.pool import default_jobs
     from bench.progress import Live
     from bench.store import Store
+    from studies.outcome import StudyProgress
+    from studies.screen import run_study
 
     if experiment.study is None:
         raise InputError(f"experiment {experiment.name}: has no [study] section")
@@ -315,15 +319,15 @@ def _study(
 def _runner(
     experiment: "Experiment", storage: str, artifacts: Path, jobs: int | None
 ) -> "Iterator[Runner]":
-    from bench.pool import default_jobs
+    from bench.pool import WorkerPool, default_jobs
     from bench.progress import Live
     from bench.runner import Runner
     from bench.store import Store
 
     _writable(artifacts)
     store = Store(storage)
-    with Live() as live:
-        yield Runner(experiment, store, artifacts, jobs or default_jobs(), live)
+    with WorkerPool(jobs or default_jobs()) as pool, Live() as live:
+        yield Runner(experiment, store, artifacts, pool, live)
     store.close()
 
 

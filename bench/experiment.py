@@ -15,7 +15,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    ValidationError,
+    model_validator,
+)
 
 from bench.errors import InputError
 from mln.config import EvolutionConfig, LearnerSpec, LossSpec, TrainingSpec
@@ -71,7 +78,7 @@ class BenchmarkSection(Section):
 class TuningSection(Section):
     """The tuning that every loss gets alike."""
 
-    rates: tuple[float, ...] = Field(default=(0.001, 0.003, 0.01, 0.03, 0.1), min_length=1)
+    rates: tuple[PositiveFloat, ...] = Field(default=(0.0003, 0.001, 0.003, 0.01, 0.03), min_length=1)
     seeds: int = Field(default=3, ge=1)
     common_rate: float = Field(
         default=0.01, gt=0, description="the rate of the same-rate comparison"
@@ -114,6 +121,8 @@ class Experiment(Section):
             absent = [name for name in self.report.baselines if name not in self.benchmark.losses]
             if absent:
                 raise ValueError(f"report.baselines: {absent[0]!r} is not in benchmark.losses")
+            if len(set(self.benchmark.losses)) < len(self.benchmark.losses):
+                raise ValueError("benchmark.losses: a loss is named twice")
             if self.benchmark.evolved and not self.evolution:
                 raise ValueError("benchmark.evolved = true needs an [evolution] section")
         return self

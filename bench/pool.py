@@ -6,7 +6,8 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from queue import Empty
-from typing import Any, Generic, NamedTuple, TypeVar
+from types import TracebackType
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 J = TypeVar("J", bound=Hashable)
 R = TypeVar("R")
@@ -16,7 +17,7 @@ POLL_SECONDS = 0.2
 _messages: Any = None
 
 
-class WorkerDied(Exception):  # noqa: N818  (it names what happened, as concurrent.futures does)
+class WorkerDied(Exception):
     """The process that worked on a job alone ended without a result."""
 
 
@@ -51,56 +52,85 @@ def _start_worker(messages: Any) -> None:
     _messages = messages
 
 
-def run_jobs(
-    work: Callable[[J], R],
-    jobs: Sequence[J],
-    workers: int,
-    on_message: Callable[[Any], None] | None = None,
-) -> Iterator[Finished[J, R]]:
-    """Run `work` on each job in `workers` processes; yield each as it finishes.
+class WorkerPool:
+    """Worker processes that are started once and used for several rounds of jobs."""
 
-    When a worker dies, the jobs that were under way are run again, each alone in a process of
-    its own: one that kills that too ends in `WorkerDied`, its neighbours finish.
-    """
-    done: set[J] = set()
-    suspects: list[J] = []
-    broken = False
-    for finished in _run_pool(work, jobs, workers, on_message):
-        if isinstance(finished.error, BrokenProcessPool):
-            broken = True
-            suspects.append(finished.job)
-            continue
-        done.add(finished.job)
-        yield finished
-    if not broken:
-        return
-    for job in suspects:
-        for finished in _run_pool(work, [job], 1, on_message):
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        # spawn: forking a process that has used torch's threads may deadlock.
+        self._context = multiprocessing.get_context("spawn")
+        self._executor: ProcessPoolExecutor | None = None
+        self._messages: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close(at_once=error is not None)
+
+    def run(
+        self,
+        work: Callable[[J], R],
+        jobs: Sequence[J],
+        on_message: Callable[[Any], None] | None = None,
+    ) -> Iterator[Finished[J, R]]:
+        """Run `work` on each job; yield each as it finishes.
+
+        When a worker dies, the jobs that were under way are run again, each alone in a process
+        of its own: one that kills that too ends in `WorkerDied`, its neighbours finish.
+        """
+        suspects: list[J] = []
+        for finished in self._round(work, jobs, on_message):
             if isinstance(finished.error, BrokenProcessPool):
-                yield Finished(job, None, WorkerDied("its worker process died"))
+                suspects.append(finished.job)
             else:
                 yield finished
+        if not suspects:
+            return
+        self.close(at_once=True)
+        for job in suspects:
+            with WorkerPool(1) as alone:
+                for finished in alone._round(work, [job], on_message):
+                    died = isinstance(finished.error, BrokenProcessPool)
+                    error = WorkerDied("its worker process died") if died else finished.error
+                    yield finished._replace(error=error)
 
+    def close(self, *, at_once: bool = False) -> None:
+        """End the processes; `at_once` also ends what they are working on."""
+        if self._executor is None:
+            return
+        processes = list((self._executor._processes or {}).values())
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        if at_once:
+            for process in processes:
+                process.terminate()
+        self._messages.close()
+        self._messages.cancel_join_thread()
+        self._executor = None
 
-def _run_pool(
-    work: Callable[[J], R],
-    jobs: Sequence[J],
-    workers: int,
-    on_message: Callable[[Any], None] | None,
-) -> Iterator[Finished[J, R]]:
-    if not jobs:
-        return
-    # spawn: forking a process that has used torch's threads may deadlock.
-    context = multiprocessing.get_context("spawn")
-    messages = context.Queue()
-    pool = ProcessPoolExecutor(
-        min(workers, len(jobs)), context, initializer=_start_worker, initargs=(messages,)
-    )
-    try:
-        pending: dict[Future[R], J] = {pool.submit(work, job): job for job in jobs}
+    def _round(
+        self,
+        work: Callable[[J], R],
+        jobs: Sequence[J],
+        on_message: Callable[[Any], None] | None,
+    ) -> Iterator[Finished[J, R]]:
+        if self._executor is None:
+            self._messages = self._context.Queue()
+            self._executor = ProcessPoolExecutor(
+                self.workers,
+                self._context,
+                initializer=_start_worker,
+                initargs=(self._messages,),
+            )
+        pending: dict[Future[R], J] = {self._executor.submit(work, job): job for job in jobs}
         while pending:
             ready, _ = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
-            for message in _drain(messages):
+            for message in _drain(self._messages):
                 if on_message is not None:
                     on_message(message)
             for future in ready:
@@ -112,15 +142,6 @@ def _run_pool(
                     yield Finished(job, None, error)
                 else:
                     raise error
-    finally:
-        processes = list((pool._processes or {}).values())
-        pool.shutdown(wait=False, cancel_futures=True)
-        if pending:
-            # Left early, by an interrupt or an error: what is under way would only be lost.
-            for process in processes:
-                process.terminate()
-        messages.close()
-        messages.cancel_join_thread()
 
 
 def _drain(messages: Any) -> Iterator[Any]:

@@ -15,7 +15,7 @@ from bench.evolving import (
     write_loss_file,
 )
 from bench.experiment import BenchmarkSection, Experiment, digest
-from bench.pool import run_jobs
+from bench.pool import WorkerPool
 from bench.progress import Reporter
 from bench.provenance import determinants, provenance
 from bench.registry import LossRef, reference
@@ -54,18 +54,18 @@ def learner_name(learner: LearnerSpec) -> str:
 
 
 class Runner:
-    """Runs one experiment on one store with a number of worker processes."""
+    """Runs one experiment on one store in a pool of worker processes."""
 
     def __init__(
         self,
         experiment: Experiment,
         store: Store,
         artifacts: Path,
-        workers: int,
+        pool: WorkerPool,
         reporter: Reporter,
     ) -> None:
         self.experiment, self.store = experiment, store
-        self.artifacts, self.workers, self.reporter = artifacts, workers, reporter
+        self.artifacts, self.pool, self.reporter = artifacts, pool, reporter
         self.errors: list[str] = []
 
     def evolve(self) -> list[Row]:
@@ -97,7 +97,7 @@ class Runner:
             note = f"run {message.run + 1}: {generation['phase']}, gain {generation['mean']:+.3f}"
             self.reporter.advance(cost, note)
 
-        for finished in run_jobs(evolve_job, jobs, self.workers, progressed):
+        for finished in self.pool.run(evolve_job, jobs, progressed):
             if finished.result is None:
                 self.errors.append(f"evolution run {finished.job.run + 1}: {finished.error}")
                 continue
@@ -236,7 +236,7 @@ class Runner:
         steps = missing[0].training.steps
         new = sum(job.member_steps for job in missing)
         self.reporter.phase(phase, new + len(known) * steps, len(known) * steps)
-        for finished in run_jobs(train, missing, self.workers):
+        for finished in self.pool.run(train, missing):
             job = finished.job
             if finished.result is None:
                 reason = f"{type(finished.error).__name__}: {finished.error}"

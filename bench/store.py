@@ -165,14 +165,14 @@ class Store:
         try:
             self._prepare(create)
         except SQLAlchemyError as error:
-            raise InputError(f"storage {_public(url)}: {_reason(error)}") from error
+            raise InputError(f"storage {public_url(url)}: {_reason(error)}") from error
 
     def _prepare(self, create: bool) -> None:
         tables = inspect(self.engine).get_table_names()
         if "mln_schema" not in tables:
             if not create:
                 raise InputError(
-                    f"storage {_public(self.url)}: holds no MLN-Bench results; "
+                    f"storage {public_url(self.url)}: holds no MLN-Bench results; "
                     "check --storage, or run an experiment first"
                 )
             metadata.create_all(self.engine)
@@ -181,7 +181,7 @@ class Store:
             versions = [row.version for row in connection.execute(select(schema_table))]
         if versions != [SCHEMA_VERSION]:
             raise InputError(
-                f"storage {_public(self.url)}: schema version {versions}, this MLN-Bench reads "
+                f"storage {public_url(self.url)}: schema version {versions}, this MLN-Bench reads "
                 f"version {SCHEMA_VERSION}; use the version that wrote it or another database"
             )
 
@@ -256,7 +256,7 @@ def _engine(url: str, *, create: bool) -> Engine:
         backend = parsed.get_backend_name()
         if backend not in ("sqlite", "postgresql"):
             raise InputError(
-                f"storage {_public(url)}: {backend} is not supported; "
+                f"storage {public_url(url)}: {backend} is not supported; "
                 "use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
             )
         if backend == "sqlite":
@@ -264,11 +264,11 @@ def _engine(url: str, *, create: bool) -> Engine:
         engine = create_engine(parsed)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise InputError(
-            f"storage {_public(url)}: {_reason(error)}; "
+            f"storage {public_url(url)}: {_reason(error)}; "
             "use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
         ) from error
     if backend == "sqlite":
-        event.listen(engine, "connect", _sqlite_pragmas)
+        event.listen(engine, "connect", sqlite_pragmas)
     return engine
 
 
@@ -284,7 +284,7 @@ def _prepare_file(url: str, database: str | None, create: bool) -> None:
         raise InputError(f"storage {url}: cannot make its folder: {error.strerror}") from error
 
 
-def _sqlite_pragmas(connection: Any, _record: Any) -> None:
+def sqlite_pragmas(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     cursor.execute("PRAGMA journal_mode = WAL")
@@ -292,7 +292,7 @@ def _sqlite_pragmas(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _public(url: str) -> str:
+def public_url(url: str) -> str:
     """The URL without its password."""
     try:
         return make_url(url).render_as_string(hide_password=True)

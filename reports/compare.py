@@ -134,14 +134,14 @@ def comparable(metric: str, declared: str) -> bool:
 def compare(data: ReportData) -> list[Comparison]:
     """Every comparison of every family, corrected within its family."""
     rules = rules_of(data)
-    scores = _scores(data)
+    inputs = _Inputs(data)
     found: list[Comparison] = []
     for family in families(data):
-        judged = [_measured(data, scores, pairing, rules) for pairing in family.pairings]
+        judged = [_measured(inputs, pairing, rules) for pairing in family.pairings]
         # A refused comparison keeps its place in the family: it counts with p = 1.
         p = [1.0 if reasons or not numbers else numbers.p for numbers, reasons in judged]
         found.extend(
-            _comparison(data, family, pairing, numbers, reasons, float(p_holm), rules)
+            _comparison(inputs, family, pairing, numbers, reasons, float(p_holm), rules)
             for pairing, (numbers, reasons), p_holm in zip(
                 family.pairings, judged, stats.holm(p), strict=True
             )
@@ -149,70 +149,68 @@ def compare(data: ReportData) -> list[Comparison]:
     return found
 
 
-Scores = dict[tuple[str, str, str, str, str], pd.Series]
+class _Inputs:
+    """Scores, tuning budgets and diverged runs, looked up many times."""
+
+    def __init__(self, data: ReportData) -> None:
+        rows, report = data.rows, data.experiment.report
+        benchmark = data.experiment.benchmark
+        self.planned = benchmark.seeds if benchmark else 0
+        keys = ["task", "learner", "loss", "lr_policy"]
+        self._diverged = rows[rows["status"] == "diverged"].groupby(keys).size().to_dict()
+        self._budgets = {
+            (row["task"], row["learner"], row["loss"]): int(row["configurations"] * row["seeds"])
+            for row in data.choices.to_dict("records")
+        }
+        self._scores: dict[tuple[Any, ...], pd.Series] = {}
+        usable = rows[rows["status"].isin(USABLE)]
+        metrics = [name for name in data.metrics if comparable(name, report.metric)]
+        for key, group in usable.groupby(keys, sort=False):
+            by_seed = group.set_index("seed").sort_index()
+            diverged = by_seed["status"] == "diverged"
+            for metric in metrics:
+                series = by_seed[metric].mask(diverged, report.worst)
+                self._scores[(*_tuple(key), metric)] = series.dropna()
+
+    def scores(self, pairing: Pairing, loss: str) -> "pd.Series":
+        """Scores by seed, sorted; a diverged run has the declared worst one."""
+        key = (pairing.task, pairing.learner, loss, pairing.policy, pairing.metric)
+        return self._scores.get(key, pd.Series(dtype=float))
+
+    def budget(self, pairing: Pairing, loss: str) -> int | None:
+        """Runs that tuning spent on a loss: configurations times seeds; None if not tuned."""
+        return self._budgets.get((pairing.task, pairing.learner, loss))
+
+    def diverged(self, pairing: Pairing, loss: str) -> int:
+        """Diverged runs of a loss."""
+        key = (pairing.task, pairing.learner, loss, pairing.policy)
+        return int(self._diverged.get(key, 0))
 
 
-def _scores(data: ReportData) -> Scores:
-    """Scores by seed of each (task, learner, loss, policy, metric), sorted by seed."""
-    usable = data.rows[data.rows["status"].isin(USABLE)]
-    report = data.experiment.report
-    found: Scores = {}
-    for key, group in usable.groupby(["task", "learner", "loss", "lr_policy"], sort=False):
-        group = group.set_index("seed").sort_index()
-        diverged = group["status"] == "diverged"
-        for metric in data.metrics:
-            if comparable(metric, report.metric):
-                series = group[metric].mask(diverged, report.worst)
-                found[(*_four(key), metric)] = series.dropna()
-    return found
-
-
-def _four(key: Any) -> tuple[str, str, str, str]:
-    task, learner, loss, policy = key
-    return task, learner, loss, policy
+def _tuple(key: Any) -> tuple[Any, ...]:
+    return tuple(key)
 
 
 def _measured(
-    data: ReportData, scores: Scores, pairing: Pairing, rules: Rules
+    inputs: _Inputs, pairing: Pairing, rules: Rules
 ) -> tuple[Numbers | None, tuple[str, ...]]:
-    nothing = pd.Series(dtype=float)
-    candidate, baseline = (
-        scores.get((pairing.task, pairing.learner, loss, pairing.policy, pairing.metric), nothing)
-        for loss in (pairing.candidate, pairing.baseline)
-    )
+    candidate, baseline = (inputs.scores(pairing, x) for x in (pairing.candidate, pairing.baseline))
     shared = candidate.index.intersection(baseline.index)
-    planned = data.experiment.benchmark.seeds if data.experiment.benchmark else len(shared)
+    budgets = (inputs.budget(pairing, pairing.candidate), inputs.budget(pairing, pairing.baseline))
     reasons = verdict.gate(
         metric=pairing.metric,
-        planned=max(planned, len(shared)),
+        planned=max(inputs.planned, len(shared)),
         candidate_seeds=list(candidate.index),
         baseline_seeds=list(baseline.index),
-        budgets=(
-            (budget(data, pairing, pairing.candidate), budget(data, pairing, pairing.baseline))
-            if pairing.policy == "tuned"
-            else None
-        ),
+        budgets=budgets if pairing.policy == "tuned" else None,
     )
     if len(shared) < 2:
         return None, reasons
     return verdict.measure(candidate[shared], baseline[shared], rules), reasons
 
 
-def budget(data: ReportData, pairing: Pairing, loss: str) -> int | None:
-    """Runs that tuning spent on a loss: configurations times seeds; None if it was not tuned."""
-    choices = data.choices
-    chosen = choices[
-        (choices["task"] == pairing.task)
-        & (choices["learner"] == pairing.learner)
-        & (choices["loss"] == loss)
-    ]
-    if chosen.empty:
-        return None
-    return int(chosen["configurations"].iloc[0]) * int(chosen["seeds"].iloc[0])
-
-
 def _comparison(
-    data: ReportData,
+    inputs: _Inputs,
     family: Family,
     pairing: Pairing,
     numbers: Numbers | None,
@@ -229,7 +227,7 @@ def _comparison(
         planned = None
     else:
         outcome = verdict.judge(numbers, p_holm, rules)
-        reason = verdict.explain(outcome, numbers, p_holm, rules)
+        reason = verdict.explain(outcome, numbers, p_holm, rules, size)
         text = verdict.sentence(names, numbers, p_holm, size, outcome, rules, unit)
         planned = verdict.plan(numbers, rules, size)
     values = {} if numbers is None else {k: finite(v) for k, v in numbers._asdict().items()}
@@ -253,8 +251,8 @@ def _comparison(
         sentence=text,
         detectable_difference=finite(planned.detectable) if planned else None,
         seeds_for_rope=planned.seeds if planned else None,
-        diverged_candidate=_diverged(data, pairing, pairing.candidate),
-        diverged_baseline=_diverged(data, pairing, pairing.baseline),
+        diverged_candidate=inputs.diverged(pairing, pairing.candidate),
+        diverged_baseline=inputs.diverged(pairing, pairing.baseline),
     )
 
 
@@ -263,19 +261,6 @@ _DESCRIPTIVE = (
     "rank_biserial", "median_difference", "bca_low", "bca_high",
 )  # fmt: skip
 _TESTS = ("p", "p_wilcoxon", "p_equivalence")
-
-
-def _diverged(data: ReportData, pairing: Pairing, loss: str) -> int:
-    rows = data.rows
-    return int(
-        (
-            (rows["task"] == pairing.task)
-            & (rows["learner"] == pairing.learner)
-            & (rows["lr_policy"] == pairing.policy)
-            & (rows["loss"] == loss)
-            & (rows["status"] == "diverged")
-        ).sum()
-    )
 
 
 def finite(value: Any) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from reports.figures import plain
 from reports.plotting import FAINT, INK, Look, canvas, styled
@@ -44,7 +45,7 @@ def loss_shapes(shapes: pd.DataFrame, style: Mapping[str, Look]) -> Figure:
         Line2D([], [], color=style[x].color, ls=style[x].dash, lw=style[x].width) for x in losses
     ]
     figure.legend(
-        handles, [plain(x) for x in losses], loc="outside upper center", ncols=min(len(losses), 5)
+        handles, [plain(x) for x in losses], loc="outside upper center", ncols=min(len(losses), 7)
     )
     return figure
 
@@ -58,12 +59,13 @@ def evolution_history(history: pd.DataFrame, style: Mapping[str, Look], factor: 
     losses = list(dict.fromkeys(history["loss"]))
     columns = min(3, len(losses))
     rows = -(-len(losses) // columns)
-    figure, grid = canvas(rows, columns, 0.5 + 2.8 * rows, sharey=True, sharex=True)
+    figure, grid = canvas(rows, columns, 0.5 + 2.8 * rows, sharey=True)
     panels = [panel for row in grid for panel in row]
+    unit, name = (1e6, "millions") if history["member_steps"].max() >= 2e6 else (1e3, "thousands")
     for panel, loss in zip(panels, losses, strict=False):
         part = history[history["loss"] == loss].sort_values("member_steps")
         look = style[loss]
-        steps = part["member_steps"] / 1e6
+        steps = part["member_steps"] / unit
         panel.plot(steps, part["best"] * factor, color=look.color, lw=2)
         panel.plot(steps, part["median"] * factor, color=look.color, lw=1.4, ls="--")
         panel.axhline(0, color=INK, linewidth=0.9, zorder=1)
@@ -73,12 +75,13 @@ def evolution_history(history: pd.DataFrame, style: Mapping[str, Look], factor: 
             panel.axvline(switch, color=FAINT, ls=":", lw=1.4)
             panel.axvspan(steps.min(), switch, color="#f4f4f4", zorder=0)
         panel.set_title(plain(loss))
+        panel.xaxis.set_major_locator(MaxNLocator(5))
     for panel in panels[len(losses) :]:
         panel.set_axis_off()
     for row in grid:
         row[0].set_ylabel("gain over CE (points)")
-    for panel in grid[-1]:
-        panel.set_xlabel("member-steps (millions)")
+    for panel in panels[max(len(losses) - columns, 0) : len(losses)]:
+        panel.set_xlabel(f"member-steps ({name})")
     handles = [
         Line2D([], [], color=INK, lw=2),
         Line2D([], [], color=INK, lw=1.4, ls="--"),
@@ -109,6 +112,7 @@ def study_progress(trials: pd.DataFrame, intermediate: pd.DataFrame, factor: flo
         left.plot(
             other["number"], [floor] * len(other), "x", ms=6, color=FAINT, label="pruned or failed"
         )
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.set_title("value by trial")
     left.set_xlabel("trial")
     left.set_ylabel("gain over CE (points)")
@@ -134,7 +138,7 @@ def study_progress(trials: pd.DataFrame, intermediate: pd.DataFrame, factor: flo
 
 @styled
 def parameter_importances(importances: pd.DataFrame) -> Figure:
-    """Share of each parameter in the variance of the value; `importances`: name, share."""
+    """Importance of each parameter as a bar; `importances`: name, share."""
     ordered = importances.sort_values("share", kind="stable")
     figure, grid = canvas(1, 1, 0.9 + 0.38 * len(ordered))
     panel = grid[0][0]
@@ -144,5 +148,5 @@ def parameter_importances(importances: pd.DataFrame) -> Figure:
         panel.text(share, place, f" {share:.2f}", va="center")
     panel.grid(visible=False, axis="y")
     panel.set_xlim(0, max(1.12 * float(ordered["share"].max()), 0.1))
-    panel.set_xlabel("importance (share of the variance of the value)")
+    panel.set_xlabel("importance (share)")
     return figure

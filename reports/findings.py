@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from reports.compare import Comparison, rules_of
 from reports.load import ReportData
 from reports.summary import FEWEST_RUNS, MethodClaim
-from reports.verdict import LABELS, Verdict
+from reports.verdict import FEWEST_SEEDS, LABELS, Verdict, floor
 from reports.wording import counted, listed, unit_of
 
 ORDER: tuple[Verdict, ...] = (
@@ -26,6 +26,7 @@ def findings(
     if len(data.candidates) > 1:
         sentences += _by_candidate(primary)
     sentences += _extremes(data, primary)
+    sentences += _too_few(data, primary)
     sentences += _method(data, claims)
     sentences += _failures(data)
     return sentences
@@ -83,6 +84,20 @@ def _extremes(data: ReportData, primary: Sequence[Comparison]) -> list[str]:
     if sign * (worst.mean_difference or 0.0) < 0:
         found.append(f"Largest loss, on {worst.task}: {worst.sentence}")
     return found
+
+
+def _too_few(data: ReportData, primary: Sequence[Comparison]) -> list[str]:
+    """Whether so few seeds could show any difference at all after the correction."""
+    n, alpha = max((item.n for item in primary), default=0), data.experiment.report.alpha
+    lowest = floor(n, len(primary))
+    if n < FEWEST_SEEDS or lowest < alpha:
+        return []
+    enough = next(seeds for seeds in range(n, 100) if floor(seeds, len(primary)) < alpha)
+    return [
+        f"With {n} seeds and {counted(len(primary), 'primary comparison')} no Holm p can fall "
+        f"below {lowest:.2g}, so no difference could be shown, however large; it takes {enough} "
+        "seeds."
+    ]
 
 
 def _method(data: ReportData, claims: Sequence[MethodClaim]) -> list[str]:

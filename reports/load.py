@@ -126,16 +126,18 @@ def _rows(experiment: Experiment, grid: list[Row], cells: dict[str, Row]) -> pd.
 
 
 def _curves(experiment: Experiment, grid: list[Row], cells: dict[str, Row]) -> pd.DataFrame:
-    parts = []
+    columns: dict[str, list[Any]] = {}
     for row in grid:
         cell = cells.get(row["cell"])
         if cell is None or not cell["curve"] or cell["status"] not in USABLE:
             continue
-        part = pd.DataFrame(cell["curve"])
-        parts.append(part.assign(**{name: row[name] for name in IDENTITY}))
-    if not parts:
-        return pd.DataFrame(columns=[*IDENTITY, "step"])
-    return _sorted(experiment, pd.concat(parts, ignore_index=True), "step")
+        length = len(cell["curve"]["step"])
+        for name, values in cell["curve"].items():
+            columns.setdefault(name, []).extend(values)
+        for name in IDENTITY:
+            columns.setdefault(name, []).extend([row[name]] * length)
+    frame = pd.DataFrame(columns, columns=None if columns else [*IDENTITY, "step"])
+    return _sorted(experiment, frame, "step")
 
 
 def _choices(store: Store, fingerprint: str) -> pd.DataFrame:
@@ -274,7 +276,7 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for key, entry in value.items():
             yield from _flat(entry, str(key))
-    else:
+    elif not isinstance(value, float):  # times are no version of anything
         yield name, " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

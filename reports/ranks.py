@@ -64,6 +64,25 @@ def improvement(candidate: ArrayLike, baseline: ArrayLike) -> float:
     return float(((wins + 1) / 2).mean())
 
 
+def random_effects(
+    effects: ArrayLike, variances: ArrayLike, *, confidence: float = 0.95
+) -> Interval:
+    """Mean effect over a population of tasks, from one estimate and its variance per task.
+
+    Random effects with the between-task variance of Paule and Mandel (1982) and a t interval.
+    NaN for fewer than two tasks or an estimate without spread.
+    """
+    from statsmodels.stats.meta_analysis import combine_effects  # a second to import
+
+    y, v = np.asarray(effects, dtype=float), np.asarray(variances, dtype=float)
+    if y.size < 2 or not (v > 0).all():
+        return Interval(float("nan"), float("nan"), float("nan"))
+    with np.errstate(divide="ignore", invalid="ignore"):  # its I^2 of equal effects is 0 / 0
+        result = combine_effects(y, v, method_re="iterated", use_t=True)
+        low, high = result.conf_int(alpha=1 - confidence, use_t=True)[1]
+    return Interval(float(result.mean_effect_re), float(low), float(high))
+
+
 def resamples(tasks: int, seeds: int, *, count: int = 2000, seed: int = 0) -> NDArray[np.int64]:
     """Seed indices of shape (count, tasks, seeds), drawn within each task.
 

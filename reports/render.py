@@ -57,6 +57,11 @@ class Report:
         return tuple(item for item in self.comparisons if item.verdict == "refused")
 
     @property
+    def missing(self) -> tuple[dict[str, Any], ...]:
+        """Planned runs without a result, as report.json lists them."""
+        return tuple(records(self.data.missing))
+
+    @property
     def primary(self) -> tuple[Comparison, ...]:
         """The primary family."""
         return tuple(item for item in self.comparisons if item.family == "primary")
@@ -113,11 +118,15 @@ def verdict_rows(report: Report) -> list[dict[str, str]]:
                 f"difference ({unit.difference})": unit.gain(item.mean_difference),
                 "interval": interval if item.ci_low is not None else unit.value(None),
                 "Holm p": p_cell(item.p_holm),
-                "verdict": LABELS[item.verdict],
-                "reason": item.reason,
+                "verdict": _with_reason(item),
             }
         )
     return rows
+
+
+def _with_reason(item: Comparison) -> str:
+    label = LABELS[item.verdict]
+    return f"{label}: {item.reason}" if item.verdict == "refused" else label
 
 
 def _json(material: Material, sentences: Sequence[str], commands: Sequence[str]) -> str:

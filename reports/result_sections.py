@@ -2,7 +2,7 @@
 
 from reports import tables
 from reports.material import Material, Section
-from reports.summary import FEWEST_RUNS, FEWEST_TASKS
+from reports.summary import FEWEST_POOLED, FEWEST_RUNS, FEWEST_TASKS
 from reports.wording import PLUS_MINUS, counted, listed, unit_of
 
 
@@ -57,17 +57,26 @@ def across(material: Material) -> Section | None:
         return None
     report = data.experiment.report
     unit = unit_of(report.metric)
+    pooled = (
+        "Pooled: mean difference in a random-effects model over tasks, which speaks of tasks like "
+        "these, with its t interval. "
+        if found.tasks >= FEWEST_POOLED
+        else ""
+    )
     caption = (
         f"{found.tasks} tasks, {found.seeds} seeds, tuned rate. Mean rank of the task means (1 is "
         "best). IQM: interquartile mean over all runs, with a 95 % bootstrap interval stratified "
-        "by task and paired by seed (2,000 resamples), not corrected. P(beats): chance that a run "
+        "by task and paired by seed (2,000 resamples), not corrected. "
+        f"{pooled}P(beats): chance that a run "
         "of the loss beats one of the baseline on the same task."
     )
-    text = ["These numbers speak of these tasks."]
+    text = ["Mean ranks and IQMs speak of these tasks alone."]
+    if found.tasks < found.planned:
+        text.append("Tasks on which a loss lacks a run are left out here.")
     if found.tasks < FEWEST_TASKS:
         text.append(
-            f"A claim about new tasks needs at least {FEWEST_TASKS}; with {found.tasks} this "
-            "section is descriptive."
+            f"A claim about new tasks needs at least {FEWEST_TASKS} tasks; with {found.tasks} this "
+            f"section is descriptive{', and its pooled differences are weak' if pooled else ''}."
         )
     else:
         text.append(

@@ -53,8 +53,8 @@ def study(material: Material) -> Section | None:
         Picture(
             "study",
             evolution_figures.study_progress(data.trials, data.intermediate, 100.0),
-            "Study of the evolution's settings: value (gain over CE in points) of each trial and "
-            f"of its intermediate reports. n = {counted(len(data.trials), 'trial')}; no error "
+            "Study of the evolution's settings: value (gain over tuned CE in points) of each trial "
+            f"and of its intermediate reports. n = {counted(len(data.trials), 'trial')}; no error "
             "bars, since each trial is one run.",
         )
     ]
@@ -63,8 +63,9 @@ def study(material: Material) -> Section | None:
             Picture(
                 "importances",
                 evolution_figures.parameter_importances(data.importances),
-                "Importance of each setting for the value. Estimated from "
-                f"{counted(len(data.trials), 'trial')}: few trials make it rough.",
+                "Share of each setting in reaching the best trials (PED-ANOVA), estimated from "
+                f"n = {counted(len(data.trials), 'trial')}; few trials make it rough, and a "
+                "setting looks unimportant where the sampler has concentrated.",
             )
         )
     trials = tables.plain_frame("trials", "Trials", "Value: gain over CE (fraction).", data.trials)

@@ -6,14 +6,11 @@ signs and ranks turn on ties. Results depend neither on the order of the seeds n
 its sign, on which loss comes first.
 """
 
-from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
-from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.power import TTestPower
+from scipy import optimize, special, stats
 
 Vector: TypeAlias = NDArray[np.float64]
 
@@ -204,30 +201,30 @@ def equivalence(d: ArrayLike, rope: float) -> float:
     return float(stats.t.sf((rope - abs(mean)) / error, values.size - 1))
 
 
-@lru_cache(maxsize=1024)
-def detectable(n: int, *, alpha: float = 0.05, power: float = 0.8) -> float:
-    """The smallest d_z that a two-sided paired t test of n >= 2 differences finds with `power`."""
-    test = TTestPower()
-    low, high = 0.0, 1.0
-    while test.power(high, n, alpha) < power:
-        low, high = high, 2 * high
-    for _ in range(40):
-        middle = (low + high) / 2
-        low, high = (middle, high) if test.power(middle, n, alpha) < power else (low, middle)
-    return high
+def power(effect: float, n: int, *, alpha: float = 0.05) -> float:
+    """Power of a two-sided paired t test of n >= 2 differences with d_z = `effect`."""
+    df, shift = n - 1, abs(effect) * np.sqrt(n)
+    critical = stats.t.isf(alpha / 2, df)
+    wrong_side = special.nctdtr(df, shift, -critical)  # NaN where too small to be computed
+    return float(1 - special.nctdtr(df, shift, critical) + np.nan_to_num(wrong_side))
 
 
-def seeds_needed(effect: float, *, alpha: float = 0.05, power: float = 0.8) -> int | None:
-    """Fewest differences for which |d_z| = `effect` is found with `power`; None above 100,000."""
-    effect = abs(effect)
-    if effect == 0 or detectable(MOST_SEEDS, alpha=alpha, power=power) > effect:
+def detectable(n: int, *, alpha: float = 0.05, wanted: float = 0.8) -> float:
+    """The smallest d_z that a two-sided paired t test of n >= 2 differences finds that often."""
+    high = 1.0
+    while power(high, n, alpha=alpha) < wanted:
+        high *= 2
+    return float(optimize.brentq(lambda x: power(x, n, alpha=alpha) - wanted, 0, high))
+
+
+def seeds_needed(effect: float, *, alpha: float = 0.05, wanted: float = 0.8) -> int | None:
+    """Fewest differences with which |d_z| = `effect` is found that often; None above 100,000."""
+    if power(effect, MOST_SEEDS, alpha=alpha) < wanted:
         return None
-    low, high = 1, 2
-    while detectable(high, alpha=alpha, power=power) > effect:
-        low, high = high, 2 * high
+    low, high = 1, MOST_SEEDS
     while high - low > 1:
         middle = (low + high) // 2
-        if detectable(middle, alpha=alpha, power=power) > effect:
+        if power(effect, middle, alpha=alpha) < wanted:
             low = middle
         else:
             high = middle
@@ -236,19 +233,17 @@ def seeds_needed(effect: float, *, alpha: float = 0.05, power: float = 0.8) -> i
 
 def holm(p: ArrayLike) -> Vector:
     """p-values adjusted by Holm (1979), which bounds the chance of any false finding."""
-    return _adjusted(p, "holm")
+    values = np.asarray(p, dtype=float)
+    order = np.argsort(values, kind="stable")
+    steps = values[order] * np.arange(values.size, 0, -1)
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted
 
 
 def benjamini_hochberg(p: ArrayLike) -> Vector:
     """p-values adjusted by Benjamini and Hochberg (1995), which bounds the share of false ones."""
-    return _adjusted(p, "fdr_bh")
-
-
-def _adjusted(p: ArrayLike, method: str) -> Vector:
-    values = np.asarray(p, dtype=float)
-    if values.size == 0:
-        return values
-    return np.asarray(multipletests(values, method=method)[1], dtype=float)
+    return np.asarray(stats.false_discovery_control(np.asarray(p, dtype=np.float64)))
 
 
 def _vector(d: ArrayLike) -> Vector:

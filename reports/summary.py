@@ -17,6 +17,10 @@ FEWEST_TASKS = 6
 """Tasks that a test across tasks needs; with fewer the summary is descriptive."""
 
 
+FEWEST_POOLED = 3
+"""Tasks from which a random-effects model over tasks is worth showing."""
+
+
 class MethodClaim(NamedTuple):
     """Mean gain over a baseline of independent evolution runs on one task; p only from six runs."""
 
@@ -125,12 +129,14 @@ class Across(NamedTuple):
     """Losses over all tasks: one row per loss in `table`, in the order of their mean rank.
 
     Columns loss, mean_rank, iqm, iqm_low, iqm_high and for each baseline b: difference_b (of
-    IQMs), difference_b_low, difference_b_high, improvement_b (probability), p_holm_b (Wilcoxon
-    over task means; NaN below six tasks).
+    IQMs) and, from three tasks, pooled_b (random effects over tasks), both with _low and _high;
+    improvement_b (probability); from six tasks, p_holm_b (Wilcoxon over task means). `planned`
+    counts the tasks, `tasks` those on which every loss has every run.
     """
 
     table: pd.DataFrame
     tasks: int
+    planned: int
     seeds: int
     friedman: ranks.Friedman | None
     critical_difference: float | None
@@ -143,7 +149,7 @@ def across_tasks(data: ReportData) -> Across | None:
         scores for scores in matrix(data, "tuned").values() if not scores.isna().any(axis=None)
     ]
     sizes = {len(scores) for scores in complete}
-    if len(complete) < 2 or len(sizes) != 1:
+    if len(complete) < 2 or len(sizes) != 1 or min(sizes) < 2:
         return None
     losses = [str(loss) for loss in complete[0].columns]
     cube = np.stack([rules.sign * scores.to_numpy(dtype=float) for scores in complete])
@@ -161,9 +167,17 @@ def across_tasks(data: ReportData) -> Across | None:
         b = losses.index(baseline)
         others = [k for k in range(len(losses)) if k != b]
         for k in others:
-            difference = ranks.iqm_difference(cube[:, :, k], cube[:, :, b], indices)
-            columns = [f"difference_{baseline}{end}" for end in ("", "_low", "_high")]
-            table.loc[k, columns] = _unsigned(difference, rules.sign)
+            gains = cube[:, :, k] - cube[:, :, b]
+            found = {"difference": ranks.iqm_difference(cube[:, :, k], cube[:, :, b], indices)}
+            if tasks >= FEWEST_POOLED:
+                found["pooled"] = ranks.random_effects(
+                    gains.mean(axis=1),
+                    gains.var(axis=1, ddof=1) / seeds,
+                    confidence=1 - rules.alpha,
+                )
+            for name, interval in found.items():
+                columns = [f"{name}_{baseline}{end}" for end in ("", "_low", "_high")]
+                table.loc[k, columns] = _unsigned(interval, rules.sign)
             table.loc[k, f"improvement_{baseline}"] = ranks.improvement(
                 cube[:, :, k].T, cube[:, :, b].T
             )
@@ -174,6 +188,7 @@ def across_tasks(data: ReportData) -> Across | None:
     return Across(
         table=table.sort_values(["mean_rank", "loss"], ignore_index=True),
         tasks=tasks,
+        planned=len(set(data.rows["task"]) | set(data.missing["task"])),
         seeds=seeds,
         friedman=ranks.friedman(means) if enough else None,
         critical_difference=(

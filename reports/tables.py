@@ -84,8 +84,9 @@ def scores(data: ReportData, policy: str, losses: Sequence[str]) -> Table:
         caption=(
             f"Mean {PLUS_MINUS} standard deviation over n = {n} seeds, in {unit.axis}; {direction} "
             "is better. Bold: every loss that is not separated from the task's best (paired "
-            "sign-flip tests against the best, Holm over the losses of the task). Losses in the "
-            f"order of their mean rank. \N{DAGGER}: runs that diverged, counted with the declared "
+            "sign-flip tests against the best, Holm over the losses of the task). "
+            f"{'Losses in the order of their mean rank. ' if len(tasks) > 1 else ''}"
+            f"\N{DAGGER}: runs that diverged, counted with the declared "
             "worst score."
         ),
         numbers=numbers,
@@ -225,7 +226,7 @@ def budgets(data: ReportData) -> Table:
 
 
 def across(found: Across, baselines: Sequence[str], unit: Unit, caption: str) -> Table:
-    """Mean ranks, interquartile means and probabilities of improvement over all tasks."""
+    """Mean ranks, interquartile means, pooled effects, probabilities of improvement."""
     shown = []
     for row in found.table.to_dict("records"):
         line = [
@@ -235,23 +236,28 @@ def across(found: Across, baselines: Sequence[str], unit: Unit, caption: str) ->
             interval_text(row["iqm_low"], row["iqm_high"], unit),
         ]
         for name in baselines:
-            limits = interval_text(
-                row[f"difference_{name}_low"], row[f"difference_{name}_high"], unit
-            )
-            own = row["loss"] == name
-            line.append(DASH if own else f"{unit.gain(row[f'difference_{name}'])} {limits}")
+            for key in [key for key in (f"difference_{name}", f"pooled_{name}") if key in row]:
+                limits = interval_text(row[f"{key}_low"], row[f"{key}_high"], unit)
+                line.append(DASH if pd.isna(row[key]) else f"{unit.gain(row[key])} {limits}")
             line.append(signed_minus(row[f"improvement_{name}"], 2))
             if f"p_holm_{name}" in row:
                 line.append(p_cell(row[f"p_holm_{name}"]))
         shown.append(line)
     columns = ["loss", "mean rank", f"IQM ({unit.axis})", "95 % CI"]
     for name in baselines:
-        columns += [f"IQM minus {name} [95 % CI]", f"P(beats {name})"]
+        columns.append(f"IQM minus {name}")
+        if f"pooled_{name}" in found.table:
+            columns.append(f"pooled minus {name}")
+        columns.append(f"P(beats {name})")
         if f"p_holm_{name}" in found.table:
             columns.append(f"Holm p against {name}")
     return Table(
         name="across_tasks",
-        title=f"All {found.tasks} tasks together",
+        title=(
+            f"All {found.tasks} tasks together"
+            if found.tasks == found.planned
+            else f"{found.tasks} of {found.planned} tasks together"
+        ),
         caption=caption,
         numbers=found.table,
         shown=pd.DataFrame(shown, columns=columns),

@@ -168,7 +168,14 @@ def plan(numbers: Numbers, rules: Rules, family: int) -> Plan:
     return Plan(detectable, None if seeds is None else max(seeds, FEWEST_SEEDS), alpha)
 
 
-def explain(verdict: Verdict, numbers: Numbers, p_holm: float, rules: Rules) -> str:
+def floor(n: int, family: int) -> float:
+    """The smallest Holm p that n pairs can give the most significant comparison of a family."""
+    return min(1.0, family * 2.0 ** (1 - n))
+
+
+def explain(
+    verdict: Verdict, numbers: Numbers, p_holm: float, rules: Rules, family: int = 1
+) -> str:
     """Why a comparison that passed the gate has its verdict, in one phrase."""
     low, high = _favourable_interval(numbers, rules)
     significant = p_holm < rules.alpha
@@ -180,6 +187,11 @@ def explain(verdict: Verdict, numbers: Numbers, p_holm: float, rules: Rules) -> 
         return "significant, but the interval reaches into the ROPE"
     if significant:
         return "the sign-flip test is significant but the t interval includes 0"
+    if floor(numbers.n, family) >= rules.alpha:
+        return (
+            f"{numbers.n} pairs are too few for {counted(family, 'comparison')}: "
+            f"Holm p cannot fall below {floor(numbers.n, family):.2g}"
+        )
     if low > 0 or high < 0:
         return "the interval excludes 0 but the test does not survive the correction"
     return "neither a difference nor equivalence could be shown"

@@ -52,7 +52,8 @@ def test_budget_phases_and_history() -> None:
     assert result.member_steps == len(result.history) * TINY.generation_cost <= TINY.budget
     assert TINY.budget - result.member_steps < TINY.generation_cost
     phases = [generation.phase for generation in result.history]
-    assert phases == sorted(phases, reverse=True) and set(phases) == {"ga", "es"}
+    assert phases == sorted(phases, reverse=True)
+    assert set(phases) == {"ga", "es"}
     for generation in result.history:
         assert generation.best >= generation.median
         assert generation.diversity > 0

@@ -64,3 +64,17 @@ def test_stratified_bootstrap_is_paired():
     interval = ranks.iqm_interval(baseline, indices)
     assert interval.low < interval.estimate < interval.high
     assert ranks.iqm_interval(baseline, indices) == interval
+
+
+def test_random_effects_of_the_eight_schools():
+    effects = np.array([28, 8, -3, 7, -1, 1, 18, 12.0])
+    errors = np.array([15, 10, 16, 11, 9, 11, 10, 18.0])
+    found = ranks.random_effects(effects, errors**2)
+    assert found.estimate == pytest.approx(7.686, abs=1e-3)  # no variance between schools
+    assert found.high - found.estimate == pytest.approx(4.072 * 2.3646, abs=1e-2)
+
+
+def test_random_effects_of_degenerate_effects():
+    assert ranks.random_effects([0.1, 0.1], [1e-4, 1e-4]).estimate == pytest.approx(0.1)
+    assert np.isnan(ranks.random_effects([0.1, 0.2], [0.0, 1e-4]).estimate)
+    assert np.isnan(ranks.random_effects([0.1], [1e-4]).estimate)

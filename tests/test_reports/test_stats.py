@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import ttost_paired
 
@@ -55,6 +56,9 @@ def test_holm_and_benjamini_hochberg():
     assert stats.holm(p) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert stats.benjamini_hochberg(p) == pytest.approx([0.02, 0.04, 0.04, 0.02])
     assert stats.holm([]).size == 0
+    many = np.random.default_rng(1).uniform(size=40) ** 3
+    assert stats.holm(many) == pytest.approx(multipletests(many, method="holm")[1])
+    assert stats.benjamini_hochberg(many) == pytest.approx(multipletests(many, method="fdr_bh")[1])
 
 
 def test_equivalence_equals_statsmodels():
@@ -72,6 +76,10 @@ def test_detectable_effect(n, effect):
 
 
 def test_power_of_statsmodels_and_seeds_needed():
+    for n, effect in ((6, 0.3), (20, 0.66), (200, 0.1), (10, 1.5)):
+        expected = TTestPower().power(effect, n, 0.01)
+        assert stats.power(effect, n, alpha=0.01) == pytest.approx(expected, abs=1e-9)
+    assert stats.power(5.0, 10) == 1  # where statsmodels gives NaN
     assert TTestPower().solve_power(0.5, power=0.8, alpha=0.05) == pytest.approx(33.367, abs=1e-3)
     assert TTestPower().power(0.421637, 50, 0.05) == pytest.approx(0.83211, abs=1e-5)
     assert stats.seeds_needed(0.5) == 34

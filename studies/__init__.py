@@ -1,0 +1,1 @@
+"""Optuna studies that tune the settings of an evolution."""

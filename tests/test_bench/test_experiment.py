@@ -1,0 +1,77 @@
+"""Experiments: what is valid, and what is said of what is not."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.errors import InputError
+from bench.experiment import load, shipped
+from test_bench.tiny import tiny
+
+
+def test_every_shipped_experiment_is_valid_and_described() -> None:
+    for name, description in shipped().items():
+        assert load(name).name == name
+        assert description
+
+
+def test_set_overrides_nested_keys_lists_and_bare_words() -> None:
+    experiment = load(
+        "demo",
+        ["seed=7", "evolution.settings.genetic.elites=2", "tuning.rates=[0.1]", "device=cuda:0"],
+    )
+    assert experiment.seed == 7
+    assert experiment.evolution is not None
+    assert experiment.evolution.settings.genetic.elites == 2
+    assert experiment.tuning.rates == (0.1,)
+    assert experiment.device == "cuda:0"
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("sead=1", "unknown key 'sead'; did you mean 'seed'?"),
+        (
+            "evolution.settings.populaton=4",
+            "unknown key 'evolution.settings.populaton'; did you mean 'population'?",
+        ),
+        ("evolution.settings.population=-4", "population must be at least 4, not -4"),
+        ("benchmark.seeds=0", "benchmark.seeds: input should be greater than or equal to 1"),
+        ("benchmark.seeds=many", "benchmark.seeds: input should be a valid integer"),
+        ("report.baselines=['zz']", "report.baselines: 'zz' is not in benchmark.losses"),
+        ("study.modes=['gaa']", "study.modes.0: input should be 'ga', 'es' or 'hybrid'"),
+        ("tuning.common_rate=-1", "tuning.common_rate: input should be greater than 0"),
+        ("tuning.rates=[0.1, -1.0]", "tuning.rates"),
+        ("nonsense", "write it as section.key=value"),
+        ("seed.x=1", "'seed' is a value, not a section"),
+    ],
+)
+def test_a_bad_key_or_value_is_one_line(override: str, words: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load("demo", [override])
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_bad_file_is_one_line(tmp_path: Path) -> None:
+    bad = {
+        "broken.toml": (b"name = [", "not valid TOML"),
+        "binary.toml": (b"\xff\xfe\x00", "not a text file"),
+        "empty.toml": (b"", "name: field required"),
+    }
+    for name, (content, words) in bad.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match=words):
+            load(str(tmp_path / name))
+    with pytest.raises(InputError, match="cannot be read"):
+        load(str(tmp_path / "absent.toml"))
+    with pytest.raises(InputError, match="did you mean 'demo'"):
+        load("dmo")
+
+
+def test_the_fingerprint_ignores_the_description_alone() -> None:
+    experiment = load("demo")
+    described = experiment.model_copy(update={"description": "other words"})
+    assert described.fingerprint() == experiment.fingerprint()
+    assert load("demo", ["seed=8"]).fingerprint() != experiment.fingerprint()
+    assert tiny().fingerprint() == tiny().fingerprint()

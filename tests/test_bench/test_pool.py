@@ -1,0 +1,20 @@
+"""Worker processes: results, messages, exceptions, and deaths."""
+
+from bench.pool import WorkerDied, WorkerPool
+from test_bench.pool_work import work
+
+
+def test_every_job_ends_once_and_a_killer_takes_no_neighbour_with_it() -> None:
+    jobs = [1, 13, 2, 666, 3, 4]
+    heard: list[int] = []
+    with WorkerPool(2) as pool:
+        finished = {item.job: item for item in pool.run(work, jobs, heard.append)}
+        after = [item.result for item in pool.run(work, [5])]
+    assert sorted(finished) == sorted(jobs)
+    assert [finished[job].result for job in (1, 2, 3, 4)] == [1, 4, 9, 16]
+    assert isinstance(finished[13].error, ValueError)
+    assert isinstance(finished[666].error, WorkerDied)
+    # Messages are for progress: those of a process that dies may be lost.
+    assert heard
+    assert set(heard) <= {*jobs, 5}
+    assert after == [25]

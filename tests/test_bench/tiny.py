@@ -1,0 +1,38 @@
+"""An experiment that runs in seconds, for the tests."""
+
+from typing import Any
+
+from bench.experiment import Experiment
+
+TINY: dict[str, Any] = {
+    "name": "tiny",
+    "seed": 5,
+    "evolution": {
+        "runs": 2,
+        "families": ["moons+noise=0.2", "blobs_2"],
+        "loss": {"hidden": 4},
+        "settings": {
+            "budget": 600,
+            "population": 6,
+            "tasks_per_generation": 2,
+            "training": {"steps": 10, "batch_size": 8},
+            "learner": {"hidden": [4]},
+            "genetic": {"elites": 2},
+        },
+    },
+    "benchmark": {
+        "tasks": ["noise_first_is_not_a_task"],
+        "losses": ["ce", "mse", "gce", "mln_initial"],
+        "seeds": 6,
+        "learner": {"hidden": [4]},
+        "training": {"steps": 20, "batch_size": 8},
+        "curve_points": 4,
+    },
+    "tuning": {"rates": [0.01, 0.1], "seeds": 2, "common_rate": 0.01},
+}
+TINY["benchmark"]["tasks"] = ["spirals", "digits+noise=0.4"]
+
+
+def tiny(**benchmark: Any) -> Experiment:
+    """The tiny experiment, with some keys of its benchmark changed."""
+    return Experiment.model_validate(TINY | {"benchmark": TINY["benchmark"] | benchmark})

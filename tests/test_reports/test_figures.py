@@ -1,0 +1,109 @@
+"""Figures: the numbers behind them, and that they are drawn alike every time."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from reports import evolution_figures, figures
+from reports.plotting import clipped_limit, looks, svg
+
+STYLE = looks(["ce", "mse", "mln_1", "mln_2"], ["mln_1", "mln_2"])
+
+
+def curves(values):
+    """Curves of one step: {loss: scores by seed}."""
+    return pd.DataFrame(
+        [
+            {"task": "t", "learner": "l", "loss": loss, "seed": seed, "step": 5, "accuracy": value}
+            for loss, scores in values.items()
+            for seed, value in enumerate(scores)
+        ]
+    )
+
+
+def test_curve_bands_are_t_intervals():
+    values = np.array([0.5, 0.6, 0.8])
+    [band] = figures.curve_bands(curves({"ce": values}), "accuracy", 100.0).to_dict("records")
+    expected = stats.ttest_1samp(100 * values, 0).confidence_interval()
+    assert (band["low"], band["high"]) == pytest.approx((expected.low, expected.high))
+    assert (band["n"], band["mean"]) == (3, pytest.approx(100 * values.mean()))
+
+
+def test_the_band_of_one_seed_is_empty():
+    [band] = figures.curve_bands(curves({"ce": [0.5]}), "accuracy").to_dict("records")
+    assert np.isnan(band["low"])
+    assert band["mean"] == 0.5
+
+
+def test_gains_are_paired():
+    found = figures.gains(curves({"ce": [0.5, 0.6], "mse": [0.4, 0.7]}), "accuracy", "ce")
+    assert list(found["loss"]) == ["mse", "mse"]
+    assert list(found["accuracy"]) == pytest.approx([-0.1, 0.1])
+
+
+def test_one_extreme_value_does_not_stretch_an_axis():
+    values = [0.01 * k for k in range(-10, 11)]
+    assert clipped_limit([*values, -90.0], 0.01) == pytest.approx(0.11)
+    assert clipped_limit([float("nan")], 0.5) == 0.5
+    assert clipped_limit([0.0, 0.0], 0.0) == 1.0
+
+
+def test_candidates_are_blue_and_every_loss_differs():
+    many = looks([f"b{k}" for k in range(6)] + [f"c{k}" for k in range(3)], ["c0", "c1", "c2"])
+    assert len({look.color for look in many.values()}) == 9
+
+
+def intervals(low=-1.0, high=2.0):
+    return pd.DataFrame(
+        [
+            {"task": task, "candidate": candidate, "baseline": baseline, "n": 6, "mean": 0.5,
+             "low": low, "high": high, "verdict": "inconclusive"}
+            for task in ("$t_1^2$", "digits+noise=0.4+valid=noisy")
+            for candidate in ("mln_1", "mln_2")
+            for baseline in ("ce", "mse")
+        ]
+    )  # fmt: skip
+
+
+def points(differences):
+    frame = intervals()[["task", "candidate", "baseline"]].drop_duplicates()
+    return pd.concat(
+        [frame.assign(seed=seed, difference=d) for seed, d in enumerate(differences)],
+        ignore_index=True,
+    )
+
+
+@pytest.mark.parametrize("differences", [[0.0, 0.0], [0.1, -0.1, 90.0], [0.3]])
+def test_paired_differences_are_drawn(differences):
+    figure = figures.paired_differences(points(differences), intervals(), STYLE, 0.5, "points")
+    assert len(figure.axes) == 4
+
+
+@pytest.mark.parametrize("limits", [(-1.0, 2.0), (np.nan, np.nan), (-900.0, 900.0)])
+def test_a_forest_is_drawn_alike_every_time(limits):
+    first, second = (
+        svg(figures.forest(intervals(*limits), STYLE, 0.5, "points")) for _ in range(2)
+    )
+    assert first == second
+    assert "<dc:date>" not in first
+
+
+def test_tasks_are_ordered_by_effect():
+    frame = pd.DataFrame({"task": ["a", "b", "b"], "mean": [0.0, 1.0, 2.0]})
+    assert figures.order_by_effect(frame, 1.0) == ["b", "a"]
+    assert figures.order_by_effect(frame, -1.0) == ["a", "b"]
+
+
+def test_a_study_whose_trials_were_all_pruned_is_drawn():
+    trials = pd.DataFrame({"number": [0, 1], "state": ["pruned"] * 2, "value": [None, None]})
+    steps = pd.DataFrame({"number": [0], "step": [1000], "value": [0.01]})
+    assert svg(evolution_figures.study_progress(trials, steps, 100.0))
+
+
+def test_a_history_without_a_switch_is_drawn():
+    history = pd.DataFrame(
+        {"loss": "mln_1", "phase": "es", "member_steps": [1, 2], "best": [0, 1], "median": [0, 0]}
+    )
+    figure = evolution_figures.evolution_history(history, STYLE, 100.0)
+    assert figure.axes[0].get_title(loc="left") == "mln_1"

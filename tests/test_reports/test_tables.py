@@ -1,0 +1,44 @@
+"""Tables as CSV, LaTeX and text."""
+
+import pandas as pd
+
+from reports import tables
+from reports.compare import compare
+from reports.tables import Table
+
+
+def test_latex_escapes_and_marks():
+    shown = pd.DataFrame([["a_b & 50 %", "−1.00 ± 2"]], columns=["task", "d_z"])
+    text = Table("t", "T", "C", shown, shown, bold=frozenset({(0, 1)})).latex()
+    assert r"\toprule" in text
+    assert r"a\_b \& 50 \%" in text
+    assert r"\textbf{$-$1.00 $\pm$ 2}" in text
+    assert r"task & d\_z \\" in text
+
+
+def test_scores_mark_diverged_runs_and_keep_numbers_for_csv(small):
+    table = tables.scores(small, "tuned", ["mse", "ce", "gce", "mln_1", "mln_2"])
+    assert list(table.shown.columns) == ["task", "mse", "ce", "gce", "mln_1", "mln_2"]
+    assert table.shown["mse"].iloc[1].endswith("(1†)")
+    assert table.csv().startswith("task,loss,n,mean,sd,diverged,top\n")
+    assert "n = 8 seeds" in table.caption
+
+
+def test_comparisons_have_one_row_each(small):
+    found = [item for item in compare(small) if item.family == "primary"]
+    table = tables.comparisons(found, "c", "C", "", 0.05)
+    assert len(table.shown) == len(found) == len(table.classes)
+    assert set(table.shown["verdict"]) <= set(tables.LABELS.values())
+
+
+def test_rates_and_budgets(small):
+    assert "tuned rate" in tables.rates(small).shown
+    budgets = tables.budgets(small)
+    assert set(budgets.shown["runs"]) == {"15"}
+    assert "are equal" in budgets.caption
+
+
+def test_outcomes_are_counted(small):
+    assert tables.counts(small).to_dict("records") == [
+        {"task": "rings", "loss": "mse", "lr_policy": "tuned", "diverged": 1, "missing": 0}
+    ]
