@@ -131,7 +131,10 @@ def run(
     """Benchmark: evolve what is missing, tune, and train every cell that is not done."""
     from bench.checks import load_checked
 
-    resolved = _resolved(load_checked(experiment, overrides or ()), storage)
+    loaded = load_checked(experiment, overrides or ())
+    if loaded.benchmark is None:
+        raise InputError(f"experiment {loaded.name}: has no [benchmark] section")
+    resolved = _resolved(loaded, storage)
     summary = _run(resolved, storage, artifacts, jobs)
     print_rows([summary._asdict()], as_json, "Cells (both learning-rate policies)")
     if not as_json and not summary.failed and not summary.missing:
@@ -172,10 +175,14 @@ def study(
 
     loaded = load_checked(experiment, overrides or ())
     result = _study(loaded, storage, workers, trials)
-    best = {"value": result.best_value, **result.best_params}
+    best = {"gain": result.best_value, **(result.best_params or {})}
     print_rows([best], as_json, "Best settings: gain over tuned CE on the study's tasks")
+    owed = loaded.study.trials - len(result.trials) if loaded.study else 0
+    if owed > 0:
+        typer.echo(f"{owed} trials to go: the same command without --trials does them", err=True)
     if not as_json:
         typer.echo("Review it:  mln-bench dashboard" + _storage_flag(storage))
+    raise typer.Exit(1 if result.failed else 0)
 
 
 @app.command()

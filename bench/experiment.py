@@ -78,7 +78,9 @@ class BenchmarkSection(Section):
 class TuningSection(Section):
     """The tuning that every loss gets alike."""
 
-    rates: tuple[PositiveFloat, ...] = Field(default=(0.0003, 0.001, 0.003, 0.01, 0.03), min_length=1)
+    rates: tuple[PositiveFloat, ...] = Field(
+        default=(0.0003, 0.001, 0.003, 0.01, 0.03), min_length=1
+    )
     seeds: int = Field(default=3, ge=1)
     common_rate: float = Field(
         default=0.01, gt=0, description="the rate of the same-rate comparison"

@@ -285,6 +285,7 @@ def _prepare_file(url: str, database: str | None, create: bool) -> None:
 
 
 def sqlite_pragmas(connection: Any, _record: Any) -> None:
+    """Set up a new SQLite connection for several processes on one file."""
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     cursor.execute("PRAGMA journal_mode = WAL")

@@ -114,10 +114,10 @@ class EvolutionConfig:
 
     mode: Literal["hybrid", "ga", "es"] = "hybrid"
     budget: int = 1_500_000
-    population: int = 32
+    population: int = 16
     switch_point: float = 0.7
-    tasks_per_generation: int = 8
-    learning_rates: tuple[float, ...] = (0.005, 0.01)
+    tasks_per_generation: int = 16
+    learning_rates: tuple[float, ...] = (0.001, 0.003, 0.01)
     training: TrainingSpec = field(default_factory=TrainingSpec)
     learner: LearnerSpec = field(default_factory=lambda: LearnerSpec(hidden=(32, 32)))
     genetic: GeneticConfig = field(default_factory=GeneticConfig)

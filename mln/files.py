@@ -35,14 +35,14 @@ def save_loss(
     """Write a loss file, whole or not at all."""
     from mln.checkpoint import save_atomically
 
-    notes = {
-        "format": FORMAT,
-        "version": str(VERSION),
-        "spec": json.dumps(asdict(spec)),
-        "provenance": json.dumps(dict(provenance or {})),
+    about = {
+        "version": VERSION,
+        "spec": asdict(spec),
+        "provenance": dict(provenance or {}),
     }
     tensors = {"genome": np.ascontiguousarray(genome, dtype=np.float32)}
-    save_atomically(path, save(tensors, notes))
+    # One note alone: safetensors writes several in no particular order.
+    save_atomically(path, save(tensors, {FORMAT: json.dumps(about, sort_keys=True)}))
 
 
 def load_loss(path: Path) -> SavedLoss:
@@ -53,16 +53,17 @@ def load_loss(path: Path) -> SavedLoss:
     try:
         with safe_open(path, framework="numpy") as file:
             notes = file.metadata() or {}
-            if notes.get("format") != FORMAT:
+            if FORMAT not in notes:
                 raise LossFileError(f"{path}: a safetensors file, but not a loss of MLN-Bench")
-            if notes.get("version") != str(VERSION):
+            about = json.loads(notes[FORMAT])
+            if about["version"] != VERSION:
                 raise LossFileError(
-                    f"{path}: written in version {notes.get('version')} of the format; "
+                    f"{path}: written in version {about['version']} of the format; "
                     f"this MLN-Bench reads version {VERSION}"
                 )
             genome = file.get_tensor("genome")
-        spec = LossSpec(**json.loads(notes["spec"]))
-        provenance = json.loads(notes["provenance"])
+        spec = LossSpec(**about["spec"])
+        provenance = dict(about["provenance"])
     except OSError as error:
         raise LossFileError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (SafetensorError, KeyError, TypeError, ValueError) as error:

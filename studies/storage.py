@@ -2,7 +2,6 @@
 
 import warnings
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning, OptunaError
@@ -15,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bench.errors import InputError
 from bench.experiment import Experiment, StudySection, digest
-from bench.store import BUSY_TIMEOUT_MS, Store
+from bench.store import BUSY_TIMEOUT_MS, Store, public_url, sqlite_pragmas
 from studies.space import NAMES, SPACE_VERSION
 
 METRIC = "gain over tuned CE"
@@ -72,7 +71,7 @@ def storage_of_studies(url: str) -> RDBStorage:
         if optuna.get_all_study_names(storage):
             return storage
     raise InputError(
-        f"storage {_public(url)}: holds no study; run `mln-bench study` first, or check --storage"
+        f"storage {public_url(url)}: holds no study; run `mln-bench study` first, or check --storage"
     )
 
 
@@ -139,7 +138,7 @@ def protocol(experiment: Experiment, section: StudySection) -> str:
 def _refuse_other(study: optuna.Study, experiment: Experiment, url: str) -> None:
     if study.user_attrs.get("fingerprint") != study_fingerprint(experiment):
         raise InputError(
-            f"study {study.study_name!r} in {_public(url)} has another configuration; "
+            f"study {study.study_name!r} in {public_url(url)} has another configuration; "
             "choose another study.name or another --storage"
         )
 
@@ -151,19 +150,12 @@ def _storage(url: str) -> RDBStorage:
         storage = RDBStorage(url, engine_kwargs=arguments)
     except (SQLAlchemyError, OptunaError, RuntimeError, ImportError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise InputError(f"storage {_public(url)}: {reason}") from error
+        raise InputError(f"storage {public_url(url)}: {reason}") from error
     if is_sqlite:
-        # Optuna has connected already: its connections are renewed with the pragma. The journal
-        # mode (WAL), which the results store has set, is a property of the file.
-        event.listen(storage.engine, "connect", _synchronous_normal)
+        # Optuna has connected already: its connections are renewed with the pragmas.
+        event.listen(storage.engine, "connect", sqlite_pragmas)
         storage.engine.dispose()
     return storage
-
-
-def _synchronous_normal(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA synchronous = NORMAL")
-    cursor.close()
 
 
 def _has_studies(url: str) -> bool:
@@ -182,7 +174,3 @@ def _is_missing_file(url: str) -> bool:
         return False  # the results store says what is wrong with it
     is_file = parsed.get_backend_name() == "sqlite" and parsed.database not in (None, ":memory:")
     return is_file and not Path(str(parsed.database)).exists()
-
-
-def _public(url: str) -> str:
-    return make_url(url).render_as_string(hide_password=True)

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from test_bench.tiny import tiny
 
 from bench.errors import InputError
 from bench.experiment import load, shipped
-from test_bench.tiny import tiny
 
 
 def test_every_shipped_experiment_is_valid_and_described() -> None:

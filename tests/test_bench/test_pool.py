@@ -1,7 +1,8 @@
 """Worker processes: results, messages, exceptions, and deaths."""
 
-from bench.pool import WorkerDied, WorkerPool
 from test_bench.pool_work import work
+
+from bench.pool import WorkerDied, WorkerPool
 
 
 def test_every_job_ends_once_and_a_killer_takes_no_neighbour_with_it() -> None:

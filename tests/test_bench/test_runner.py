@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_bench.tiny import tiny
 
 from bench import training
 from bench.errors import InputError
@@ -18,7 +19,6 @@ from bench.training import Job, Member, train
 from bench.tuning import choose, unequal_budgets
 from mln import MetaLoss
 from mln.config import LossSpec
-from test_bench.tiny import tiny
 
 
 class Counting(Silent):
