@@ -3,19 +3,33 @@
 Heavy libraries are imported within the commands, so that `--help` is quick.
 """
 
-import shlex
-import shutil
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.console import print_json, print_rows
-from bench.errors import InputError
+from bench.console import (
+    complain,
+    copy_loss,
+    print_json,
+    print_rows,
+    reproducing_commands,
+    require_writable,
+    storage_flag,
+)
+from bench.errors import DEFAULT_URL, InputError
+from bench.options import (
+    ArtifactsOption,
+    ExperimentArgument,
+    JobsOption,
+    JsonOption,
+    OutOption,
+    SetOption,
+    StorageOption,
+)
 
 if TYPE_CHECKING:
     from bench.experiment import Experiment
@@ -23,7 +37,6 @@ if TYPE_CHECKING:
     from reports.render import Report
     from studies.outcome import StudyResult
 
-DEFAULT_URL = "sqlite:///runs/mln.db"
 ARTIFACTS = Path("runs/artifacts")
 
 app = typer.Typer(
@@ -33,25 +46,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-ExperimentArgument = Annotated[
-    str,
-    typer.Argument(metavar="EXPERIMENT", help="a TOML file, or a name from `list experiments`"),
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="override a key, as in seed=7"),
-]
-StorageOption = Annotated[
-    str,
-    typer.Option(envvar="MLN_STORAGE", metavar="URL", help="database of results and studies"),
-]
-ArtifactsOption = Annotated[Path, typer.Option(metavar="DIR", help="folder for loss files")]
-JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
-JobsOption = Annotated[
-    int | None, typer.Option(min=1, help="worker processes; by default one per processor")
-]
-OutOption = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="output folder")]
 
 
 @app.command()
@@ -71,16 +65,16 @@ def demo(
 
     chosen = [*(overrides or []), *([f"seed={seed}"] if seed is not None else [])]
     experiment = load_checked("demo", chosen)
-    _writable(out)
+    require_writable(out)
     _study(experiment, storage, jobs)
     resolved = _resolved(experiment, storage)
     summary = _run(resolved, storage, artifacts, jobs)
-    report = _report(resolved, storage, out, _commands("demo", chosen))
+    report = _report(resolved, storage, out, reproducing_commands("demo", chosen))
     if as_json:
         print_json(_report_summary(report))
     else:
         _print_verdicts(report)
-        typer.echo("Review the study:  mln-bench dashboard" + _storage_flag(storage))
+        typer.echo("Review the study:  mln-bench dashboard" + storage_flag(storage))
     raise typer.Exit(1 if summary.failed or summary.missing else 0)
 
 
@@ -111,12 +105,12 @@ def evolve(
                 "gain_last_generation": row["fitness"],
                 "member_steps": row["member_steps"],
                 "seconds": round(row["seconds"], 1),
-                "file": str(_copy(runner.loss_path(row), out, row["run"], len(rows))),
+                "file": str(copy_loss(runner.loss_path(row), out, row["run"], len(rows))),
             }
             for row in rows
         ]
     print_rows(found, as_json, "Evolved losses: mean gain over CE in the last generation")
-    _complain(errors)
+    complain(errors)
 
 
 @app.command()
@@ -138,7 +132,7 @@ def run(
     summary = _run(resolved, storage, artifacts, jobs)
     print_rows([summary._asdict()], as_json, "Cells (both learning-rate policies)")
     if not as_json and not summary.failed and not summary.missing:
-        typer.echo(f"Next:  mln-bench report {experiment}" + _storage_flag(storage))
+        typer.echo(f"Next:  mln-bench report {experiment}" + storage_flag(storage))
     raise typer.Exit(1 if summary.failed or summary.missing else 0)
 
 
@@ -181,7 +175,7 @@ def study(
     if owed > 0:
         typer.echo(f"{owed} trials to go: the same command without --trials does them", err=True)
     if not as_json:
-        typer.echo("Review it:  mln-bench dashboard" + _storage_flag(storage))
+        typer.echo("Review it:  mln-bench dashboard" + storage_flag(storage))
     raise typer.Exit(1 if result.failed else 0)
 
 
@@ -201,8 +195,8 @@ def report(
     Store(storage, create=False).close()
     resolved = _resolved(load_checked(experiment, overrides or ()), storage)
     out = out or Path("runs/reports") / resolved.name
-    _writable(out)
-    commands = _commands(f"run {experiment}", overrides or ())
+    require_writable(out)
+    commands = reproducing_commands(f"run {experiment}", overrides or ())
     written = _report(resolved, storage, out, commands)
     if as_json:
         print_json(_report_summary(written))
@@ -234,21 +228,9 @@ def list_names(
     as_json: JsonOption = False,
 ) -> None:
     """List what an experiment can name."""
-    from bench.experiment import nearest, shipped
+    from bench.listing import listing
 
-    listings: dict[str, Callable[[], list[dict[str, Any]]]] = {
-        "tasks": _list_tasks,
-        "losses": _list_losses,
-        "learners": lambda: [
-            {"name": "mlp", "description": "ReLU perceptron; hidden = [32, 32] sets its layers"}
-        ],
-        "experiments": lambda: [
-            {"name": name, "description": text} for name, text in shipped().items()
-        ],
-    }
-    if what not in listings:
-        raise InputError(f"list {what!r}: unknown{nearest(what, listings)}")
-    print_rows(listings[what](), as_json, what.capitalize())
+    print_rows(listing(what), as_json, what.capitalize())
 
 
 def main() -> None:
@@ -331,7 +313,7 @@ def _runner(
     from bench.runner import Runner
     from bench.store import Store
 
-    _writable(artifacts)
+    require_writable(artifacts)
     store = Store(storage)
     with WorkerPool(jobs or default_jobs()) as pool, Live() as live:
         yield Runner(experiment, store, artifacts, pool, live)
@@ -342,7 +324,7 @@ def _run(experiment: "Experiment", storage: str, artifacts: Path, jobs: int | No
     with _runner(experiment, storage, artifacts, jobs) as runner:
         summary = runner.run()
         errors = runner.errors
-    _complain(errors)
+    complain(errors)
     return summary
 
 
@@ -351,44 +333,6 @@ def _report(experiment: "Experiment", storage: str, out: Path, commands: list[st
     from reports.render import write_report
 
     return write_report(Store(storage, create=False), experiment, out, commands)
-
-
-def _complain(errors: Sequence[str]) -> None:
-    for error in errors:
-        typer.echo(f"failed: {error}", err=True)
-
-
-def _writable(folder: Path) -> None:
-    """Refuse an output folder now rather than after minutes of work."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise InputError(f"folder {folder}: cannot be written: {error.strerror}") from error
-
-
-def _copy(loss: Path, out: Path | None, run: int, runs: int) -> Path:
-    """Copy a loss file to where the user wants it; several runs get a number each."""
-    if out is None:
-        return loss
-    target = out if runs == 1 else out.with_stem(f"{out.stem}-{run + 1}")
-    _writable(target.parent)
-    shutil.copyfile(loss, target)
-    return target
-
-
-def _commands(verb: str, overrides: Sequence[str]) -> list[str]:
-    """The commands that reproduce a report."""
-    tail = "".join(f" --set {shlex.quote(override)}" for override in overrides)
-    commands = [f"mln-bench {verb}{tail}"]
-    if verb != "demo":
-        commands.append(f"mln-bench report {verb.removeprefix('run ')}{tail}")
-    return commands
-
-
-def _storage_flag(storage: str) -> str:
-    return "" if storage == DEFAULT_URL else f" --storage {shlex.quote(storage)}"
 
 
 def _print_verdicts(report: "Report") -> None:
@@ -402,17 +346,3 @@ def _report_summary(report: "Report") -> dict[str, Any]:
     from reports.render import verdict_rows
 
     return {"report": str(report.paths.html), "verdicts": verdict_rows(report)}
-
-
-def _list_tasks() -> list[dict[str, Any]]:
-    from bench.tasks.register import available
-
-    return [info._asdict() for info in available()]
-
-
-def _list_losses() -> list[dict[str, Any]]:
-    from dataclasses import asdict
-
-    from bench.registry import LOSSES
-
-    return [asdict(entry) for entry in LOSSES.values()]

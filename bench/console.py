@@ -1,11 +1,18 @@
-"""What the command line prints: tables for people, JSON for machines."""
+"""What the command line prints and where it may write."""
 
 import json
+import shlex
+import shutil
+import sys
+import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from bench.errors import DEFAULT_URL, InputError
 
 
 def print_json(value: Any) -> None:
@@ -24,8 +31,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, title: str) -> 
     for row in rows:
         table.add_row(*(_text(value) for value in row.values()))
     # Redirected output is for reading too: a file has no width to fit.
-    console = Console()
-    Console(width=None if console.is_terminal else 160).print(table)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
 def _text(value: Any) -> str:
@@ -34,3 +40,43 @@ def _text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def complain(errors: Sequence[str]) -> None:
+    """Print what failed on standard error."""
+    for error in errors:
+        print(f"failed: {error}", file=sys.stderr)
+
+
+def require_writable(folder: Path) -> None:
+    """Refuse an output folder now rather than after minutes of work."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"folder {folder}: cannot be written: {error.strerror}") from error
+
+
+def copy_loss(loss: Path, out: Path | None, run: int, runs: int) -> Path:
+    """Copy a loss file to where the user wants it; several runs get a number each."""
+    if out is None:
+        return loss
+    target = out if runs == 1 else out.with_stem(f"{out.stem}-{run + 1}")
+    require_writable(target.parent)
+    shutil.copyfile(loss, target)
+    return target
+
+
+def reproducing_commands(verb: str, overrides: Sequence[str]) -> list[str]:
+    """The commands that reproduce a report."""
+    tail = "".join(f" --set {shlex.quote(override)}" for override in overrides)
+    commands = [f"mln-bench {verb}{tail}"]
+    if verb != "demo":
+        commands.append(f"mln-bench report {verb.removeprefix('run ')}{tail}")
+    return commands
+
+
+def storage_flag(storage: str) -> str:
+    """The option that names a storage, empty for the default one."""
+    return "" if storage == DEFAULT_URL else f" --storage {shlex.quote(storage)}"

@@ -1,4 +1,6 @@
-"""The one exception for bad input."""
+"""The one exception for bad input, and the default storage."""
+
+DEFAULT_URL = "sqlite:///runs/mln.db"
 
 
 class InputError(Exception):

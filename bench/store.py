@@ -31,7 +31,6 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from bench.errors import InputError
 
 SCHEMA_VERSION = 1
-DEFAULT_URL = "sqlite:///runs/mln.db"
 BUSY_TIMEOUT_MS = 60_000
 
 Row = dict[str, Any]

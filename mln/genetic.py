@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from mln.config import GeneticConfig
 from mln.genome import Genomes
 
+TRUSTED_EVALUATIONS = 3
+"""The best of a generation's newcomers is mostly a lucky one: it is bred from, not delivered."""
+
 
 @dataclass(frozen=True)
 class GeneticState:
@@ -31,8 +34,10 @@ class GeneticState:
 
     @property
     def best(self) -> Genomes:
-        """The genome with the best mean fitness, [G]."""
-        best: Genomes = self.population[self.order[0]]
+        """The genome [G] with the best mean fitness among those evaluated often enough."""
+        enough = min(TRUSTED_EVALUATIONS, int(self.evaluations.max()))
+        trusted = [member for member in self.order if self.evaluations[member] >= enough]
+        best: Genomes = self.population[trusted[0]]
         return best
 
 

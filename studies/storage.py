@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning, OptunaError
@@ -71,7 +72,7 @@ def storage_of_studies(url: str) -> RDBStorage:
         if optuna.get_all_study_names(storage):
             return storage
     raise InputError(
-        f"storage {public_url(url)}: holds no study; run `mln-bench study` first, or check --storage"
+        f"storage {public_url(url)}: holds no study; check --storage, or run `mln-bench study`"
     )
 
 

@@ -182,6 +182,11 @@ def blobs_8(geometry: Generator) -> Sampler:
     return _blobs(geometry, 8, 5, spread=0.8)
 
 
+def blobs_10(geometry: Generator) -> Sampler:
+    """Ten round Gaussian clusters of unequal width in ten dimensions."""
+    return _blobs(geometry, 10, 10, spread=0.8)
+
+
 def _classification(
     geometry: Generator, features: int, informative: int, redundant: int, classes: int
 ) -> Sampler:
@@ -226,6 +231,7 @@ FAMILIES = (
     SyntheticFamily("spirals", 2, SPIRAL_ARMS, spirals),
     SyntheticFamily("blobs_2", 2, 3, blobs_2),
     SyntheticFamily("blobs_8", 8, 5, blobs_8),
+    SyntheticFamily("blobs_10", 10, 10, blobs_10),
     SyntheticFamily("gaussian_quantiles", 2, QUANTILES, gaussian_quantiles),
     SyntheticFamily("classification_2", 2, 2, classification_2),
     SyntheticFamily("classification_8", 8, 4, classification_8),

@@ -66,6 +66,19 @@ def test_elites_keep_the_mean_of_all_their_evaluations() -> None:
     assert state.mean_fitness[:2].tolist() == [3.0, 3.0]
 
 
+def test_a_lucky_newcomer_is_not_delivered() -> None:
+    state = GeneticState(
+        population=np.arange(3, dtype=np.float32)[:, None],
+        mean_fitness=np.array([9.0, 2.0, 1.0]),
+        evaluations=np.array([1, 3, 7]),
+        sigma=0.1,
+    )
+    assert state.best == 1
+    assert state.order[0] == 0
+    newcomers = replace(state, evaluations=np.array([1, 1, 1]))
+    assert newcomers.best == 0
+
+
 def test_mutation_touches_the_declared_share_of_genes() -> None:
     genomes = np.zeros((200, 50), np.float32)
     mutants = genetic.mutate(genomes, 0.3, 0.25, np.random.default_rng(1))

@@ -1,0 +1,43 @@
+"""What an experiment can name."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from bench.errors import InputError
+from bench.experiment import nearest, shipped
+from bench.registry import LOSSES
+from bench.tasks.register import available
+
+Rows = list[dict[str, Any]]
+
+
+def _tasks() -> Rows:
+    return [info._asdict() for info in available()]
+
+
+def _losses() -> Rows:
+    return [asdict(entry) for entry in LOSSES.values()]
+
+
+def _learners() -> Rows:
+    return [{"name": "mlp", "description": "ReLU perceptron; hidden = [32, 32] sets its layers"}]
+
+
+def _experiments() -> Rows:
+    return [{"name": name, "description": text} for name, text in shipped().items()]
+
+
+LISTINGS: dict[str, Callable[[], Rows]] = {
+    "tasks": _tasks,
+    "losses": _losses,
+    "learners": _learners,
+    "experiments": _experiments,
+}
+
+
+def listing(what: str) -> Rows:
+    """One row per name. Raises InputError for anything but a key of LISTINGS."""
+    if what not in LISTINGS:
+        raise InputError(f"list {what!r}: unknown{nearest(what, LISTINGS)}")
+    return LISTINGS[what]()

@@ -1,0 +1,25 @@
+"""Options that several verbs of the command line share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ExperimentArgument = Annotated[
+    str,
+    typer.Argument(metavar="EXPERIMENT", help="a TOML file, or a name from `list experiments`"),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="override a key, as in seed=7"),
+]
+StorageOption = Annotated[
+    str,
+    typer.Option(envvar="MLN_STORAGE", metavar="URL", help="database of results and studies"),
+]
+ArtifactsOption = Annotated[Path, typer.Option(metavar="DIR", help="folder for loss files")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
+JobsOption = Annotated[
+    int | None, typer.Option(min=1, help="worker processes; by default one per processor")
+]
+OutOption = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="output folder")]
