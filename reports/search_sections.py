@@ -2,7 +2,7 @@
 
 from reports import evolution_figures, tables
 from reports.material import Material, Picture, Section
-from reports.wording import counted
+from reports.wording import counted, signed_minus
 
 
 def evolution(material: Material) -> Section | None:
@@ -33,12 +33,17 @@ def evolution(material: Material) -> Section | None:
         )
     if not pictures:
         return None
-    frame = data.evolutions.rename(columns={"member_steps": "member-steps"})
+    frame = data.evolutions.rename(
+        columns={"fitness": "gain (points)", "member_steps": "member-steps"}
+    )
+    if len(frame):
+        frame["gain (points)"] = [signed_minus(100 * gain, 2) for gain in frame["gain (points)"]]
+        frame["member-steps"] = [f"{steps:,}" for steps in frame["member-steps"]]
     table = tables.plain_frame(
         "evolution",
         "Evolution runs",
-        "Fitness: mean gain over CE of the last generation, in accuracy (fraction) on outer "
-        "validation.",
+        "Gain: mean over the candidates of the last generation, over CE, in points of accuracy on "
+        "outer validation. What a loss is worth is in the sections above.",
         frame,
     )
     shown = [table] if len(frame) else []
@@ -64,8 +69,9 @@ def study(material: Material) -> Section | None:
                 "importances",
                 evolution_figures.parameter_importances(data.importances),
                 "Share of each setting in reaching the best trials (PED-ANOVA), estimated from "
-                f"n = {counted(len(data.trials), 'trial')}; few trials make it rough, and a "
-                "setting looks unimportant where the sampler has concentrated.",
+                f"n = {counted(len(data.trials), 'trial')}; below 50 trials it "
+                "is no evidence, and a setting looks unimportant where the sampler has "
+                "concentrated.",
             )
         )
     trials = tables.plain_frame("trials", "Trials", "Value: gain over CE (fraction).", data.trials)

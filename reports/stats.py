@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special, stats
+from statsmodels.stats.multitest import multipletests
 
 Vector: TypeAlias = NDArray[np.float64]
 
@@ -234,11 +235,9 @@ def seeds_needed(effect: float, *, alpha: float = 0.05, wanted: float = 0.8) -> 
 def holm(p: ArrayLike) -> Vector:
     """p-values adjusted by Holm (1979), which bounds the chance of any false finding."""
     values = np.asarray(p, dtype=float)
-    order = np.argsort(values, kind="stable")
-    steps = values[order] * np.arange(values.size, 0, -1)
-    adjusted = np.empty_like(values)
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return adjusted
+    if values.size == 0:
+        return values
+    return np.asarray(multipletests(values, method="holm")[1], dtype=float)
 
 
 def benjamini_hochberg(p: ArrayLike) -> Vector:
