@@ -3,11 +3,13 @@
 Heavy libraries are imported within the commands, so that `--help` is quick.
 """
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from studies.outcome import StudyResult
 
 ARTIFACTS = Path("runs/artifacts")
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="mln-bench",
@@ -237,18 +240,26 @@ def main() -> None:
     """Entry point: bad input is one line and exit code 2, an interrupt exit code 130."""
     from typer.exceptions import Abort, TyperException
 
+    # A polite end is an interrupt: the workers are ended, and what is stored stays.
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        sys.exit(app(standalone_mode=False))
+        code = app(standalone_mode=False)
     except InputError as error:
         _fail(str(error))
     except TyperException as error:
         _fail(error.format_message())
     except (KeyboardInterrupt, Abort):
+        code = INTERRUPTED
+    if code == INTERRUPTED:
         typer.echo("interrupted; the same command continues", err=True)
-        sys.exit(130)
+    sys.exit(code)
 
 
-def _fail(message: str) -> None:
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _fail(message: str) -> NoReturn:
     typer.echo(f"error: {message}", err=True)
     sys.exit(2)
 

@@ -2,17 +2,20 @@
 
 import multiprocessing
 import os
-from collections.abc import Callable, Hashable, Iterator, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from queue import Empty
 from types import TracebackType
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
-J = TypeVar("J", bound=Hashable)
+J = TypeVar("J")
 R = TypeVar("R")
 
 POLL_SECONDS = 0.2
+TERMINATION_SECONDS = 5.0
 
 _messages: Any = None
 
@@ -42,14 +45,22 @@ def send(message: object) -> None:
 
 def _start_worker(messages: Any) -> None:
     global _messages
-    import signal
-
     import torch
 
     # Ctrl-C reaches the whole process group; the main process alone decides what follows.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_follow_parent, daemon=True).start()
     torch.set_num_threads(1)
     _messages = messages
+
+
+def _follow_parent() -> None:
+    """End with a main process that was killed: an idle worker would wait for jobs for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 class WorkerPool:
@@ -109,6 +120,8 @@ class WorkerPool:
         if at_once:
             for process in processes:
                 process.terminate()
+            for process in processes:
+                process.join(TERMINATION_SECONDS)
         self._messages.close()
         self._messages.cancel_join_thread()
         self._executor = None

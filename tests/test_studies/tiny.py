@@ -86,7 +86,3 @@ def sabotaged(job: Job) -> TrialOutcome:
     if job.slot == 3:
         time.sleep(60)
     return TrialOutcome(float(job.slot), (1,), (float(job.slot),), 1)
-
-
-def light_set_up() -> None:
-    """Importing torch takes most of a process's start."""

@@ -1,0 +1,77 @@
+"""A real process, interrupted or killed: its workers end too, and the same command continues."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+COMMAND = [
+    str(Path(sys.executable).parent / "mln-bench"),
+    "run",
+    "run",
+    "--json",
+    "--set=benchmark.tasks=['digits', 'spirals', 'moons']",
+    "--set=benchmark.seeds=6",
+    "--set=benchmark.training.steps=200",
+]
+
+
+def children(pid: int) -> list[int]:
+    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
+    return [int(word) for word in found.stdout.split()]
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def wait_for_the_end_of(pids: list[int]) -> None:
+    """Orphans need a moment to notice; a test that hangs for a minute has found one."""
+    for _ in range(600):
+        if not any(alive(pid) for pid in pids):
+            return
+        time.sleep(0.1)
+    raise AssertionError("worker processes outlived the command")
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="looks at processes through /proc")
+@pytest.mark.parametrize(
+    "signal_number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        signal.SIGKILL,
+    ],
+)
+def test_stopped_at_the_first_result_and_continued(signal_number: int, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        COMMAND, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    # The first line tells that work has begun, the next that something of it is done.
+    first = process.stderr.readline()
+    assert "started" in first
+    process.stderr.readline()
+    workers = children(process.pid)
+    assert workers
+    process.send_signal(signal_number)
+    _, rest = process.communicate(timeout=60)
+    if signal_number == signal.SIGKILL:
+        assert process.returncode == -signal.SIGKILL
+    else:
+        assert process.returncode == 130
+        assert rest.endswith("interrupted; the same command continues\n")
+    wait_for_the_end_of(workers)
+
+    ended = subprocess.run(COMMAND, cwd=tmp_path, capture_output=True, text=True, check=True)
+    (summary,) = json.loads(ended.stdout)
+    assert summary == {"done": 3 * 5 * 6 * 2, "diverged": 0, "failed": 0, "missing": 0}
