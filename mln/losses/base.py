@@ -1,9 +1,11 @@
 """What a rollout asks of a loss: its value and its gradient, for many learners at once."""
 
-from typing import Protocol, Self
+from dataclasses import dataclass, replace
+from typing import Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor
+from torch.nn.functional import log_softmax
 
 
 class StackedLoss(Protocol):
@@ -30,6 +32,60 @@ class StackedLoss(Protocol):
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
         """Derivative of each example's loss with respect to its logits [P, C, B]."""
         ...
+
+
+@runtime_checkable
+class OnLogits(Protocol):
+    """A loss whose derivative needs the logits, because the probabilities do not determine it."""
+
+    def logit_gradient(self, z: Tensor, y: Tensor) -> Tensor:
+        """Derivative of each example's loss with respect to its logits z [P, C, B]."""
+        ...
+
+
+def logit_gradient(loss: StackedLoss, z: Tensor, y: Tensor) -> Tensor:
+    """Derivative of any loss with respect to the logits z, [P, C, B]."""
+    if isinstance(loss, OnLogits):
+        return loss.logit_gradient(z, y)
+    return loss.gradient(z.softmax(1), y)
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A loss without a parameter, for `members` learners."""
+
+    members: int
+
+    def __len__(self) -> int:
+        return self.members
+
+    def take(self, members: Tensor) -> Self:
+        """The losses of some members."""
+        return replace(self, members=len(members))
+
+
+@dataclass(frozen=True)
+class OneParameter:
+    """A loss with one parameter per learner, [P]."""
+
+    parameter: Tensor
+
+    def __len__(self) -> int:
+        return len(self.parameter)
+
+    def take(self, members: Tensor) -> Self:
+        """The losses of some members."""
+        return replace(self, parameter=self.parameter[members])
+
+
+def log_target(z: Tensor, y: Tensor) -> Tensor:
+    """log p_t, the log-probability of the true class [P, B], from logits."""
+    return (y * log_softmax(z, 1)).sum(1)
+
+
+def target(p: Tensor, y: Tensor) -> Tensor:
+    """p_t, the probability of the true class [P, 1, B]."""
+    return (p * y).sum(1, keepdim=True)
 
 
 def through_softmax(u: Tensor, p: Tensor) -> Tensor:
