@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
-from bench.experiment import digest, nearest
+from bench.experiment import LARGEST_GRID, digest, nearest
 from mln.config import LossSpec
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class LossEntry:
     """A hand-made loss or control.
 
-    parameter: the name of its own parameter, if it has one; grid: values to tune it over, the
-    published default first; needs_class_counts: whether it is built from how often each class
-    occurs among a learner's training labels.
+    parameter: the name of its own parameter, if it has one; grid: LARGEST_GRID or more values to
+    tune it over, the published default first; needs_class_counts: whether it is built from how
+    often each class occurs among a learner's training labels.
     """
 
     name: str
@@ -29,6 +29,10 @@ class LossEntry:
     parameter: str | None = None
     grid: tuple[float, ...] = ()
     needs_class_counts: bool = False
+
+    def __post_init__(self) -> None:
+        if self.parameter and len(set(self.grid)) < LARGEST_GRID:
+            raise ValueError(f"loss {self.name}: declare {LARGEST_GRID} values of its parameter")
 
     @property
     def default(self) -> float | None:
@@ -102,8 +106,6 @@ LOSSES = {
         LossEntry("mln_initial", "the un-evolved network, an imitation of CE", "control"),
     )
 }
-LARGEST_GRID = 5
-"""Values that every entry with a parameter declares at least: a bound on what tuning can ask."""
 
 
 @dataclass(frozen=True)
@@ -136,16 +138,11 @@ class LossRef:
     def tried(self, values: int) -> "tuple[LossRef, ...]":
         """This loss at each of the first `values` of its parameter's grid.
 
-        The loss alone where it has no parameter. Raises InputError where the grid is shorter.
+        The loss as it is where it has no parameter, or where one value is asked for.
         """
         entry = LOSSES.get(self.kind)
-        if entry is None or entry.parameter is None:
+        if values == 1 or entry is None or entry.parameter is None:
             return (self,)
-        if values > len(entry.grid):
-            raise InputError(
-                f"tuning.parameter_values: {entry.name} declares {len(entry.grid)} values of "
-                f"{entry.parameter}, not {values}"
-            )
         return tuple(replace(self, parameter=value) for value in entry.grid[:values])
 
     def stacked(
