@@ -105,6 +105,14 @@ def svg(figure: Figure) -> str:
     return stream.getvalue()
 
 
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG file at 150 dots per inch."""
+    stream = io.BytesIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(stream, format="png", dpi=150, metadata={"Software": None})
+    return stream.getvalue()
+
+
 def clipped_limit(values: Sequence[float], least: float) -> float:
     """A symmetric axis limit that single extreme values do not stretch; at least `least`."""
     sizes = np.abs(np.asarray([value for value in values if np.isfinite(value)], dtype=float))
