@@ -1,7 +1,8 @@
 """What a rollout asks of a loss: its value and its gradient, for many learners at once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
@@ -34,20 +35,22 @@ class StackedLoss(Protocol):
         ...
 
 
-@runtime_checkable
-class OnLogits(Protocol):
-    """A loss whose derivative needs the logits, because the probabilities do not determine it."""
+class OnLogits(StackedLoss, Protocol):
+    """A loss whose derivative needs the logits, because the probabilities do not determine it.
+
+    Its `gradient(p, y)` is the derivative at the logits log p.
+    """
 
     def logit_gradient(self, z: Tensor, y: Tensor) -> Tensor:
         """Derivative of each example's loss with respect to its logits z [P, C, B]."""
         ...
 
 
-def logit_gradient(loss: StackedLoss, z: Tensor, y: Tensor) -> Tensor:
+def logit_gradient(loss: StackedLoss | OnLogits, z: Tensor, y: Tensor) -> Tensor:
     """Derivative of any loss with respect to the logits z, [P, C, B]."""
-    if isinstance(loss, OnLogits):
-        return loss.logit_gradient(z, y)
-    return loss.gradient(z.softmax(1), y)
+    # Not isinstance with a runtime protocol: that takes 14 us, in every training step.
+    on_logits: Callable[[Tensor, Tensor], Tensor] | None = getattr(loss, "logit_gradient", None)
+    return loss.gradient(z.softmax(1), y) if on_logits is None else on_logits(z, y)
 
 
 @dataclass(frozen=True)

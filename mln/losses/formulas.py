@@ -46,7 +46,7 @@ class MeanSquaredError(Plain):
 
 
 class MeanAbsoluteError(Plain):
-    """Sum over classes of |p_c - y_c| = 2 (1 - p_t) (Ghosh et al. 2017, section 3)."""
+    """Sum over classes of |p_c - y_c| = 2 (1 - p_t) (Ghosh et al. 2017)."""
 
     kind = "mae"
 
@@ -74,7 +74,7 @@ class GeneralisedCrossEntropy(OneParameter):
 
 @dataclass(frozen=True)
 class SymmetricCrossEntropy(OneParameter):
-    """alpha CE + beta RCE with parameter alpha > 0 (Wang et al. 2019, equation 7).
+    """alpha CE + beta RCE with parameter alpha > 0 (Wang et al. 2019).
 
     RCE = -sum p_c log y_c, where log 0 is replaced by the constant `log_zero` (the paper's A), is
     -A (1 - p_t). Up to a factor the loss depends on alpha / (beta |A|) alone.
@@ -133,7 +133,7 @@ class Focal(OneParameter):
 
 
 class PolyOne(OneParameter):
-    """-log p_t + eps (1 - p_t) with parameter eps >= -1 (Leng et al. 2022, equation 4)."""
+    """-log p_t + eps (1 - p_t) with parameter eps >= -1 (Leng et al. 2022)."""
 
     kind = "poly1"
 

@@ -52,7 +52,7 @@ class LogitAdjusted:
 
 @dataclass(frozen=True)
 class ClassBalanced:
-    """w_t CE with w_c proportional to (1 - beta) / (1 - beta^n_c) (Cui et al. 2019, equation 10).
+    """w_t CE with w_c proportional to (1 - beta) / (1 - beta^n_c) (Cui et al. 2019).
 
     weight: w [P, C], normalised as in the paper so that it sums to C; the parameter is beta in
     [0, 1), n_c the number of training labels of class c.
