@@ -60,10 +60,10 @@ def shape_figure(explanation: Mapping[str, Any]) -> Figure:
 def nearest_figure(explanation: Mapping[str, Any]) -> Figure:
     """The loss's gradient over the best fits to it, a row of panels for each state."""
     states: Sequence[Mapping[str, Any]] = explanation["states"]
-    figure, grid = canvas(len(states), 2, 0.4 + 3.4 * len(states), sharex=True)
+    figure, grid = canvas(len(states), 3, 0.4 + 3.0 * len(states), width_ratios=(1, 1, 0.62))
     titles = {1: "gradient, true class", 0: "gradient, a rival class"}
     for part, row in zip(states, grid, strict=True):
-        for panel, target in zip(row, titles, strict=True):
+        for panel, target in zip(row[:2], titles, strict=True):
             for curve in explanation["curves"]:
                 ours = curve["loss"] == explanation["loss"] and curve["state"] == part["state"]
                 if ours and (curve["kind"], curve["target"]) == ("gradient", target):
@@ -72,19 +72,25 @@ def nearest_figure(explanation: Mapping[str, Any]) -> Figure:
                 if fit["target"] == target:
                     known = fit["fit"] == "nearest"
                     source = part["nearest"] if known else part["polynomial"]
-                    name = source["label"] if known else "polynomial of third order"
+                    name = (
+                        source["label"].replace(" (", "\n(") if known else "third-order polynomial"
+                    )
                     panel.plot(
                         fit["p"],
                         fit["y"],
                         color=KNOWN if known else POLYNOMIAL,
                         ls="--" if known else "-.",
-                        label=f"{name}, R2 = {source['r2']:.3f}",
+                        label=f"{name}\nR2 = {source['r2']:.3f}",
                     )
             panel.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
             panel.set_title(_titled(titles[target], part["state"]))
             panel.set_xlim(0, 1)
-        row[0].legend(loc="best", frameon=True, framealpha=0.85, edgecolor="none")
-    for panel, label in zip(grid[-1], ("p of the true class", "p of the rival class"), strict=True):
+        # Beside the panels: within one, some curve always passes below it.
+        row[2].set_axis_off()
+        row[2].legend(*row[0].get_legend_handles_labels(), loc="center left", labelspacing=1.2)
+    for panel, label in zip(
+        grid[-1], ("p of the true class", "p of the rival class"), strict=False
+    ):
         panel.set_xlabel(label)
     return figure
 
