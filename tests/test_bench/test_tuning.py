@@ -8,6 +8,7 @@ from test_bench.tiny import tiny
 
 from bench.errors import InputError
 from bench.experiment import LARGEST_GRID, Experiment, TuningSection, load
+from bench.listing import listing
 from bench.pool import Finished, WorkerPool
 from bench.progress import Silent
 from bench.registry import LOSSES, LossEntry, LossRef, reference
@@ -96,6 +97,16 @@ def test_bad_tuning_is_one_line(override: str, message: str) -> None:
 def test_a_loss_with_a_parameter_declares_a_grid() -> None:
     with pytest.raises(ValueError, match="declare 5 values"):
         LossEntry("short", "", "", "q", (0.1, 0.2))
+
+
+def test_the_list_of_losses_shows_parameters_and_their_values() -> None:
+    rows = {row["name"]: row for row in listing("losses")}
+    assert set(rows) == set(LOSSES)
+    assert rows["gce"]["parameter"] == "q"
+    assert rows["gce"]["default"] == 0.7
+    assert rows["gce"]["grid"] == "0.2 0.4 0.55 0.7 0.9"
+    assert rows["ce"]["grid"] is None
+    assert all(row["source"] and row["description"] for row in rows.values())
 
 
 def test_choosing_among_rates_and_parameters() -> None:
