@@ -1,4 +1,4 @@
-"""The command line. The only module that knows both the benchmark and what is built on it.
+"""The command line. Only this and bench/cli_*.py know both the benchmark and what builds on it.
 
 Heavy libraries are imported within the commands, so that `--help` is quick.
 """
@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from bench.cli_explain import explain
+from bench.cli_report import print_verdicts, report_summary
 from bench.console import (
     complain,
     copy_loss,
@@ -74,9 +76,9 @@ def demo(
     summary = _run(resolved, storage, artifacts, jobs)
     report = _report(resolved, storage, out, reproducing_commands("demo", chosen))
     if as_json:
-        print_json(_report_summary(report))
+        print_json(report_summary(report))
     else:
-        _print_verdicts(report)
+        print_verdicts(report)
         typer.echo("Review the study:  mln-bench dashboard" + storage_flag(storage))
     raise typer.Exit(1 if summary.failed or summary.missing else 0)
 
@@ -202,9 +204,9 @@ def report(
     commands = reproducing_commands(f"run {experiment}", overrides or ())
     written = _report(resolved, storage, out, commands)
     if as_json:
-        print_json(_report_summary(written))
+        print_json(report_summary(written))
     else:
-        _print_verdicts(written)
+        print_verdicts(written)
     raise typer.Exit(1 if strict and (written.refusals or written.missing) else 0)
 
 
@@ -223,6 +225,9 @@ def dashboard(
         typer.echo(f"The dashboard is at {serving.url} (Ctrl-C ends it)")
 
     launch_dashboard(storage, host, port, on_ready=ready)
+
+
+app.command()(explain)
 
 
 @app.command("list")
@@ -344,16 +349,3 @@ def _report(experiment: "Experiment", storage: str, out: Path, commands: list[st
     from reports.render import write_report
 
     return write_report(Store(storage, create=False), experiment, out, commands)
-
-
-def _print_verdicts(report: "Report") -> None:
-    from reports.render import verdict_rows
-
-    print_rows(verdict_rows(report), False, "Verdicts: tuned learning rates, primary family")
-    typer.echo(f"Report:            {report.paths.html}")
-
-
-def _report_summary(report: "Report") -> dict[str, Any]:
-    from reports.render import verdict_rows
-
-    return {"report": str(report.paths.html), "verdicts": verdict_rows(report)}

@@ -75,16 +75,40 @@ class BenchmarkSection(Section):
     curve_points: int = Field(default=20, ge=1, description="points of a stored learning curve")
 
 
+LARGEST_GRID = 5
+"""Values of its parameter that every registered loss declares at least."""
+
+
 class TuningSection(Section):
-    """The tuning that every loss gets alike."""
+    """The tuning that every loss gets alike: len(rates) * parameter_values configurations.
+
+    A loss with a parameter is tuned over `rates` x `parameter_values` values of it, a loss
+    without one over a grid of rates as many times finer.
+    """
 
     rates: tuple[PositiveFloat, ...] = Field(
         default=(0.0003, 0.001, 0.003, 0.01, 0.03), min_length=1
     )
     seeds: int = Field(default=3, ge=1)
+    parameter_values: int = Field(
+        default=1,
+        ge=1,
+        le=LARGEST_GRID,
+        description="values of a loss's own parameter; with 1 it stays at its published default",
+    )
     common_rate: float = Field(
         default=0.01, gt=0, description="the rate of the same-rate comparison"
     )
+
+    @model_validator(mode="after")
+    def _can_be_finer(self) -> "TuningSection":
+        if len(set(self.rates)) < len(self.rates):
+            raise ValueError("rates: a rate is named twice")
+        if self.parameter_values > 1 and len(self.rates) < 2:
+            raise ValueError(
+                "parameter_values above 1 needs two or more rates, to make a finer grid"
+            )
+        return self
 
 
 class ReportSection(Section):

@@ -1,7 +1,6 @@
 """What an experiment can name."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 from bench.errors import InputError
@@ -17,7 +16,17 @@ def _tasks() -> Rows:
 
 
 def _losses() -> Rows:
-    return [asdict(entry) for entry in LOSSES.values()]
+    return [
+        {
+            "name": entry.name,
+            "description": entry.description,
+            "source": entry.source,
+            "parameter": entry.parameter,
+            "default": entry.default,
+            "grid": " ".join(f"{value:g}" for value in sorted(entry.grid)) or None,
+        }
+        for entry in LOSSES.values()
+    ]
 
 
 def _learners() -> Rows:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ from bench.seeds import Purpose
 from bench.store import Row, Store, cells, choices, evolutions, experiments, grid, tunings
 from bench.tasks.register import canonical
 from bench.training import Job, Member, Outcome, train
-from bench.tuning import choice_row, choose, configurations
+from bench.tuning import Choice, choice_row, choose, plans
 from mln.config import LearnerSpec, LossSpec
 
 
@@ -111,7 +112,7 @@ class Runner:
         units = self._units(benchmark, evolved)
         self._announce(evolved)
         chosen = self._tune(benchmark, units)
-        self._run_cells(benchmark, units, chosen)
+        self._run_cells(benchmark, chosen)
         return summary(self.experiment, self.store)
 
     def _benchmark(self) -> BenchmarkSection:
@@ -144,51 +145,59 @@ class Runner:
         }
         self.store.put(experiments, [row], replace=True)
 
-    def _tune(self, benchmark: BenchmarkSection, units: Sequence[Unit]) -> dict[Unit, float]:
-        """Train what tuning lacks; the chosen rate of each unit."""
-        plan = configurations(self.experiment.tuning)
-        jobs = {unit: self._job(benchmark, unit, Purpose.TUNE, plan) for unit in units}
-        known = self.store.existing(tunings, _keys(jobs.values()))
-        self._train("tune learning rates", [_without(job, known) for job in jobs.values()], known)
-        rows = self.store.rows_of(tunings, _keys(jobs.values()))
-        chosen: dict[Unit, float] = {}
+    def _tune(self, benchmark: BenchmarkSection, units: Sequence[Unit]) -> dict[Unit, Choice]:
+        """Train what tuning lacks; the chosen configuration of each unit."""
+        tuning = self.experiment.tuning
+        jobs = {
+            unit: [
+                self._job(benchmark, Unit(unit.task, loss), Purpose.TUNE, rates, tuning.seeds)
+                for loss, rates in plans(tuning, unit.loss)
+            ]
+            for unit in units
+        }
+        every = list(chain.from_iterable(jobs.values()))
+        known = self.store.existing(tunings, _keys(every))
+        self._train("tune every loss", [_without(job, known) for job in every], known)
+        rows = self.store.rows_of(tunings, _keys(every))
+        chosen: dict[Unit, Choice] = {}
         learner = learner_name(benchmark.learner)
-        for unit, job in jobs.items():
-            found = [rows[member.key] for member in job.members if member.key in rows]
-            if len(found) == len(plan):
+        for unit, own in jobs.items():
+            keys = _keys(own)
+            found = [rows[key] for key in keys if key in rows]
+            if len(found) == len(keys):
                 choice = choose(found)
-                chosen[unit] = choice.lr
+                chosen[unit] = choice
                 row = choice_row(self.experiment, unit.task, learner, unit.loss.name, choice)
                 self.store.put(choices, [row], replace=True)
         return chosen
 
-    def _run_cells(
-        self, benchmark: BenchmarkSection, units: Sequence[Unit], chosen: dict[Unit, float]
-    ) -> None:
-        """Train the cells that are missing, under the tuned and the common rate."""
+    def _run_cells(self, benchmark: BenchmarkSection, chosen: dict[Unit, Choice]) -> None:
+        """Train the missing cells: as tuned, and at the common rate with default parameters."""
         common = self.experiment.tuning.common_rate
-        seeds = range(benchmark.seeds)
         jobs: list[Job] = []
         rows: list[Row] = []
-        for unit in units:
-            if unit not in chosen:
-                continue
-            plan = [(lr, seed) for lr in sorted({chosen[unit], common}) for seed in seeds]
-            job = self._job(benchmark, unit, Purpose.TEST, plan)
-            jobs.append(job)
-            keys = {(member.lr, member.seed): member.key for member in job.members}
+        for unit, choice in chosen.items():
+            tuned = replace(unit.loss, parameter=choice.parameter)
+            settings = {"tuned": (tuned, choice.lr), "common": (unit.loss, common)}
+            own: dict[LossRef, Job] = {}
+            for loss, _ in settings.values():
+                rates = sorted({lr for other, lr in settings.values() if other == loss})
+                variant = Unit(unit.task, loss)
+                own[loss] = self._job(benchmark, variant, Purpose.TEST, rates, benchmark.seeds)
+            jobs += own.values()
             rows += [
                 {
                     "fingerprint": self.experiment.fingerprint(),
                     "task": unit.task,
                     "learner": learner_name(benchmark.learner),
                     "loss": unit.loss.name,
-                    "seed": seed,
+                    "seed": member.seed,
                     "lr_policy": policy,
-                    "cell": keys[lr, seed],
+                    "cell": member.key,
                 }
-                for policy, lr in (("tuned", chosen[unit]), ("common", common))
-                for seed in seeds
+                for policy, (loss, lr) in settings.items()
+                for member in own[loss].members
+                if member.lr == lr
             ]
         self.store.put(grid, rows, replace=True)
         finished = self.store.rows_of(cells, _keys(jobs))
@@ -200,9 +209,10 @@ class Runner:
         benchmark: BenchmarkSection,
         unit: Unit,
         purpose: Purpose,
-        plan: Iterable[tuple[float, int]],
+        rates: Sequence[float],
+        seeds: int,
     ) -> Job:
-        """All learners of a unit for a plan of (learning rate, seed), each with its key."""
+        """All learners of a unit, one for each learning rate and seed, each with its key."""
         common = {
             "task": unit.task,
             "loss": unit.loss.identity(),
@@ -214,7 +224,8 @@ class Runner:
         where = [self.experiment.seed, int(purpose)]
         members = tuple(
             Member(digest({**common, "seed": [*where, seed], "lr": lr}), seed, lr)
-            for lr, seed in plan
+            for lr in rates
+            for seed in range(seeds)
         )
         return Job(
             unit.task,

@@ -3,14 +3,18 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.registry import LossRef
 from bench.seeds import Purpose, seed_for
 from mln.config import LearnerSpec, TrainingSpec
 from mln.random import child
+
+if TYPE_CHECKING:
+    from mln.task import Task
 
 TASK, LEARNER = 0, 1
 
@@ -83,20 +87,20 @@ def train(job: Job) -> list[Outcome]:
     indices = sorted({member.seed for member in job.members})
     seeds = [seed_for(job.root_seed, job.purpose, index) for index in indices]
     splits = ("inner_valid", "test") if tested else ("inner_valid",)
+    tasks = [draw(child(seed, TASK)) for seed in seeds]
     problem = make_problem(
-        [draw(child(seed, TASK)) for seed in seeds],
+        tasks,
         [child(seed, LEARNER) for seed in seeds],
         job.learner,
         job.training,
         splits,
     )
+    slots = np.array([indices.index(member.seed) for member in job.members])
+    counts = class_counts(tasks)[slots] if job.loss.needs_class_counts else None
     result = analytic.rollout(
         problem,
-        Members(
-            np.array([indices.index(member.seed) for member in job.members]),
-            np.array([member.lr for member in job.members]),
-        ),
-        job.loss.stacked(len(job.members), problem.classes, job.device),
+        Members(slots, np.array([member.lr for member in job.members])),
+        job.loss.stacked(len(job.members), problem.classes, job.device, counts),
         curve_points(job.training.steps, job.curve_points),
         device=job.device,
     )
@@ -106,6 +110,11 @@ def train(job: Job) -> list[Outcome]:
     ]
     seconds = (time.perf_counter() - started) / len(outcomes)
     return [replace(outcome, seconds=seconds) for outcome in outcomes]
+
+
+def class_counts(tasks: "Sequence[Task]") -> NDArray[np.int64]:
+    """How often each class occurs among each task's training labels, [K, C]."""
+    return np.stack([np.bincount(task.train.y, minlength=task.classes) for task in tasks])
 
 
 def _outcome(

@@ -1,4 +1,4 @@
-"""Tuning: every loss gets the same learning rates on the same tuning seeds."""
+"""Tuning: every loss gets the same number of configurations on the same tuning seeds."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -6,34 +6,61 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bench.experiment import Experiment, TuningSection
+from bench.registry import LossRef
 from bench.store import Row
 
 
 class Choice(NamedTuple):
-    """The rate with the best mean inner_valid accuracy, and what choosing it cost."""
+    """The configuration with the best mean inner_valid accuracy, and what choosing it cost.
+
+    parameter: the loss's own, None where it has none.
+    """
 
     lr: float
+    parameter: float | None
     score: float
     configurations: int
     seeds: int
 
 
-def configurations(tuning: TuningSection) -> list[tuple[float, int]]:
-    """Every (learning rate, tuning seed) that each loss is trained with."""
-    return [(lr, seed) for lr in tuning.rates for seed in range(tuning.seeds)]
+class Plan(NamedTuple):
+    """One loss at one value of its parameter, and the learning rates it is tried at."""
+
+    loss: LossRef
+    rates: tuple[float, ...]
+
+
+def plans(tuning: TuningSection, loss: LossRef) -> list[Plan]:
+    """Everything a loss is tuned over; `len(rates) * parameter_values` rates in all.
+
+    What a loss with a parameter spends on the parameter, a loss without one spends on rates: a
+    geometric grid over the same span with as many times more points.
+    """
+    values = tuning.parameter_values
+    tried = loss.tried(values)
+    if len(tried) == values:
+        return [Plan(variant, tuning.rates) for variant in tried]
+    return [Plan(loss, finer(tuning.rates, values))]
+
+
+def finer(rates: Sequence[float], times: int) -> tuple[float, ...]:
+    """A geometric grid over the span of `rates`, with `times` as many points."""
+    low, high = min(rates), max(rates)
+    inner = np.geomspace(low, high, times * len(rates))[1:-1]
+    return (low, *(float(f"{rate:.4g}") for rate in inner), high)
 
 
 def choose(rows: Iterable[Row]) -> Choice:
-    """The best rate of one loss on one task; a diverged run counts as accuracy 0.
+    """The best configuration of one loss on one task; a diverged run counts as accuracy 0.
 
-    Equal scores go to the smaller rate.
+    Equal scores go to the smaller rate, and of one rate to the parameter that comes first.
     """
-    scores: dict[float, list[float]] = {}
+    scores: dict[tuple[float, float | None], list[float]] = {}
     for row in rows:
-        scores.setdefault(row["lr"], []).append(row["score"])
-    means = {lr: float(np.mean(values)) for lr, values in sorted(scores.items())}
-    best = max(means, key=lambda lr: means[lr])
-    return Choice(best, means[best], len(means), len(scores[best]))
+        scores.setdefault((row["lr"], row["parameter"]), []).append(row["score"])
+    means = {key: float(np.mean(scores[key])) for key in sorted(scores, key=lambda key: key[0])}
+    best = max(means, key=lambda key: means[key])
+    return Choice(*best, means[best], len(means), len(scores[best]))
 
 
 def unequal_budgets(choices: Sequence[Row]) -> list[str]:
@@ -56,5 +83,4 @@ def choice_row(experiment: Experiment, task: str, learner: str, loss: str, choic
         "task": task,
         "learner": learner,
         "loss": loss,
-        "parameter": None,
     }

@@ -65,7 +65,10 @@ def looks(losses: Sequence[str], candidates: Sequence[str]) -> dict[str, Look]:
     others = [name for name in losses if name not in candidates]
     found = {}
     for place, name in enumerate(others):
-        color, dash = _BASELINES[place % len(_BASELINES)]
+        turn, own = divmod(place, len(_BASELINES))
+        color = _BASELINES[own][0]
+        # More losses than colours: the next round has each colour with another dash.
+        dash = _BASELINES[(own + turn) % len(_BASELINES)][1]
         found[name] = Look(color, dash, 1.6, "s")
     shades = mpl.colors.LinearSegmentedColormap.from_list("candidates", _BLUES)
     for place, name in enumerate(candidates):
@@ -102,6 +105,14 @@ def svg(figure: Figure) -> str:
     stream = io.StringIO()
     with mpl.rc_context(STYLE):
         figure.savefig(stream, format="svg", metadata={"Date": None})
+    return stream.getvalue()
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG file at 150 dots per inch."""
+    stream = io.BytesIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(stream, format="png", dpi=150, metadata={"Software": None})
     return stream.getvalue()
 
 

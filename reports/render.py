@@ -1,9 +1,6 @@
 """From a store to a report: one HTML page, JSON, CSV, LaTeX and SVG files."""
 
 import json
-import os
-import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +11,6 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from bench.errors import InputError
 from bench.experiment import Experiment
 from bench.store import Store
 from reports import summary
@@ -28,6 +24,7 @@ from reports.sections import sections
 from reports.tables import counts
 from reports.verdict import LABELS
 from reports.wording import p_cell, unit_of
+from reports.writing import inline, write_files
 
 
 @dataclass(frozen=True)
@@ -93,14 +90,14 @@ def render(data: ReportData, out_dir: Path, commands: Sequence[str] = ()) -> Rep
     for section in shown:
         for picture in section.pictures:
             files[f"figures/{picture.name}.svg"] = svg(picture.figure)
-            drawings[picture.name] = _inline(files[f"figures/{picture.name}.svg"], picture.name)
+            drawings[picture.name] = inline(files[f"figures/{picture.name}.svg"], picture.name)
         for table in (*section.tables, *section.folded):
             files[f"tables/{table.name}.csv"] = table.csv()
             files[f"tables/{table.name}.tex"] = table.latex()
     files["rows.csv"] = data.rows.to_csv(index=False, lineterminator="\n")
     files["report.json"] = _json(material, sentences, commands)
     files["report.html"] = _html(material, sentences, shown, drawings, commands)
-    _write(out_dir, files)
+    write_files(out_dir, files)
     return Report(data, tuple(comparisons), tuple(sentences), _paths(out_dir, files))
 
 
@@ -223,41 +220,6 @@ def _verdict_matrix(primary: Sequence[Comparison]) -> list[dict[str, Any]]:
         first = not rows or rows[-1]["task"] != task
         rows.append({"task": task, "candidate": candidate, "cells": cells, "first": first})
     return rows
-
-
-def _inline(document: str, name: str) -> Markup:
-    """An SVG document as an element of a page, its identifiers made unique to the figure.
-
-    The document comes from matplotlib, which escapes all text in it.
-    """
-    element = document[document.index("<svg ") :]
-    element = re.sub(r'\bid="', f'id="{name}-', element)
-    element = re.sub(r'href="#', f'href="#{name}-', element)
-    element = element.replace("url(#", f"url(#{name}-")
-    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
-    return Markup(element.replace("<svg ", '<svg role="img" ', 1))
-
-
-def _write(out_dir: Path, files: dict[str, str]) -> None:
-    try:
-        for name, content in files.items():
-            path = out_dir / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write_atomically(path, content)
-    except OSError as error:
-        raise InputError(f"{out_dir}: cannot write the report: {error.strerror}") from error
-
-
-def _write_atomically(path: Path, content: str) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
-            stream.write(content)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _paths(out_dir: Path, files: dict[str, str]) -> ReportPaths:

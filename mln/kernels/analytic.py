@@ -21,7 +21,7 @@ from mln.kernels.stacked import (
     measure,
     per_weight,
 )
-from mln.losses.base import StackedLoss
+from mln.losses.base import StackedLoss, logit_gradient
 from mln.rollout import Members, Problem, RolloutResult
 
 CHUNK_BYTES = 2**22
@@ -78,7 +78,7 @@ def _train_chunk(
         x, y = batch(data, slot, step, problem.classes)
         z, inputs = forward(stacked, x)
         torch.sum(z, (1, 2), out=logit_sums[step])
-        dz = loss.gradient(z.softmax(1), y).mul_(data.example_weight)
+        dz = logit_gradient(loss, z, y).mul_(data.example_weight)
         backward(stacked, gradient, inputs, dz)
         optimizer.step(gradient.flat)
         if step + 1 in wanted:

@@ -1,55 +1,39 @@
-"""Hand-made losses, each with the formula of its paper and its gradient in closed form."""
+"""Hand-made losses on probabilities, each with its paper's formula and its gradient by hand.
 
-from collections.abc import Callable
+p_t is the probability of the true class. Powers are written as exp and log: torch.pow has other
+last bits in a vector's tail than in its body, and a learner's would depend on its neighbours.
+"""
+
 from dataclasses import dataclass
-from typing import Self
 
 import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
-from mln.losses.base import StackedLoss, per_member, probability_floor, through_softmax
+from mln.losses.base import (
+    OneParameter,
+    Plain,
+    log_target,
+    per_member,
+    probability_floor,
+    target,
+    through_softmax,
+)
 
 
-@dataclass(frozen=True)
-class _Plain:
-    """A loss without a parameter, for `members` learners."""
-
-    members: int
-
-    def __len__(self) -> int:
-        return self.members
-
-    def take(self, members: Tensor) -> Self:
-        return type(self)(len(members))
-
-
-@dataclass(frozen=True)
-class _OneParameter:
-    """A loss with one parameter per learner, [P]."""
-
-    parameter: Tensor
-
-    def __len__(self) -> int:
-        return len(self.parameter)
-
-    def take(self, members: Tensor) -> Self:
-        return type(self)(self.parameter[members])
-
-
-class CrossEntropy(_Plain):
+class CrossEntropy(Plain):
     """-log p_t."""
 
     kind = "ce"
 
     def value(self, z: Tensor, y: Tensor) -> Tensor:
-        return -(y * log_softmax(z, 1)).sum(1)
+        return -log_target(z, y)
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
         return p - y
 
 
-class MeanSquaredError(_Plain):
+class MeanSquaredError(Plain):
     """Mean over classes of (p_c - y_c)^2 on probabilities: the Brier score divided by C."""
 
     kind = "mse"
@@ -61,24 +45,55 @@ class MeanSquaredError(_Plain):
         return through_softmax(p * (p - y) * (2.0 / p.shape[1]), p)
 
 
-class GeneralisedCrossEntropy(_OneParameter):
+class MeanAbsoluteError(Plain):
+    """Sum over classes of |p_c - y_c| = 2 (1 - p_t) (Ghosh et al. 2017)."""
+
+    kind = "mae"
+
+    def value(self, z: Tensor, y: Tensor) -> Tensor:
+        return -2 * torch.expm1(log_target(z, y))
+
+    def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        return (p - y) * (2 * target(p, y))
+
+
+class GeneralisedCrossEntropy(OneParameter):
     """(1 - p_t^q) / q with parameter q in (0, 1] (Zhang and Sabuncu 2018, equation 6)."""
 
     kind = "gce"
 
     def value(self, z: Tensor, y: Tensor) -> Tensor:
         q = self.parameter[:, None]
-        log_p = (y * log_softmax(z, 1)).sum(1)
-        return -torch.expm1(q * log_p) / q
+        return -torch.expm1(q * log_target(z, y)) / q
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
         q = per_member(self.parameter)
-        p_target = (p * y).sum(1, keepdim=True).clamp_min(probability_floor(p.dtype))
-        # As a power, p^q would have other last bits in a vector's tail than in its body.
+        p_target = target(p, y).clamp_min(probability_floor(p.dtype))
         return (p - y) * torch.exp(q * torch.log(p_target))
 
 
-class LabelSmoothing(_OneParameter):
+@dataclass(frozen=True)
+class SymmetricCrossEntropy(OneParameter):
+    """alpha CE + beta RCE with parameter alpha > 0 (Wang et al. 2019).
+
+    RCE = -sum p_c log y_c, where log 0 is replaced by the constant `log_zero` (the paper's A), is
+    -A (1 - p_t). Up to a factor the loss depends on alpha / (beta |A|) alone.
+    """
+
+    beta: float = 1.0
+    log_zero: float = -4.0
+    kind = "sce"
+
+    def value(self, z: Tensor, y: Tensor) -> Tensor:
+        log_p = log_target(z, y)
+        return self.beta * self.log_zero * torch.expm1(log_p) - self.parameter[:, None] * log_p
+
+    def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        reverse = target(p, y) * (-self.beta * self.log_zero)
+        return (p - y) * (reverse + per_member(self.parameter))
+
+
+class LabelSmoothing(OneParameter):
     """Cross-entropy against (1 - eps) y + eps / C with parameter eps (Szegedy et al. 2016)."""
 
     kind = "label_smoothing"
@@ -92,11 +107,39 @@ class LabelSmoothing(_OneParameter):
         return p - y + eps * (y - 1.0 / p.shape[1])
 
 
-PLAIN: dict[str, Callable[[int], StackedLoss]] = {
-    "ce": CrossEntropy,
-    "mse": MeanSquaredError,
-}
-ONE_PARAMETER: dict[str, Callable[[Tensor], StackedLoss]] = {
-    "gce": GeneralisedCrossEntropy,
-    "label_smoothing": LabelSmoothing,
-}
+class Focal(OneParameter):
+    """-(1 - p_t)^gamma log p_t with parameter gamma >= 0 (Lin et al. 2017, equation 4).
+
+    On softmax probabilities, without the paper's class weight; torchvision's
+    `sigmoid_focal_loss` is the same formula on one sigmoid per class.
+    """
+
+    kind = "focal"
+
+    def value(self, z: Tensor, y: Tensor) -> Tensor:
+        log_p = log_target(z, y)
+        rest = (-torch.expm1(log_p)).clamp_min(probability_floor(z.dtype))
+        return -torch.exp(self.parameter[:, None] * torch.log(rest)) * log_p
+
+    def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        gamma, floor = per_member(self.parameter), probability_floor(p.dtype)
+        p_target = target(p, y)
+        # 1 - p_t as a sum: a difference has no digits left where p_t is almost 1.
+        rest = target(p, 1 - y).clamp_min(floor)
+        near_one = torch.log1p(-rest.clamp_max(0.5))
+        log_p = torch.where(rest < 0.5, near_one, torch.log(p_target.clamp_min(floor)))
+        slope = torch.exp(gamma * torch.log(rest)) * (1 - gamma * p_target * log_p / rest)
+        return (p - y) * slope
+
+
+class PolyOne(OneParameter):
+    """-log p_t + eps (1 - p_t) with parameter eps >= -1 (Leng et al. 2022)."""
+
+    kind = "poly1"
+
+    def value(self, z: Tensor, y: Tensor) -> Tensor:
+        log_p = log_target(z, y)
+        return -log_p - self.parameter[:, None] * torch.expm1(log_p)
+
+    def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        return (p - y) * (1 + per_member(self.parameter) * target(p, y))

@@ -137,7 +137,7 @@ def test_the_demo_closes_the_loop_and_repeats_itself(run_cli: Cli, tmp_path: Pat
         )
         assert ended.code == 0, ended.err
         assert "mln-bench dashboard" in ended.out
-        for phase in ("study", "evolve 2 losses", "tune learning rates", "benchmark"):
+        for phase in ("study", "evolve 2 losses", "tune every loss", "benchmark"):
             assert f"{phase}: 100%" in ended.err
     first = stable(tmp_path / "a" / "report.json")
     assert first == stable(tmp_path / "b" / "report.json")

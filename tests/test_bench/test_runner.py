@@ -174,11 +174,15 @@ def test_an_unknown_loss_names_the_nearest() -> None:
 
 def test_tuning_takes_the_best_mean_and_the_smaller_rate_of_equals() -> None:
     def rows(scores: dict[float, list[float]]) -> list[dict[str, float]]:
-        return [{"lr": lr, "score": s} for lr, values in scores.items() for s in values]
+        return [
+            {"lr": lr, "parameter": None, "score": s}
+            for lr, values in scores.items()
+            for s in values
+        ]
 
     assert choose(rows({0.1: [0.9, 0.1], 0.01: [0.6, 0.6]})).lr == 0.01
     choice = choose(rows({0.1: [0.5, 0.5], 0.01: [0.5, 0.5]}))
-    assert choice == (0.01, 0.5, 2, 2)
+    assert choice == (0.01, None, 0.5, 2, 2)
 
 
 def test_unequal_tuning_budgets_are_noticed(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ from numpy.random import SeedSequence
 from mln.config import LearnerSpec, LossSpec, TrainingSpec
 from mln.genome import layout
 from mln.losses.base import StackedLoss
-from mln.losses.formulas import ONE_PARAMETER, PLAIN
+from mln.losses.catalogue import CLASS_COUNTS, ONE_PARAMETER, PLAIN
 from mln.losses.meta import StackedMetaLoss
 from mln.rollout import Problem, make_problem
 from mln.task import Split, Task
 
-LOSS_KINDS = ("ce", "mse", "gce", "label_smoothing", "mln")
+LOSS_KINDS = (*PLAIN, *ONE_PARAMETER, *CLASS_COUNTS, "mln")
 
 
 def linear_task(seed: SeedSequence, features: int = 2, classes: int = 3, train: int = 40) -> Task:
@@ -54,7 +54,11 @@ def some_losses(
     rng = np.random.default_rng(3)
     if kind in PLAIN:
         return PLAIN[kind](members)
-    if kind in ONE_PARAMETER:
-        return ONE_PARAMETER[kind](torch.from_numpy(rng.uniform(0.1, 0.9, members)).to(dtype))
+    if kind in (*ONE_PARAMETER, *CLASS_COUNTS):
+        parameter = torch.from_numpy(rng.uniform(0.1, 0.9, members)).to(dtype)
+        if kind in ONE_PARAMETER:
+            return ONE_PARAMETER[kind](parameter)
+        counts = torch.from_numpy(rng.integers(1, 50, (members, classes)))
+        return CLASS_COUNTS[kind](parameter, counts)
     genomes = rng.standard_normal((members, layout(LossSpec()).size))
     return StackedMetaLoss(LossSpec(), torch.from_numpy(genomes).to(dtype), classes)

@@ -107,3 +107,9 @@ def test_a_history_without_a_switch_is_drawn():
     )
     figure = evolution_figures.evolution_history(history, STYLE, 100.0)
     assert figure.axes[0].get_title(loc="left") == "mln_1"
+
+
+def test_a_dozen_losses_all_look_different():
+    losses = [f"loss_{number}" for number in range(14)]
+    found = looks([*losses, "mln_1"], ["mln_1"])
+    assert len({(look.color, look.dash) for look in found.values()}) == 15

@@ -2,7 +2,9 @@
 
 import pytest
 
+from bench.experiment import TuningSection
 from reports import wording
+from reports.protocol import tuning_in_words
 
 POINTS = wording.unit_of("accuracy")
 
@@ -47,3 +49,13 @@ def test_lists():
     assert wording.listed([]) == ""
     assert wording.counted(1, "loss", "losses") == "1 loss"
     assert wording.counted(2, "loss", "losses") == "2 losses"
+
+
+def test_the_tuning_is_told_as_it_was_done():
+    alone = tuning_in_words(TuningSection(rates=(0.01, 0.1), seeds=2))
+    assert "2 learning rates (0.01 and 0.1) on 2 tuning seeds" in alone
+    assert "published default" in alone
+    both = tuning_in_words(TuningSection(rates=(0.01, 0.1), seeds=2, parameter_values=3))
+    assert "6 configurations on 2 tuning seeds" in both
+    assert "times 3 declared values" in both
+    assert "6 rates" in both

@@ -1,0 +1,50 @@
+"""Files of a report, written whole or not at all, and figures inside a page."""
+
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from markupsafe import Markup
+
+from bench.errors import InputError
+
+
+def inline(document: str, name: str) -> Markup:
+    """An SVG document as an element of a page, its identifiers made unique to the figure.
+
+    The document comes from matplotlib, which escapes all text in it.
+    """
+    element = document[document.index("<svg ") :]
+    element = re.sub(r'\bid="', f'id="{name}-', element)
+    element = re.sub(r'href="#', f'href="#{name}-', element)
+    element = element.replace("url(#", f"url(#{name}-")
+    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
+    return Markup(element.replace("<svg ", '<svg role="img" ', 1))
+
+
+def write_files(out_dir: Path, files: Mapping[str, str | bytes]) -> None:
+    """Write files by their path within a folder, text in UTF-8, each atomically.
+
+    Raises InputError where the folder cannot be written.
+    """
+    try:
+        for name, content in files.items():
+            path = out_dir / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_atomically(path, content)
+    except OSError as error:
+        raise InputError(f"{out_dir}: cannot write the report: {error.strerror}") from error
+
+
+def _write_atomically(path: Path, content: str | bytes) -> None:
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
