@@ -4,7 +4,8 @@
     python -m benchmarks.search --out docs
 
 Same population size, start, first step size and target for all; 11 seeds, each with its own
-start. It writes search.md and search.csv; a library that is not installed is left out.
+start. It writes search.md and search.csv; a library that is not installed is left out, and what
+search.csv already holds is not run again.
 """
 
 import argparse
@@ -90,8 +91,8 @@ def evaluations_to_target(cell: Cell) -> list[float]:
 
 
 def cells(libraries: list[str]) -> Iterator[Cell]:
-    for algorithm in SETTINGS:
-        for function, dimension in PROBLEMS:
+    for function, dimension in PROBLEMS:
+        for algorithm in SETTINGS:
             for library in libraries:
                 if algorithm in RUNNERS[library][1]:
                     yield Cell(algorithm, function, dimension, library)
@@ -159,6 +160,19 @@ def versions(libraries: list[str]) -> Iterator[str]:
             continue
 
 
+def stored(out: Path) -> dict[Cell, list[float]]:
+    """The cells of a search.csv written before."""
+    found: dict[Cell, list[float]] = {}
+    if (out / "search.csv").exists():
+        with (out / "search.csv").open(newline="") as file:
+            for row in csv.DictReader(file):
+                cell = Cell(
+                    row["algorithm"], row["function"], int(row["dimension"]), row["library"]
+                )
+                found.setdefault(cell, []).append(float(row["evaluations"] or "inf"))
+    return found
+
+
 def write(out: Path, found: dict[Cell, list[float]], libraries: list[str]) -> None:
     """search.csv with every run, search.md with the medians."""
     with (out / "search.csv").open("w", newline="") as file:
@@ -184,9 +198,10 @@ def main() -> None:
     libraries = [name for name in RUNNERS if name == "ours" or find_spec(name)]
     for name in sorted(set(RUNNERS) - set(libraries)):
         print(f"{name} is not installed: left out")
-    found: dict[Cell, list[float]] = {}
+    found = stored(options.out)
+    missing = [cell for cell in cells(libraries) if cell not in found]
     with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
-        waiting = {pool.submit(evaluations_to_target, cell): cell for cell in cells(libraries)}
+        waiting = {pool.submit(evaluations_to_target, cell): cell for cell in missing}
         for done in as_completed(waiting):
             cell = waiting[done]
             found[cell] = done.result()
