@@ -124,6 +124,34 @@ def table(found: dict[Cell, list[float]], algorithm: str) -> Iterator[str]:
         yield f"| {' | '.join(map(str, row))} | {', '.join(ratios) or '-'} |"
 
 
+def verdict(found: dict[Cell, list[float]], algorithm: str) -> Iterator[str]:
+    """In words: the largest ratio to a peer, and the targets that nobody reaches."""
+    by_problem = {
+        problem: {
+            library: median(found[cell])
+            for library in RUNNERS
+            if (cell := Cell(algorithm, *problem, library)) in found
+        }
+        for problem in PROBLEMS
+    }
+    ratios = [
+        (medians["ours"] / middle, library, problem)
+        for problem, medians in by_problem.items()
+        for library, middle in medians.items()
+        if library != "ours" and "ours" in medians and np.isfinite(middle)
+    ]
+    if ratios:
+        ratio, library, (function, dimension) = max(ratios)
+        yield f"Largest ratio to a peer: {ratio:.2f} ({library}, {function}, {dimension})."
+    nobody = [
+        f"{function} {dimension}"
+        for (function, dimension), medians in by_problem.items()
+        if medians and not np.isfinite(list(medians.values())).any()
+    ]
+    if nobody:
+        yield f"Reached in the median by nobody who was run: {', '.join(nobody)}."
+
+
 HEAD = f"""# Search algorithms beside their peers
 
 Median evaluations over {SEEDS} seeds until the delivered point (a strategy's mean, a genetic
@@ -184,7 +212,8 @@ def write(out: Path, found: dict[Cell, list[float]], libraries: list[str]) -> No
                 rows.writerow([*cell, size, seed, int(used) if np.isfinite(used) else ""])
     parts = [HEAD, f"Versions: {', '.join(versions(libraries))}.\n"]
     for algorithm in SETTINGS:
-        parts += [f"## {algorithm}\n", *table(found, algorithm), "", NOTES[algorithm] + "\n"]
+        parts += [f"## {algorithm}\n", *table(found, algorithm), ""]
+        parts += [" ".join([*verdict(found, algorithm), NOTES[algorithm]]) + "\n"]
     (out / "search.md").write_text("\n".join(parts))
 
 
@@ -207,6 +236,7 @@ def main() -> None:
             found[cell] = done.result()
             print(*cell, number(median(found[cell]), sum(np.isfinite(found[cell]))), flush=True)
             write(options.out, found, libraries)
+    write(options.out, found, libraries)
 
 
 if __name__ == "__main__":
