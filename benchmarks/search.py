@@ -160,6 +160,7 @@ their step, 1e-2 for the others. Starts are uniform in [-3, 3]^D, one per seed, 
 "Not reached (k/{SEEDS})": only k runs came there within {MOST_GENERATIONS:,} generations; a run
 that did not improve by {LEAST_GAIN:.0%} in {PATIENCE} generations is ended. The ellipsoid has
 condition 1e6 and its axes along the coordinates. Dimension 1,000 was run on the sphere alone.
+"Not run": the table was written before that cell was done; the command below completes it.
 The last column divides our median by each peer's that reached the target, in the columns' order.
 
     pip install -e '.[search-peers]'
