@@ -1,8 +1,12 @@
-"""The state of an evolution run in one safetensors file, replaced whole after each generation."""
+"""The state of an evolution run in one safetensors file, replaced whole after each generation.
+
+A state is any nest of the frozen dataclasses in `STATES`: its arrays become tensors, named by
+their path, and all else one JSON note, because safetensors writes several notes in random order.
+"""
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,8 +17,21 @@ from safetensors.numpy import save
 
 from mln.config import EvolutionConfig, LossSpec
 from mln.genetic import GeneticState
-from mln.hybrid import SearchState, phase_of
-from mln.strategies import StrategyState
+from mln.hybrid import Handover, SearchState
+from mln.random_search import RandomState
+from mln.strategies.openai_es import OpenAIState
+from mln.strategies.sep_cma_es import SepCMAState
+from mln.strategies.snes import SNESState
+
+STATES = {
+    state.__name__: state
+    for state in (
+        SearchState, Handover, GeneticState, RandomState, OpenAIState, SNESState, SepCMAState
+    )
+}  # fmt: skip
+NOTE, CLASS = "mln_checkpoint", "class"
+
+Arrays = dict[str, np.ndarray[Any, Any]]
 
 
 class Checkpoint(NamedTuple):
@@ -42,44 +59,50 @@ def save_atomically(path: Path, content: bytes) -> None:
     partial.replace(path)
 
 
-def _arrays(state: SearchState) -> dict[str, np.ndarray[Any, Any]]:
-    return {name: np.array(value, order="C") for name, value in vars(state).items()}
-
-
 def write(path: Path, belongs_to: str, state: SearchState, history: list[dict[str, Any]]) -> None:
     """Save a run's state."""
-    notes = {
-        "identity": belongs_to,
-        "phase": phase_of(state),
-        "history": json.dumps(history),
-    }
-    save_atomically(path, save(_arrays(state), notes))
+    arrays: Arrays = {}
+    note = {"identity": belongs_to, "state": flatten(state, arrays), "history": history}
+    save_atomically(path, save(arrays, {NOTE: json.dumps(note)}))
 
 
 def read(path: Path, belongs_to: str) -> Checkpoint | None:
     """The state saved for this run, or None if there is none, or none that can be used."""
     try:
         with safe_open(path, framework="numpy") as file:
-            notes = file.metadata() or {}
-            if notes.get("identity") != belongs_to:
+            note = json.loads((file.metadata() or {}).get(NOTE, "{}"))
+            if note.get("identity") != belongs_to:
                 return None
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (FileNotFoundError, SafetensorError):
         return None
-    state: SearchState
-    if notes["phase"] == "ga":
-        state = GeneticState(
-            arrays["population"],
-            arrays["mean_fitness"],
-            arrays["evaluations"],
-            float(arrays["sigma"]),
-        )
-    else:
-        state = StrategyState(
-            arrays["mean"],
-            arrays["first"],
-            arrays["second"],
-            int(arrays["steps"]),
-            arrays["noise"],
-        )
-    return Checkpoint(state, json.loads(notes["history"]))
+    return Checkpoint(rebuild(note["state"], arrays), note["history"])
+
+
+def flatten(state: Any, arrays: Arrays, path: str = "state") -> Any:
+    """A state as JSON; its arrays are put into `arrays` and stand in it as their path.
+
+    Raises TypeError for a part that is neither a known dataclass, an array nor a plain value.
+    """
+    if isinstance(state, np.ndarray):
+        arrays[path] = np.array(state, order="C")
+        return {"array": path}
+    if is_dataclass(state) and type(state).__name__ in STATES:
+        parts = {
+            field.name: flatten(getattr(state, field.name), arrays, f"{path}.{field.name}")
+            for field in fields(state)
+        }
+        return {CLASS: type(state).__name__, **parts}
+    if type(state) in (int, float, str, bool, type(None)):
+        return state
+    raise TypeError(f"{path} cannot be saved: {type(state).__name__}")
+
+
+def rebuild(note: Any, arrays: Arrays) -> Any:
+    """The state that `flatten` turned into a note and arrays."""
+    if not isinstance(note, dict):
+        return note
+    if "array" in note:
+        return arrays[note["array"]]
+    parts = {name: rebuild(part, arrays) for name, part in note.items() if name != CLASS}
+    return STATES[note[CLASS]](**parts)

@@ -12,6 +12,7 @@ from mln import hybrid
 from mln.config import EvolutionConfig, LossSpec
 from mln.fitness import Draw, Protocol, paired_gain
 from mln.genome import Genomes, start_genome
+from mln.hybrid import Handover
 from mln.random import child, generator
 from mln.task import TaskSource
 
@@ -41,13 +42,14 @@ class Generation:
 
 @dataclass(frozen=True)
 class EvolutionResult:
-    """The evolved genome [G], the start it came from, and every generation."""
+    """The evolved genome [G], its start, every generation, and what a GA left to an ES."""
 
     spec: LossSpec
     genome: Genomes
     start: Genomes
     history: list[Generation]
     member_steps: int
+    handover: Handover | None = None
 
 
 def evolve(
@@ -78,7 +80,7 @@ def evolve(
 
     while spent + config.generation_cost <= config.budget:
         number = len(history)
-        state = hybrid.hand_over_if_due(config, state, spent)
+        state = hybrid.hand_over_if_due(config, state, spent, number)
         asked = hybrid.ask(config, state, generator(seed, GENERATION, number, SEARCH))
         draws = draw_tasks(config, source, child(seed, GENERATION, number))
         found = paired_gain(asked.candidates, draws, protocol)
@@ -100,9 +102,10 @@ def evolve(
         if checkpoint:
             checkpoints.write(checkpoint, identity, state, [asdict(row) for row in history])
         if callback:
-            callback(generation, hybrid.incumbent(state))
+            callback(generation, hybrid.incumbent(config, state))
 
-    return EvolutionResult(spec, hybrid.incumbent(state), start, history, spent)
+    genome = hybrid.incumbent(config, state)
+    return EvolutionResult(spec, genome, start, history, spent, state.handover)
 
 
 def draw_tasks(config: EvolutionConfig, source: TaskSource, seed: SeedSequence) -> list[Draw]:

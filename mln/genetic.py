@@ -1,4 +1,4 @@
-"""Genetic algorithm for a noisy fitness: tournaments, crossover, mutation, re-evaluated elites.
+"""Genetic algorithm for a noisy fitness: selection, crossover, mutation, re-evaluated elites.
 
 After the simple GA of Such et al. 2017 ("Deep Neuroevolution"), with the running means that a
 noisy fitness needs: an elite stays in the population, is evaluated again on each generation's
@@ -12,7 +12,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mln.config import GeneticConfig
-from mln.genome import Genomes
+from mln.operators import cross, mutate, select
+from mln.strategies.base import Fitness, Genomes, Start
 
 TRUSTED_EVALUATIONS = 3
 """The best of a generation's newcomers is mostly a lucky one: it is bred from, not delivered."""
@@ -23,7 +24,7 @@ class GeneticState:
     """population: [N, G]; mean_fitness: mean over each one's evaluations [N]; evaluations: [N]."""
 
     population: Genomes
-    mean_fitness: NDArray[np.float64]
+    mean_fitness: Fitness
     evaluations: NDArray[np.int64]
     sigma: float
 
@@ -40,51 +41,71 @@ class GeneticState:
         best: Genomes = self.population[trusted[0]]
         return best
 
+    @property
+    def level(self) -> float | None:
+        """Mean of the running means that rest on enough evaluations; None while there is none."""
+        trusted = self.mean_fitness[self.evaluations >= TRUSTED_EVALUATIONS]
+        return float(trusted.mean()) if len(trusted) else None
 
-def init(config: GeneticConfig, start: Genomes, size: int, rng: Generator) -> GeneticState:
-    """A population of `size`: the start genome [G] itself and mutants of it."""
-    population = np.tile(start, (size, 1))
-    population[1:] = mutate(population[1:], config.mutation_sigma, config.gene_rate, rng)
-    return GeneticState(population, np.zeros(size), np.zeros(size, np.int64), config.mutation_sigma)
+    def elites(self, count: int) -> Genomes:
+        """The `count` best genomes [count, G]."""
+        best: Genomes = self.population[self.order[:count]]
+        return best
 
+    def succeeded(self, elites: int, newcomers: Genomes, sigma: float) -> "GeneticState":
+        """The next generation: the elites with their running means, then newcomers [K, G]."""
+        kept, fresh = self.order[:elites], len(newcomers)
+        return GeneticState(
+            np.concatenate([self.population[kept], newcomers]),
+            np.concatenate([self.mean_fitness[kept], np.zeros(fresh)]),
+            np.concatenate([self.evaluations[kept], np.zeros(fresh, np.int64)]),
+            sigma,
+        )
 
-def ask(config: GeneticConfig, state: GeneticState, rng: Generator) -> GeneticState:
-    """The next generation: the elites as they are, and mutated children of tournament winners."""
-    if not state.evaluations.any():
-        return state
-    size = len(state.population)
-    elites = state.order[: config.elites]
-    children = size - config.elites
-    entrants = rng.integers(size, size=(2, children, config.tournament))
-    mothers, fathers = (
-        side[np.arange(children), state.mean_fitness[side].argmax(1)] for side in entrants
-    )
-    crossed = rng.random(children) < config.crossover_rate
-    from_father = crossed[:, None] & (rng.random((children, state.population.shape[1])) < 0.5)
-    brood = np.where(from_father, state.population[fathers], state.population[mothers])
-    sigma = state.sigma * config.sigma_decay
-    return GeneticState(
-        np.concatenate([state.population[elites], mutate(brood, sigma, config.gene_rate, rng)]),
-        np.concatenate([state.mean_fitness[elites], np.zeros(children)]),
-        np.concatenate([state.evaluations[elites], np.zeros(children, np.int64)]),
-        sigma,
-    )
+    def evaluated(self, fitness: Fitness) -> "GeneticState":
+        """One evaluation of each member, [N], added to its running mean."""
+        evaluations = self.evaluations + 1
+        mean = self.mean_fitness + (fitness - self.mean_fitness) / evaluations
+        return replace(self, mean_fitness=mean, evaluations=evaluations)
 
 
-def tell(state: GeneticState, fitness: NDArray[np.float64]) -> GeneticState:
-    """Add one evaluation of each member, [N], to its running mean."""
-    evaluations = state.evaluations + 1
-    mean = state.mean_fitness + (fitness - state.mean_fitness) / evaluations
-    return replace(state, mean_fitness=mean, evaluations=evaluations)
+@dataclass(frozen=True)
+class Genetic:
+    """The algorithm; `config.elites` must be fewer than `population`."""
 
+    config: GeneticConfig
+    population: int
 
-def elite_mean(config: GeneticConfig, state: GeneticState) -> Genomes:
-    """Mean genome of the elites, [G]: what is handed over to the evolution strategy."""
-    mean: Genomes = state.population[state.order[: config.elites]].mean(0, dtype=np.float32)
-    return mean
+    def init(self, start: Start, rng: Generator) -> GeneticState:
+        """The start's mean itself and mutants of it; a start's spread and sigma are not used."""
+        config, size = self.config, self.population
+        population = np.tile(start.mean, (size, 1))
+        population[1:] = mutate(population[1:], config.mutation_sigma, config.gene_rate, rng)
+        unknown = np.zeros(size, np.int64)
+        return GeneticState(population, np.zeros(size), unknown, config.mutation_sigma)
 
+    def ask(self, state: GeneticState, rng: Generator) -> tuple[GeneticState, Genomes]:
+        """The elites as they are, and mutated children of selected parents."""
+        if not state.evaluations.any():
+            return state, state.population
+        config, children = self.config, self.population - self.config.elites
+        mothers, fathers = select(config, state.mean_fitness, children, rng)
+        brood = cross(config, state.population[mothers], state.population[fathers], rng)
+        sigma = state.sigma
+        if config.sigma_schedule == "exponential":
+            sigma *= config.sigma_decay
+        newcomers = mutate(brood, sigma, config.gene_rate, rng)
+        after = state.succeeded(config.elites, newcomers, sigma)
+        return after, after.population
 
-def mutate(genomes: Genomes, sigma: float, gene_rate: float, rng: Generator) -> Genomes:
-    """Add N(0, sigma^2) to each gene with probability `gene_rate`."""
-    noise = rng.standard_normal(genomes.shape, dtype=np.float32) * np.float32(sigma)
-    return genomes + noise * (rng.random(genomes.shape) < gene_rate)
+    def tell(self, state: GeneticState, fitness: Fitness) -> GeneticState:
+        """Add one evaluation of each member, [N], to its running mean."""
+        return state.evaluated(fitness)
+
+    def incumbent(self, state: GeneticState) -> Genomes:
+        """The best genome [G] that has been evaluated often enough."""
+        return state.best
+
+    def sigma(self, state: GeneticState) -> float:
+        """Standard deviation of the mutation of a gene."""
+        return state.sigma

@@ -13,6 +13,20 @@ from mln.rollout import Problem, make_problem
 from mln.task import Split, Task
 
 LOSS_KINDS = (*PLAIN, *ONE_PARAMETER, *CLASS_COUNTS, "mln")
+START = np.full(8, 2.0, dtype=np.float32)
+
+
+def sphere(x: np.ndarray) -> np.ndarray:
+    """Points [N, D] to fitness [N]; the optimum is 0 at 0."""
+    return -np.square(x, dtype=np.float64).sum(1)
+
+
+def rotated_ellipsoid(x: np.ndarray) -> np.ndarray:
+    """Condition number 1,000, axes turned by a fixed rotation."""
+    dimension = x.shape[1]
+    rng = np.random.default_rng(0)
+    rotation, _ = np.linalg.qr(rng.standard_normal((dimension, dimension)))
+    return -(np.logspace(0, 3, dimension) * (x @ rotation) ** 2).sum(1)
 
 
 def linear_task(seed: SeedSequence, features: int = 2, classes: int = 3, train: int = 40) -> Task:

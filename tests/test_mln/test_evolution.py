@@ -9,7 +9,14 @@ from numpy.random import SeedSequence
 from test_mln.helpers import linear_task
 
 from mln import evolve
-from mln.config import EvolutionConfig, GeneticConfig, LearnerSpec, LossSpec, TrainingSpec
+from mln.config import (
+    EvolutionConfig,
+    GeneticConfig,
+    LearnerSpec,
+    LossSpec,
+    StrategyConfig,
+    TrainingSpec,
+)
 from mln.evolution import EvolutionResult, draw_tasks
 from mln.fitness import Protocol, paired_gain, tuned_gain
 from mln.genome import layout
@@ -38,7 +45,11 @@ def genomes(count: int) -> np.ndarray:
 
 
 def same(a: EvolutionResult, b: EvolutionResult) -> bool:
-    return np.array_equal(a.genome, b.genome) and a.history == b.history
+    return (
+        np.array_equal(a.genome, b.genome)
+        and a.history == b.history
+        and str(a.handover) == str(b.handover)
+    )
 
 
 def test_a_rerun_gives_the_same_bits_and_another_seed_does_not() -> None:
@@ -54,6 +65,12 @@ def test_budget_phases_and_history() -> None:
     phases = [generation.phase for generation in result.history]
     assert phases == sorted(phases, reverse=True)
     assert set(phases) == {"ga", "es"}
+    handover = result.handover
+    assert handover is not None
+    assert handover.generation == phases.index("es")
+    assert handover.member_steps == result.history[handover.generation - 1].member_steps
+    assert handover.reason == "budget"
+    assert handover.member_steps >= TINY.switch_point * TINY.budget
     for generation in result.history:
         assert generation.best >= generation.median
         assert generation.diversity > 0
@@ -63,9 +80,19 @@ class Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("mode", ["hybrid", "ga", "es"])
-def test_interrupted_anywhere_and_continued_equals_uninterrupted(mode, tmp_path: Path) -> None:
-    config = replace(TINY, mode=mode)
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        ("ga", "openai-es"),
+        ("random", "openai-es"),
+        ("es", "sep-cma-es"),
+        *(("hybrid", kind) for kind in ("openai-es", "snes", "sep-cma-es")),
+    ],
+)
+def test_interrupted_anywhere_and_continued_equals_uninterrupted(
+    mode, kind, tmp_path: Path
+) -> None:
+    config = replace(TINY, mode=mode, strategy=StrategyConfig(kind=kind))
     whole = evolve(SPEC, config, mixed_task, SEED)
 
     def die(generation, _genome) -> None:
