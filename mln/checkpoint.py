@@ -11,17 +11,22 @@ from numpy.random import SeedSequence
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from mln.coevolution import Cohort
 from mln.config import EvolutionConfig, LossSpec
 from mln.genetic import GeneticState
 from mln.hybrid import SearchState, phase_of
 from mln.strategies import StrategyState
 
+HEIR, LEARNERS = "heir", "learners."
+
 
 class Checkpoint(NamedTuple):
-    """A search's state and the history of the generations before it, one mapping each."""
+    """A search's state, the history of the generations before it, one mapping each, and the
+    learners that live on from them."""
 
     state: SearchState
     history: list[dict[str, Any]]
+    cohort: Cohort | None
 
 
 def identity(spec: LossSpec, config: EvolutionConfig, seed: SeedSequence) -> str:
@@ -46,14 +51,24 @@ def _arrays(state: SearchState) -> dict[str, np.ndarray[Any, Any]]:
     return {name: np.array(value, order="C") for name, value in vars(state).items()}
 
 
-def write(path: Path, belongs_to: str, state: SearchState, history: list[dict[str, Any]]) -> None:
+def write(
+    path: Path,
+    belongs_to: str,
+    state: SearchState,
+    history: list[dict[str, Any]],
+    cohort: Cohort | None = None,
+) -> None:
     """Save a run's state."""
+    arrays = _arrays(state)
+    if cohort is not None:
+        arrays[HEIR] = np.array(cohort.heir)
+        arrays |= {f"{LEARNERS}{k:04d}": rows for k, rows in enumerate(cohort.weights)}
     notes = {
         "identity": belongs_to,
         "phase": phase_of(state),
         "history": json.dumps(history),
     }
-    save_atomically(path, save(_arrays(state), notes))
+    save_atomically(path, save(arrays, notes))
 
 
 def read(path: Path, belongs_to: str) -> Checkpoint | None:
@@ -73,6 +88,7 @@ def read(path: Path, belongs_to: str) -> Checkpoint | None:
             arrays["mean_fitness"],
             arrays["evaluations"],
             float(arrays["sigma"]),
+            arrays["parents"],
         )
     else:
         state = StrategyState(
@@ -82,4 +98,11 @@ def read(path: Path, belongs_to: str) -> Checkpoint | None:
             int(arrays["steps"]),
             arrays["noise"],
         )
-    return Checkpoint(state, json.loads(notes["history"]))
+    return Checkpoint(state, json.loads(notes["history"]), _cohort(arrays))
+
+
+def _cohort(arrays: dict[str, np.ndarray[Any, Any]]) -> Cohort | None:
+    if HEIR not in arrays:
+        return None
+    weights = [arrays[name] for name in sorted(arrays) if name.startswith(LEARNERS)]
+    return Cohort(weights, int(arrays[HEIR]))

@@ -5,7 +5,7 @@ noisy fitness needs: an elite stays in the population, is evaluated again on eac
 new tasks, and competes with the mean of all its evaluations.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.random import Generator
@@ -20,12 +20,17 @@ TRUSTED_EVALUATIONS = 3
 
 @dataclass(frozen=True)
 class GeneticState:
-    """population: [N, G]; mean_fitness: mean over each one's evaluations [N]; evaluations: [N]."""
+    """population: [N, G]; mean_fitness: mean over each one's evaluations [N]; evaluations: [N].
+
+    parents: mother and father of each as slots of the population before, int64 [2, N]; an elite
+    is its own parent.
+    """
 
     population: Genomes
     mean_fitness: NDArray[np.float64]
     evaluations: NDArray[np.int64]
     sigma: float
+    parents: NDArray[np.int64] = field(default_factory=lambda: np.zeros((2, 0), np.int64))
 
     @property
     def order(self) -> NDArray[np.int64]:
@@ -33,11 +38,16 @@ class GeneticState:
         return np.argsort(-self.mean_fitness, kind="stable")
 
     @property
-    def best(self) -> Genomes:
-        """The genome [G] with the best mean fitness among those evaluated often enough."""
+    def best_slot(self) -> int:
+        """The slot with the best mean fitness among those evaluated often enough."""
         enough = min(TRUSTED_EVALUATIONS, int(self.evaluations.max()))
         trusted = [member for member in self.order if self.evaluations[member] >= enough]
-        best: Genomes = self.population[trusted[0]]
+        return int(trusted[0])
+
+    @property
+    def best(self) -> Genomes:
+        """The genome [G] in the best slot."""
+        best: Genomes = self.population[self.best_slot]
         return best
 
 
@@ -45,7 +55,13 @@ def init(config: GeneticConfig, start: Genomes, size: int, rng: Generator) -> Ge
     """A population of `size`: the start genome [G] itself and mutants of it."""
     population = np.tile(start, (size, 1))
     population[1:] = mutate(population[1:], config.mutation_sigma, config.gene_rate, rng)
-    return GeneticState(population, np.zeros(size), np.zeros(size, np.int64), config.mutation_sigma)
+    return GeneticState(
+        population,
+        np.zeros(size),
+        np.zeros(size, np.int64),
+        config.mutation_sigma,
+        np.tile(np.arange(size), (2, 1)),
+    )
 
 
 def ask(config: GeneticConfig, state: GeneticState, rng: Generator) -> GeneticState:
@@ -68,6 +84,12 @@ def ask(config: GeneticConfig, state: GeneticState, rng: Generator) -> GeneticSt
         np.concatenate([state.mean_fitness[elites], np.zeros(children)]),
         np.concatenate([state.evaluations[elites], np.zeros(children, np.int64)]),
         sigma,
+        np.stack(
+            [
+                np.concatenate([elites, mothers]),
+                np.concatenate([elites, np.where(crossed, fathers, mothers)]),
+            ]
+        ),
     )
 
 

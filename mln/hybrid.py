@@ -19,10 +19,15 @@ SearchState = GeneticState | StrategyState
 
 @dataclass(frozen=True)
 class Asked:
-    """Candidates [N, G] to be evaluated and the state that waits for their fitness."""
+    """Candidates [N, G] to be evaluated and the state that waits for their fitness.
+
+    parents: mother and father of each as slots of the candidates before, int64 [2, N]; None in an
+    ES, whose candidates descend from the mean.
+    """
 
     state: SearchState
     candidates: Genomes
+    parents: NDArray[np.int64] | None = None
 
 
 def init(config: EvolutionConfig, start: Genomes, rng: Generator) -> SearchState:
@@ -49,7 +54,7 @@ def ask(config: EvolutionConfig, state: SearchState, rng: Generator) -> Asked:
     """The next `population` candidates."""
     if isinstance(state, GeneticState):
         offspring = genetic.ask(config.genetic, state, rng)
-        return Asked(offspring, offspring.population)
+        return Asked(offspring, offspring.population, offspring.parents)
     state, candidates = strategies.ask(config.strategy, state, config.population, rng)
     return Asked(state, candidates)
 
@@ -64,6 +69,16 @@ def tell(config: EvolutionConfig, asked: Asked, fitness: NDArray[np.float64]) ->
 def incumbent(state: SearchState) -> Genomes:
     """The genome [G] that the search would deliver now."""
     return state.best if isinstance(state, GeneticState) else state.mean
+
+
+def parents_of(state: SearchState) -> NDArray[np.int64] | None:
+    """Mother and father of each candidate, int64 [2, N]; None in an ES."""
+    return state.parents if isinstance(state, GeneticState) else None
+
+
+def delivered_slot(state: SearchState) -> int | None:
+    """The slot of the genome that would be delivered now; an ES's mean is no candidate."""
+    return state.best_slot if isinstance(state, GeneticState) else None
 
 
 def sigma_of(config: EvolutionConfig, state: SearchState) -> float:
