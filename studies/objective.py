@@ -51,7 +51,13 @@ def run_trial(experiment: Experiment, params: Params, slot: int) -> TrialOutcome
         np.stack(incumbents),
         judging_draws(experiment.seed, study.families, study.tasks),
         experiment.tuning.rates,
-        Protocol(evolution.loss, config.learner, config.training, experiment.device),
+        Protocol(
+            evolution.loss,
+            config.learner,
+            config.training,
+            experiment.device,
+            evolution.settings.fitness,
+        ),
     ).gain.mean(1)
     values = tuple(float(gain) for gain in gains)
     return TrialOutcome(values[-1], steps, values, result.member_steps)

@@ -1,5 +1,6 @@
 """Metrics, aggregation, screening and their budget."""
 
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -192,10 +193,17 @@ def test_saved_steps_buy_further_generations(mode) -> None:
 def test_nothing_depends_on_the_workers() -> None:
     config = replace(TINY, tasks_per_generation=9, budget=7 * 9 * 20 * 3, coevolution="lifetime")
     whole = evolve(SPEC, config, mixed_task, SEED)
+
+    def elsewhere(work, pieces):
+        sent = [pickle.dumps((work, piece)) for piece in pieces]
+        assert len(sent) > 2
+        return [work(piece) for work, piece in map(pickle.loads, reversed(sent))][::-1]
+
     with ThreadPoolExecutor(3) as workers:
-        spread = evolve(SPEC, config, mixed_task, SEED, map=workers.map)
-    assert np.array_equal(whole.genome, spread.genome)
-    assert whole.history == spread.history
+        for spreading in (workers.map, elsewhere):
+            spread = evolve(SPEC, config, mixed_task, SEED, map=spreading)
+            assert np.array_equal(whole.genome, spread.genome)
+            assert whole.history == spread.history
 
 
 @pytest.mark.parametrize(
