@@ -19,6 +19,11 @@ def load_checked(source: str, overrides: Sequence[str] = ()) -> Experiment:
         canonical(family)
     for family in experiment.study.families if experiment.study else ():
         canonical(family)
+    for family in experiment.ablation.families if experiment.ablation else ():
+        canonical(family)
+    for _, cell in experiment.ablation_cells():
+        for family in cell.evolution.families if cell.evolution else ():
+            canonical(family)
     if experiment.benchmark:
         for name in experiment.benchmark.losses:
             reference(name, LossSpec())

@@ -5,8 +5,6 @@ Heavy libraries are imported within the commands, so that `--help` is quick.
 
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -37,7 +35,6 @@ from bench.options import (
 
 if TYPE_CHECKING:
     from bench.experiment import Experiment
-    from bench.runner import Runner, RunSummary
     from reports.render import Report
     from studies.outcome import StudyResult
 
@@ -67,13 +64,14 @@ def demo(
 ) -> None:
     """The whole loop: study, evolution, benchmark and report; 3 minutes, offline."""
     from bench.checks import load_checked
+    from bench.running import run_all
 
     chosen = [*(overrides or []), *([f"seed={seed}"] if seed is not None else [])]
     experiment = load_checked("demo", chosen)
     require_writable(out)
     _study(experiment, storage, jobs)
     resolved = _resolved(experiment, storage)
-    summary = _run(resolved, storage, artifacts, jobs)
+    summary = run_all(resolved, storage, artifacts, jobs)
     report = _report(resolved, storage, out, reproducing_commands("demo", chosen))
     if as_json:
         print_json(report_summary(report))
@@ -97,11 +95,12 @@ def evolve(
 ) -> None:
     """Evolve the experiment's losses; those in the storage are not evolved again."""
     from bench.checks import load_checked
+    from bench.running import running
 
     resolved = _resolved(load_checked(experiment, overrides or ()), storage)
     if resolved.evolution is None:
         raise InputError(f"experiment {resolved.name}: has no [evolution] section")
-    with _runner(resolved, storage, artifacts, jobs) as runner:
+    with running(resolved, storage, artifacts, jobs) as runner:
         rows = runner.evolve()
         errors = runner.errors
         found = [
@@ -129,12 +128,13 @@ def run(
 ) -> None:
     """Benchmark: evolve what is missing, tune, and train every cell that is not done."""
     from bench.checks import load_checked
+    from bench.running import run_all
 
     loaded = load_checked(experiment, overrides or ())
     if loaded.benchmark is None:
         raise InputError(f"experiment {loaded.name}: has no [benchmark] section")
     resolved = _resolved(loaded, storage)
-    summary = _run(resolved, storage, artifacts, jobs)
+    summary = run_all(resolved, storage, artifacts, jobs)
     print_rows([summary._asdict()], as_json, "Cells (both learning-rate policies)")
     if not as_json and not summary.failed and not summary.missing:
         typer.echo(f"Next:  mln-bench report {experiment}" + storage_flag(storage))
@@ -182,6 +182,31 @@ def study(
     if not as_json:
         typer.echo("Review it:  mln-bench dashboard" + storage_flag(storage))
     raise typer.Exit(1 if result.failed else 0)
+
+
+@app.command()
+def ablate(
+    experiment: ExperimentArgument,
+    overrides: SetOption = None,
+    storage: StorageOption = DEFAULT_URL,
+    artifacts: ArtifactsOption = ARTIFACTS,
+    jobs: JobsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Evolve under every combination of the ablation's factors, at equal budgets, and judge."""
+    from bench.ablation import ablate as run_ablation
+    from bench.checks import load_checked
+    from bench.running import running
+
+    resolved = _resolved(load_checked(experiment, overrides or ()), storage)
+    if resolved.ablation is None:
+        raise InputError(f"experiment {resolved.name}: has no [ablation] section")
+    with running(resolved, storage, artifacts, jobs) as runner:
+        cells = run_ablation(runner)
+        errors = runner.errors
+    rows = [cell.row() | ({"gains": cell.gains} if as_json else {}) for cell in cells]
+    print_rows(rows, as_json, "Ablation: mean tuned gain over CE on held-out families, 95 % t")
+    complain(errors)
 
 
 @app.command()
@@ -318,30 +343,6 @@ def _study(
             trials=trials,
             progress=progressed,
         )
-
-
-@contextmanager
-def _runner(
-    experiment: "Experiment", storage: str, artifacts: Path, jobs: int | None
-) -> "Iterator[Runner]":
-    from bench.pool import WorkerPool, default_jobs
-    from bench.progress import Live
-    from bench.runner import Runner
-    from bench.store import Store
-
-    require_writable(artifacts)
-    store = Store(storage)
-    with WorkerPool(jobs or default_jobs()) as pool, Live() as live:
-        yield Runner(experiment, store, artifacts, pool, live)
-    store.close()
-
-
-def _run(experiment: "Experiment", storage: str, artifacts: Path, jobs: int | None) -> "RunSummary":
-    with _runner(experiment, storage, artifacts, jobs) as runner:
-        summary = runner.run()
-        errors = runner.errors
-    complain(errors)
-    return summary
 
 
 def _report(experiment: "Experiment", storage: str, out: Path, commands: list[str]) -> "Report":

@@ -38,8 +38,18 @@ class EvolutionJob:
 class EvolutionProgress(NamedTuple):
     """A message of a worker: the run and the generation it has finished, as a mapping."""
 
+    key: str
     run: int
     generation: dict[str, Any]
+
+
+def describe(message: EvolutionProgress) -> str:
+    """A generation on one line."""
+    g = message.generation
+    return (
+        f"run {message.run + 1} {g['phase']} {g['number'] + 1}: best {g['best']:+.3f}, "
+        f"median {g['median']:+.3f}, sigma {g['sigma']:.3f}, rejected {g['rejected']:.0%}"
+    )
 
 
 def evolution_jobs(experiment: Experiment, artifacts: Path) -> list[EvolutionJob]:
@@ -65,6 +75,7 @@ def evolution_jobs(experiment: Experiment, artifacts: Path) -> list[EvolutionJob
 
 def evolve_job(job: EvolutionJob) -> Row:
     """Run one evolution, or go on from its checkpoint; the row that the store keeps."""
+    from bench.learners import learners_path, save_learners
     from bench.tasks.register import mixture
     from mln.evolution import evolve
     from mln.shape import shape
@@ -76,10 +87,14 @@ def evolve_job(job: EvolutionJob) -> Row:
         section.settings,
         mixture(section.families),
         seed_for(job.root_seed, Purpose.EVOLVE, job.run),
-        callback=lambda generation, _: send(EvolutionProgress(job.run, asdict(generation))),
+        callback=lambda generation, _: send(
+            EvolutionProgress(job.key, job.run, asdict(generation))
+        ),
         checkpoint=job.checkpoint,
         device=job.device,
     )
+    if result.learners is not None:
+        save_learners(learners_path(job.checkpoint.parent.parent, job.key), result.learners)
     genome = tuple(float(gene) for gene in result.genome)
     compared = [
         LossRef(job.name, "mln", None, section.loss, genome),

@@ -5,6 +5,7 @@ Reading one imports no torch: tasks, losses and learners are names here.
 
 import difflib
 import hashlib
+import itertools
 import json
 import tomllib
 import types
@@ -61,6 +62,16 @@ class StudySection(Section):
     populations: tuple[int, ...] = (16, 24, 32)
     mutation_sigma: tuple[float, float] = (0.05, 0.5)
     switch_point: tuple[float, float] = (0.3, 0.9)
+
+
+class AblationSection(Section):
+    """Every combination of some settings of the evolution, judged on families of its own."""
+
+    factors: dict[str, tuple[Any, ...]] = Field(
+        min_length=1, description="dotted keys below evolution, each with its values"
+    )
+    families: tuple[str, ...] = Field(min_length=1, description="families a loss is judged on")
+    tasks: int = Field(default=32, ge=2, description="tasks a loss is judged on")
 
 
 class BenchmarkSection(Section):
@@ -133,6 +144,7 @@ class Experiment(Section):
     device: str = "cpu"
     evolution: EvolutionSection | None = None
     study: StudySection | None = None
+    ablation: AblationSection | None = None
     benchmark: BenchmarkSection | None = None
     tuning: TuningSection = TuningSection()
     report: ReportSection = ReportSection()
@@ -143,6 +155,8 @@ class Experiment(Section):
             raise ValueError("evolution.settings_from_study needs a [study] section")
         if self.study and not self.evolution:
             raise ValueError("a [study] tunes an [evolution]; the section is missing")
+        if self.ablation:
+            self.ablation_cells()
         if self.benchmark:
             absent = [name for name in self.report.baselines if name not in self.benchmark.losses]
             if absent:
@@ -152,6 +166,25 @@ class Experiment(Section):
             if self.benchmark.evolved and not self.evolution:
                 raise ValueError("benchmark.evolved = true needs an [evolution] section")
         return self
+
+    def ablation_cells(self) -> list[tuple[dict[str, Any], "Experiment"]]:
+        """The ablation's cells: the factors' values, and the experiment with these alone.
+
+        Raises ValueError for a factor that is no setting of the evolution, a combination that
+        is not valid, and cells whose budgets differ.
+        """
+        if self.ablation is None:
+            return []
+        if self.evolution is None:
+            raise ValueError("an [ablation] varies an [evolution]; the section is missing")
+        cells = []
+        for values in itertools.product(*self.ablation.factors.values()):
+            settings = dict(zip(self.ablation.factors, values, strict=True))
+            cells.append((settings, _cell(self, settings)))
+        budgets = {cell.evolution.settings.budget for _, cell in cells if cell.evolution}
+        if len(budgets) > 1:
+            raise ValueError("ablation.factors: all cells must have the same budget")
+        return cells
 
     def evolved_losses(self) -> tuple[str, ...]:
         """Names of the experiment's evolved losses: mln_1, mln_2, ..."""
@@ -166,6 +199,23 @@ class Experiment(Section):
     def fingerprint(self) -> str:
         """A hash of everything in the experiment that its results depend on."""
         return digest(self.model_dump(mode="json", exclude={"description"}))
+
+
+def _cell(experiment: Experiment, settings: dict[str, Any]) -> Experiment:
+    """The experiment with an ablation's settings in place of its own."""
+    content = experiment.model_dump(mode="json", exclude={"ablation"})
+    for key, value in settings.items():
+        place: Any = content
+        *sections, last = key.split(".")
+        for part in sections:
+            place = place.get(part) if isinstance(place, dict) else None
+        if sections[:1] != ["evolution"] or not isinstance(place, dict) or last not in place:
+            raise ValueError(f"ablation.factors: {key!r} is no setting of the evolution")
+        place[last] = value
+    try:
+        return Experiment.model_validate(content)
+    except ValidationError as error:
+        raise ValueError(f"ablation.factors at {settings}: {explain(error)}") from error
 
 
 def digest(value: Any) -> str:

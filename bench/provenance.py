@@ -18,6 +18,7 @@ SOURCES = (
     ("bench", "registry.py"),
     ("bench", "seeds.py"),
     ("bench", "training.py"),
+    ("bench", "judging.py"),
 )
 
 

@@ -11,6 +11,7 @@ from bench.errors import InputError
 from bench.evolving import (
     EvolutionJob,
     EvolutionProgress,
+    describe,
     evolution_jobs,
     evolve_job,
     write_loss_file,
@@ -72,15 +73,19 @@ class Runner:
     def evolve(self) -> list[Row]:
         """Evolve the experiment's losses that the store lacks; all its evolutions, in order."""
         jobs = evolution_jobs(self.experiment, self.artifacts)
-        known = self.store.existing(evolutions, [job.key for job in jobs])
-        missing = [job for job in jobs if job.key not in known]
-        if missing:
-            self._evolve_missing(missing)
-        found = self.store.rows_of(evolutions, [job.key for job in jobs])
+        found = self.evolve_jobs(jobs)
         rows = [found[job.key] | {"loss": job.name} for job in jobs if job.key in found]
         for row in rows:
             write_loss_file(self.loss_path(row), self.experiment, row)
         return rows
+
+    def evolve_jobs(self, jobs: Sequence[EvolutionJob]) -> dict[str, Row]:
+        """Run those evolutions that the store lacks; the rows of all that succeeded, by key."""
+        known = self.store.existing(evolutions, [job.key for job in jobs])
+        missing = {job.key: job for job in jobs if job.key not in known}
+        if missing:
+            self._evolve_missing(list(missing.values()))
+        return self.store.rows_of(evolutions, [job.key for job in jobs])
 
     def loss_path(self, row: Row) -> Path:
         """Where an evolved loss's file lies."""
@@ -88,21 +93,24 @@ class Runner:
         return self.artifacts / "losses" / name
 
     def _evolve_missing(self, jobs: Sequence[EvolutionJob]) -> None:
-        settings = jobs[0].section.settings
-        cost = settings.generation_cost
-        generations = settings.budget // cost
-        self.reporter.phase(f"evolve {len(jobs)} losses", len(jobs) * generations * cost)
+        budgets = {job.key: job.section.settings.budget for job in jobs}
+        self.reporter.phase(f"evolve {len(jobs)} losses", sum(budgets.values()))
+        spent = dict.fromkeys(budgets, 0)
 
         def progressed(message: EvolutionProgress) -> None:
             generation = message.generation
-            note = f"run {message.run + 1}: {generation['phase']}, gain {generation['mean']:+.3f}"
-            self.reporter.advance(cost, note)
+            new = generation["member_steps"] - spent[message.key]
+            spent[message.key] += new
+            self.reporter.advance(new, describe(message))
 
         for finished in self.pool.run(evolve_job, jobs, progressed):
             if finished.result is None:
                 self.errors.append(f"evolution run {finished.job.run + 1}: {finished.error}")
                 continue
             self.store.put(evolutions, [finished.result])
+            # A run ends short of its budget unless whole generations fill it.
+            self.reporter.advance(budgets[finished.job.key] - spent[finished.job.key])
+            spent[finished.job.key] = budgets[finished.job.key]
             finished.job.checkpoint.unlink(missing_ok=True)
 
     def run(self) -> RunSummary:

@@ -152,6 +152,16 @@ importances = Table(
 """Parameter importances of a study, {name: share}."""
 
 
+judgements = Table(
+    "mln_judgements",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("gain", Float, nullable=False),
+    Column("gains", JSON, nullable=False),
+)
+"""Evolved losses judged by an ablation: mean tuned gain over cross-entropy, and each task's."""
+
+
 class Store:
     """A database of results behind one URL.
 
@@ -176,6 +186,9 @@ class Store:
                 )
             metadata.create_all(self.engine)
             self.put(schema_table, [{"version": SCHEMA_VERSION}])
+        elif create and judgements.name not in tables:
+            # Younger than the other tables: a database from before gets it when it is written to.
+            judgements.create(self.engine, checkfirst=True)
         with self.engine.connect() as connection:
             versions = [row.version for row in connection.execute(select(schema_table))]
         if versions != [SCHEMA_VERSION]:

@@ -15,6 +15,7 @@ from numpy.random import SeedSequence
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from mln.coevolution import Cohort
 from mln.config import EvolutionConfig, LossSpec
 from mln.genetic import GeneticState
 from mln.hybrid import Handover, SearchState
@@ -26,19 +27,28 @@ from mln.strategies.snes import SNESState
 STATES = {
     state.__name__: state
     for state in (
-        SearchState, Handover, GeneticState, RandomState, OpenAIState, SNESState, SepCMAState
+        SearchState,
+        Handover,
+        GeneticState,
+        RandomState,
+        OpenAIState,
+        SNESState,
+        SepCMAState,
+        Cohort,
     )
-}  # fmt: skip
+}
 NOTE, CLASS = "mln_checkpoint", "class"
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
 
 class Checkpoint(NamedTuple):
-    """A search's state and the history of the generations before it, one mapping each."""
+    """A search's state, the history of the generations before it, one mapping each, and the
+    learners that live on from them."""
 
     state: SearchState
     history: list[dict[str, Any]]
+    cohort: Cohort | None = None
 
 
 def identity(spec: LossSpec, config: EvolutionConfig, seed: SeedSequence) -> str:
@@ -59,10 +69,17 @@ def save_atomically(path: Path, content: bytes) -> None:
     partial.replace(path)
 
 
-def write(path: Path, belongs_to: str, state: SearchState, history: list[dict[str, Any]]) -> None:
+def write(
+    path: Path,
+    belongs_to: str,
+    state: SearchState,
+    history: list[dict[str, Any]],
+    cohort: Cohort | None = None,
+) -> None:
     """Save a run's state."""
     arrays: Arrays = {}
     note = {"identity": belongs_to, "state": flatten(state, arrays), "history": history}
+    note["cohort"] = flatten(cohort, arrays, "cohort")
     save_atomically(path, save(arrays, {NOTE: json.dumps(note)}))
 
 
@@ -76,7 +93,8 @@ def read(path: Path, belongs_to: str) -> Checkpoint | None:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (FileNotFoundError, SafetensorError):
         return None
-    return Checkpoint(rebuild(note["state"], arrays), note["history"])
+    state, cohort = (rebuild(note[name], arrays) for name in ("state", "cohort"))
+    return Checkpoint(state, note["history"], cohort)
 
 
 def flatten(state: Any, arrays: Arrays, path: str = "state") -> Any:
@@ -93,6 +111,8 @@ def flatten(state: Any, arrays: Arrays, path: str = "state") -> Any:
             for field in fields(state)
         }
         return {CLASS: type(state).__name__, **parts}
+    if isinstance(state, list):
+        return [flatten(part, arrays, f"{path}.{k}") for k, part in enumerate(state)]
     if type(state) in (int, float, str, bool, type(None)):
         return state
     raise TypeError(f"{path} cannot be saved: {type(state).__name__}")
@@ -100,6 +120,8 @@ def flatten(state: Any, arrays: Arrays, path: str = "state") -> Any:
 
 def rebuild(note: Any, arrays: Arrays) -> Any:
     """The state that `flatten` turned into a note and arrays."""
+    if isinstance(note, list):
+        return [rebuild(part, arrays) for part in note]
     if not isinstance(note, dict):
         return note
     if "array" in note:

@@ -157,6 +157,41 @@ class HandoverConfig:
 
 
 @dataclass(frozen=True)
+class FitnessConfig:
+    """What a candidate is selected for: its paired gain over cross-entropy on outer_valid.
+
+    metric: `accuracy` or `nll` after the last step (nll: cross-entropy's minus ours, in nats),
+    `area` under the accuracy curve at `curve_points` even steps, or `post_drift`, the area after
+    the labels have changed. drift: the fraction of the steps at which every class of every task
+    changes its label, in training and in evaluation. aggregate: over the tasks of a generation,
+    their `mean`; over the means of each task name, `mean_minus_spread` (less `spread_weight`
+    standard deviations) or `cvar`, the mean of the worst `cvar_share` of the names. screen:
+    reject, before training, candidates that push the true class down where training starts.
+    """
+
+    metric: Literal["accuracy", "nll", "area", "post_drift"] = "accuracy"
+    curve_points: int = 5
+    drift: float | None = None
+    aggregate: Literal["mean", "mean_minus_spread", "cvar"] = "mean"
+    spread_weight: float = 0.5
+    cvar_share: float = 0.5
+    screen: bool = True
+
+    __pydantic_config__ = FORBID_UNKNOWN
+
+    def __post_init__(self) -> None:
+        _check(self.curve_points >= 1, f"curve_points must be at least 1, not {self.curve_points}")
+        _check(self.spread_weight >= 0, f"spread_weight must not be negative: {self.spread_weight}")
+        _check(0 < self.cvar_share <= 1, f"cvar_share must lie in (0, 1], not {self.cvar_share}")
+        drift = self.drift
+        _check(drift is None or 0 < drift < 1, f"drift must lie between 0 and 1, not {drift}")
+        _check(
+            self.metric != "post_drift" or drift is not None,
+            "metric post_drift needs drift, the fraction of the steps at which labels change",
+        )
+
+
+@dataclass(frozen=True)
 class EvolutionConfig:
     """One evolution run.
 
@@ -165,7 +200,11 @@ class EvolutionConfig:
     `handover` says more). The other modes are one algorithm alone; `random` draws around the
     start and keeps the best.
     Each generation trains every candidate on `tasks_per_generation` newly drawn tasks, each with
-    a learning rate drawn from `learning_rates`.
+    a learning rate drawn from `learning_rates`. A generation with rejected candidates costs less.
+
+    coevolution: learners are `fresh` in each generation; or they live on, a candidate's starting
+    where those of its mother stopped, for `lifetime` generations (tasks in as many groups, one of
+    which is redrawn with new learners in each generation) or to the end (`persistent`).
     """
 
     mode: Literal["hybrid", "ga", "es", "random"] = "hybrid"
@@ -174,6 +213,9 @@ class EvolutionConfig:
     switch_point: float = 0.7
     tasks_per_generation: int = 16
     learning_rates: tuple[float, ...] = (0.001, 0.003, 0.01)
+    coevolution: Literal["fresh", "lifetime", "persistent"] = "fresh"
+    lifetime: int = 4
+    fitness: FitnessConfig = field(default_factory=FitnessConfig)
     training: TrainingSpec = field(default_factory=TrainingSpec)
     learner: LearnerSpec = field(default_factory=lambda: LearnerSpec(hidden=(32, 32)))
     genetic: GeneticConfig = field(default_factory=GeneticConfig)
@@ -195,6 +237,15 @@ class EvolutionConfig:
         _check(
             len(self.learning_rates) > 0 and min(self.learning_rates) > 0,
             "learning_rates must be positive",
+        )
+        _check(self.lifetime >= 1, f"lifetime must be at least 1, not {self.lifetime}")
+        _check(
+            self.coevolution == "fresh" or self.fitness.drift is None,
+            f"fitness.drift needs coevolution fresh, not {self.coevolution}",
+        )
+        _check(
+            self.fitness.drift is None or self.training.steps >= 2,
+            "fitness.drift needs training.steps of at least 2",
         )
         _check(
             self.budget >= self.generation_cost,

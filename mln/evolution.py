@@ -1,5 +1,6 @@
 """Evolution of a meta-loss: the algorithm, on one screen."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,9 +9,10 @@ import numpy as np
 from numpy.random import SeedSequence
 
 from mln import checkpoint as checkpoints
-from mln import hybrid
+from mln import coevolution, hybrid
+from mln.coevolution import Cohort, FinalLearners
 from mln.config import EvolutionConfig, LossSpec
-from mln.fitness import Draw, Protocol, paired_gain
+from mln.fitness import Draw, Evaluated, Map, Protocol, evaluate
 from mln.genome import Genomes, start_genome
 from mln.hybrid import Handover
 from mln.random import child, generator
@@ -24,9 +26,12 @@ SEARCH, TASK, LEARNER, RATE = 0, 1, 2, 3
 class Generation:
     """What happened in one generation.
 
-    Gains are mean accuracies over the generation's tasks minus cross-entropy's, as fractions;
-    diversity is the candidates' standard deviation, averaged over genes; member_steps counts from
-    the start of the run.
+    Fitness is the metric's aggregate gain over cross-entropy (accuracies as fractions, nll in
+    nats); diversity is the candidates' standard deviation, averaged over genes; member_steps
+    counts from the start of the run; diverged is a share of the learners trained, rejected of the
+    candidates. genome is the digest of the genome delivered after this generation; parents, while
+    a GA is at work, its mother's and father's slots in the population before (one for an elite
+    or a child of one parent).
     """
 
     number: int
@@ -38,11 +43,15 @@ class Generation:
     diversity: float
     sigma: float
     diverged: float
+    rejected: float
+    genome: str
+    parents: list[int]
 
 
 @dataclass(frozen=True)
 class EvolutionResult:
-    """The evolved genome [G], its start, every generation, and what a GA left to an ES."""
+    """The evolved genome [G], its start, every generation, what a GA left to an ES, and the
+    learners that a co-evolution ends with (None where learners are fresh)."""
 
     spec: LossSpec
     genome: Genomes
@@ -50,6 +59,7 @@ class EvolutionResult:
     history: list[Generation]
     member_steps: int
     handover: Handover | None = None
+    learners: FinalLearners | None = None
 
 
 def evolve(
@@ -61,57 +71,107 @@ def evolve(
     callback: Callable[[Generation, Genomes], None] | None = None,
     checkpoint: Path | None = None,
     device: str = "cpu",
+    map: Map | None = None,
 ) -> EvolutionResult:
     """Evolve a meta-loss on tasks drawn from `source`.
 
     `callback` is told of each generation and the genome that would be delivered after it. With
     `checkpoint`, a file, the state is saved after each generation, and a run that finds it there
-    continues from it to the same result; the caller removes it when the result is safe.
+    continues from it to the same result; the caller removes it when the result is safe. `map`
+    spreads a generation's learners over workers, as an executor's map does; nothing depends on it.
     """
     identity = checkpoints.identity(spec, config, seed)
     start = start_genome(spec, generator(seed, START, 0))
     saved = checkpoints.read(checkpoint, identity) if checkpoint else None
-    if saved:
-        state, history = saved.state, [Generation(**row) for row in saved.history]
-    else:
-        state, history = hybrid.init(config, start, generator(seed, START, 1)), []
-    protocol = Protocol(spec, config.learner, config.training, device)
+    state = saved.state if saved else hybrid.init(config, start, generator(seed, START, 1))
+    history = [Generation(**row) for row in saved.history] if saved else []
+    cohort = saved.cohort if saved else None
     spent = history[-1].member_steps if history else 0
+    protocol = Protocol(spec, config.learner, config.training, device, config.fitness)
 
     while spent + config.generation_cost <= config.budget:
         number = len(history)
         state = hybrid.hand_over_if_due(config, state, spent, number)
         asked = hybrid.ask(config, state, generator(seed, GENERATION, number, SEARCH))
-        draws = draw_tasks(config, source, child(seed, GENERATION, number))
-        found = paired_gain(asked.candidates, draws, protocol)
-        fitness = found.gain.mean(1)
-        state = hybrid.tell(config, asked, fitness)
-        spent += found.member_steps
-        generation = Generation(
-            number=number,
-            phase=hybrid.phase_of(state),
-            member_steps=spent,
-            best=float(fitness.max()),
-            median=float(np.median(fitness)),
-            mean=float(fitness.mean()),
-            diversity=float(asked.candidates.std(0).mean()),
-            sigma=float(hybrid.sigma_of(config, state)),
-            diverged=found.diverged / found.gain.size,
-        )
+        draws = draw_tasks(config, source, seed, number)
+        starts = coevolution.starts(config, cohort, number, asked.parents)
+        evaluated = evaluate(asked.candidates, draws, protocol, starts, map)
+        state = hybrid.tell(config, asked, evaluated.fitness)
+        cohort = coevolution.after(config, starts, evaluated)
+        spent += evaluated.found.member_steps
+        generation = describe(number, config, state, asked.candidates, spent, evaluated)
         history.append(generation)
         if checkpoint:
-            checkpoints.write(checkpoint, identity, state, [asdict(row) for row in history])
+            rows = [asdict(row) for row in history]
+            checkpoints.write(checkpoint, identity, state, rows, cohort)
         if callback:
             callback(generation, hybrid.incumbent(config, state))
 
+    learners = final_learners(config, state, cohort, seed, len(history))
     genome = hybrid.incumbent(config, state)
-    return EvolutionResult(spec, genome, start, history, spent, state.handover)
+    return EvolutionResult(spec, genome, start, history, spent, state.handover, learners)
 
 
-def draw_tasks(config: EvolutionConfig, source: TaskSource, seed: SeedSequence) -> list[Draw]:
-    """The tasks of one generation, each with its own learning rate, weights and minibatches."""
-    rates = generator(seed, RATE).choice(config.learning_rates, config.tasks_per_generation)
-    return [
-        Draw(source(child(seed, TASK, k)), float(rate), child(seed, LEARNER, k))
-        for k, rate in enumerate(rates)
-    ]
+def draw_tasks(
+    config: EvolutionConfig, source: TaskSource, seed: SeedSequence, number: int
+) -> list[Draw]:
+    """The tasks of a generation, each with its own learning rate, weights and minibatches.
+
+    A task that lives on keeps its learning rate; its minibatches are new ones.
+    """
+    draws = []
+    for k in range(config.tasks_per_generation):
+        born = child(seed, GENERATION, coevolution.born(config, number, k))
+        rates = generator(born, RATE).choice(config.learning_rates, config.tasks_per_generation)
+        learner = child(seed, GENERATION, number, LEARNER, k)
+        draws.append(Draw(source(child(born, TASK, k)), float(rates[k]), learner))
+    return draws
+
+
+def describe(
+    number: int,
+    config: EvolutionConfig,
+    state: hybrid.SearchState,
+    candidates: Genomes,
+    spent: int,
+    evaluated: Evaluated,
+) -> Generation:
+    """The record of a generation after `spent` member-steps in all."""
+    fitness, accepted, found = evaluated
+    slot, parents = hybrid.delivered_slot(state), hybrid.parents_of(state)
+    born_of = [] if slot is None or parents is None else parents[:, slot].tolist()
+    return Generation(
+        number=number,
+        phase=hybrid.phase_of(state),
+        member_steps=spent,
+        best=float(fitness.max()),
+        median=float(np.median(fitness)),
+        mean=float(fitness.mean()),
+        diversity=float(candidates.std(0).mean()),
+        sigma=float(hybrid.sigma_of(config, state)),
+        diverged=found.diverged / max(found.gain.size, 1),
+        rejected=float(1 - accepted.mean()),
+        genome=hashlib.sha256(hybrid.incumbent(config, state).tobytes()).hexdigest()[:16],
+        parents=list(dict.fromkeys(born_of)),
+    )
+
+
+def final_learners(
+    config: EvolutionConfig,
+    state: hybrid.SearchState,
+    cohort: Cohort | None,
+    seed: SeedSequence,
+    generations: int,
+) -> FinalLearners | None:
+    """The delivered loss's learners, one per task, after the last of so many generations."""
+    if cohort is None:
+        return None
+    slot = hybrid.delivered_slot(state)
+    return FinalLearners(
+        [
+            child(seed, GENERATION, coevolution.born(config, generations - 1, k), TASK, k)
+            for k in range(config.tasks_per_generation)
+        ],
+        [rows[cohort.heir if slot is None else slot] for rows in cohort.weights],
+        [rows[-1] for rows in cohort.weights],
+    )

@@ -4,64 +4,89 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
-from mln.config import LearnerSpec, LossSpec, TrainingSpec
+from mln.config import FitnessConfig
 from mln.genome import Genomes
-from mln.kernels import analytic
-from mln.losses.base import StackedLoss
-from mln.losses.formulas import CrossEntropy
-from mln.losses.meta import StackedMetaLoss
-from mln.rollout import Members, Problem, make_problem
-from mln.task import Task
+from mln.pieces import Draw, FloatArray, Map, Protocol, Rows, train
+from mln.screening import margin
 
-FloatArray = NDArray[np.float64]
-
-
-class Draw(NamedTuple):
-    """One task that all candidates are paired on, with its learning rate and its seed."""
-
-    task: Task
-    lr: float
-    seed: SeedSequence
-
-
-class Protocol(NamedTuple):
-    """How every learner of a fitness evaluation is trained."""
-
-    spec: LossSpec
-    learner: LearnerSpec
-    training: TrainingSpec
-    device: str = "cpu"
+__all__ = ["Draw", "Map", "Protocol", "Rows"]
 
 
 class PairedGain(NamedTuple):
-    """gain: accuracy minus that of cross-entropy, [N, K]; a diverged learner has accuracy 0.
+    """gain: the metric minus that of cross-entropy, [N, K], where more is better.
 
-    diverged: how many of the N * K learners, and of cross-entropy's K; member_steps: the cost.
+    A diverged learner has the metric's worst: accuracy 0, nll WORST_NLL. diverged: how many of
+    the N * K learners, and of cross-entropy's K; member_steps: the cost. weights: for each draw
+    [N + 1, W], cross-entropy's last, where they were kept.
     """
 
     gain: FloatArray
     diverged: int
     diverged_ce: int
     member_steps: int
+    weights: list[Rows] | None = None
 
 
-def paired_gain(genomes: Genomes, draws: Sequence[Draw], protocol: Protocol) -> PairedGain:
+class Evaluated(NamedTuple):
+    """Fitness of N candidates, [N]; which of them were trained; what that gave."""
+
+    fitness: NDArray[np.float64]
+    accepted: NDArray[np.bool_]
+    found: PairedGain
+
+
+def paired_gain(
+    genomes: Genomes,
+    draws: Sequence[Draw],
+    protocol: Protocol,
+    *,
+    starts: Sequence[Rows | None] | None = None,
+    map: Map | None = None,
+) -> PairedGain:
     """Train a learner under each of N genomes [N, G], and under cross-entropy, on each of K draws.
 
-    No gain depends on the other genomes or draws.
+    No gain depends on the other genomes or draws, nor on `map`, which may spread the draws over
+    workers. With `starts`, for each draw weights [N + 1, W] or None for newborn learners, those
+    are trained on and the final weights are returned; a learner that is not finite starts anew.
     """
     rates = np.array([draw.lr for draw in draws])[:, None]
-    ours, ce = _accuracies(genomes, draws, rates, ("outer_valid",), protocol)["outer_valid"]
+    found = train(genomes, draws, rates, ("outer_valid",), protocol, starts, map)
+    scores, diverged = found.scores["outer_valid"][..., 0], found.diverged[..., 0]
     return PairedGain(
-        gain=np.nan_to_num(ours[..., 0]) - np.nan_to_num(ce[..., 0]),
-        diverged=int(np.isnan(ours).sum()),
-        diverged_ce=int(np.isnan(ce).sum()),
+        gain=scores[:-1] - scores[-1],
+        diverged=int(diverged[:-1].sum()),
+        diverged_ce=int(diverged[-1].sum()),
         member_steps=(len(genomes) + 1) * len(draws) * protocol.training.steps,
+        weights=found.weights,
     )
+
+
+def evaluate(
+    candidates: Genomes,
+    draws: Sequence[Draw],
+    protocol: Protocol,
+    starts: Sequence[Rows | None] | None = None,
+    map: Map | None = None,
+) -> Evaluated:
+    """Screen candidates [N, G], train those that pass, and give the others the worst fitness.
+
+    Where none passes, cross-entropy alone is trained, and each has a fitness below any gain in
+    accuracy that rises with its screening margin, so that a search can find its way out.
+    """
+    margins = margin(protocol.spec, candidates) if protocol.fitness.screen else None
+    accepted = np.ones(len(candidates), bool) if margins is None else margins > 0
+    if starts is not None:
+        rows = np.append(accepted, True)
+        starts = [None if start is None else start[rows] for start in starts]
+    found = paired_gain(candidates[accepted], draws, protocol, starts=starts, map=map)
+    if margins is not None and not accepted.any():
+        return Evaluated(margins - 1, accepted, found)
+    gains = aggregate(found.gain, [draw.task.name for draw in draws], protocol.fitness)
+    fitness = np.full(len(candidates), gains.min())
+    fitness[accepted] = gains
+    return Evaluated(fitness, accepted, found)
 
 
 def tuned_gain(
@@ -69,75 +94,36 @@ def tuned_gain(
 ) -> PairedGain:
     """As `paired_gain`, each loss at its own rate: the best of `rates` on inner_valid.
 
-    The rate is chosen per loss, by the mean accuracy over all draws; cross-entropy chooses from
+    The rate is chosen per loss, by the mean score over all draws; cross-entropy chooses from
     the same rates with the same budget. The draws' own rates are not used.
     """
     grid = np.tile(np.asarray(rates, dtype=np.float64), (len(draws), 1))
-    found = _accuracies(genomes, draws, grid, ("inner_valid", "outer_valid"), protocol)
-    best = [np.nan_to_num(accuracy).mean(-2).argmax(-1) for accuracy in found["inner_valid"]]
-    ours, ce = found["outer_valid"]
-    ours = ours[np.arange(len(genomes)), :, best[0]]
-    ce = ce[:, int(best[1])]
+    found = train(genomes, draws, grid, ("inner_valid", "outer_valid"), protocol, None, None)
+    best = found.scores["inner_valid"].mean(1).argmax(1)
+    rows = np.arange(len(genomes) + 1)
+    scores, diverged = found.scores["outer_valid"][rows, :, best], found.diverged[rows, :, best]
     return PairedGain(
-        gain=np.nan_to_num(ours) - np.nan_to_num(ce),
-        diverged=int(np.isnan(ours).sum()),
-        diverged_ce=int(np.isnan(ce).sum()),
+        gain=scores[:-1] - scores[-1],
+        diverged=int(diverged[:-1].sum()),
+        diverged_ce=int(diverged[-1].sum()),
         member_steps=(len(genomes) + 1) * grid.size * protocol.training.steps,
     )
 
 
-def _accuracies(
-    genomes: Genomes,
-    draws: Sequence[Draw],
-    rates: FloatArray,
-    splits: Sequence[str],
-    protocol: Protocol,
-) -> dict[str, tuple[FloatArray, FloatArray]]:
-    """Final accuracies by split: of the genomes [N, K, R] and of cross-entropy [K, R].
+def aggregate(gain: FloatArray, names: Sequence[str], config: FitnessConfig) -> FloatArray:
+    """One fitness per candidate, [N], from gains [N, K] on tasks of these K names.
 
-    rates: [K, R], those of each draw; NaN where a learner diverged. Draws of equal shape are
-    trained together.
+    cvar: the mean of the worst `cvar_share` of the task names' mean gains, at least one of them
+    (Rockafellar and Uryasev 2000): what no part of the mixture may pay for.
     """
-    count, (_, width) = len(genomes), rates.shape
-    theta = torch.from_numpy(np.ascontiguousarray(genomes)).to(protocol.device)
-    found = {name: (np.empty((count, *rates.shape)), np.empty(rates.shape)) for name in splits}
-    for group in _same_shape(draws):
-        problem = make_problem(
-            [draws[k].task for k in group],
-            [draws[k].seed for k in group],
-            protocol.learner,
-            protocol.training,
-            splits,
-        )
-        slots = np.repeat(np.arange(len(group)), width)
-        ours = StackedMetaLoss(protocol.spec, theta, problem.classes).take(
-            torch.arange(count, device=theta.device).repeat_interleave(len(slots))
-        )
-        ce = CrossEntropy(len(slots))
-        pairs: tuple[tuple[StackedLoss, int], ...] = ((ours, count), (ce, 1))
-        for position, (losses, copies) in enumerate(pairs):
-            accuracy = _final_accuracy(
-                problem,
-                Members(np.tile(slots, copies), np.tile(rates[group].ravel(), copies)),
-                losses,
-                protocol.device,
-            )
-            for name in splits:
-                target = found[name][position]
-                target[..., group, :] = accuracy[name].reshape(*target.shape[:-2], -1, width)
-    return found
-
-
-def _final_accuracy(
-    problem: Problem, members: Members, losses: StackedLoss, device: str
-) -> dict[str, FloatArray]:
-    result = analytic.rollout(problem, members, losses, [problem.training.steps], device=device)
-    return {name: scores.accuracy[:, -1] for name, scores in result.scores.items()}
-
-
-def _same_shape(draws: Sequence[Draw]) -> list[list[int]]:
-    """Numbers of the draws, grouped by their tasks' (features, classes)."""
-    groups: dict[tuple[int, int], list[int]] = {}
-    for k, draw in enumerate(draws):
-        groups.setdefault((draw.task.features, draw.task.classes), []).append(k)
-    return list(groups.values())
+    if config.aggregate == "mean":
+        mean: FloatArray = gain.mean(1)
+        return mean
+    labels = np.array(names)
+    by_name = np.stack([gain[:, labels == name].mean(1) for name in sorted(set(names))], axis=1)
+    if config.aggregate == "mean_minus_spread":
+        spread: FloatArray = by_name.mean(1) - config.spread_weight * by_name.std(1)
+        return spread
+    count = max(round(config.cvar_share * by_name.shape[1]), 1)
+    worst: FloatArray = np.sort(by_name, axis=1)[:, :count].mean(1)
+    return worst

@@ -5,14 +5,14 @@ noisy fitness needs: an elite stays in the population, is evaluated again on eac
 new tasks, and competes with the mean of all its evaluations.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mln.config import GeneticConfig
-from mln.operators import cross, mutate, select
+from mln.operators import Members, cross, mutate, select
 from mln.strategies.base import Fitness, Genomes, Start
 
 TRUSTED_EVALUATIONS = 3
@@ -21,12 +21,17 @@ TRUSTED_EVALUATIONS = 3
 
 @dataclass(frozen=True)
 class GeneticState:
-    """population: [N, G]; mean_fitness: mean over each one's evaluations [N]; evaluations: [N]."""
+    """population: [N, G]; mean_fitness: mean over each one's evaluations [N]; evaluations: [N].
+
+    parents: mother and father of each as slots of the population before, int64 [2, N]; an elite
+    is its own parent, and a child that was not crossed has its mother twice.
+    """
 
     population: Genomes
     mean_fitness: Fitness
     evaluations: NDArray[np.int64]
     sigma: float
+    parents: Members = field(default_factory=lambda: np.zeros((2, 0), np.int64))
 
     @property
     def order(self) -> NDArray[np.int64]:
@@ -34,11 +39,16 @@ class GeneticState:
         return np.argsort(-self.mean_fitness, kind="stable")
 
     @property
-    def best(self) -> Genomes:
-        """The genome [G] with the best mean fitness among those evaluated often enough."""
+    def best_slot(self) -> int:
+        """The slot with the best mean fitness among those evaluated often enough."""
         enough = min(TRUSTED_EVALUATIONS, int(self.evaluations.max()))
         trusted = [member for member in self.order if self.evaluations[member] >= enough]
-        best: Genomes = self.population[trusted[0]]
+        return int(trusted[0])
+
+    @property
+    def best(self) -> Genomes:
+        """The genome [G] in the best slot."""
+        best: Genomes = self.population[self.best_slot]
         return best
 
     @property
@@ -52,14 +62,20 @@ class GeneticState:
         best: Genomes = self.population[self.order[:count]]
         return best
 
-    def succeeded(self, elites: int, newcomers: Genomes, sigma: float) -> "GeneticState":
-        """The next generation: the elites with their running means, then newcomers [K, G]."""
+    def succeeded(
+        self, elites: int, newcomers: Genomes, sigma: float, parents: Members
+    ) -> "GeneticState":
+        """The next generation: the elites with their running means, then newcomers [K, G].
+
+        parents: the newcomers' mothers and fathers, [2, K].
+        """
         kept, fresh = self.order[:elites], len(newcomers)
         return GeneticState(
             np.concatenate([self.population[kept], newcomers]),
             np.concatenate([self.mean_fitness[kept], np.zeros(fresh)]),
             np.concatenate([self.evaluations[kept], np.zeros(fresh, np.int64)]),
             sigma,
+            np.concatenate([np.tile(kept, (2, 1)), parents], axis=1),
         )
 
     def evaluated(self, fitness: Fitness) -> "GeneticState":
@@ -81,8 +97,13 @@ class Genetic:
         config, size = self.config, self.population
         population = np.tile(start.mean, (size, 1))
         population[1:] = mutate(population[1:], config.mutation_sigma, config.gene_rate, rng)
-        unknown = np.zeros(size, np.int64)
-        return GeneticState(population, np.zeros(size), unknown, config.mutation_sigma)
+        return GeneticState(
+            population,
+            np.zeros(size),
+            np.zeros(size, np.int64),
+            config.mutation_sigma,
+            np.tile(np.arange(size), (2, 1)),
+        )
 
     def ask(self, state: GeneticState, rng: Generator) -> tuple[GeneticState, Genomes]:
         """The elites as they are, and mutated children of selected parents."""
@@ -90,12 +111,13 @@ class Genetic:
             return state, state.population
         config, children = self.config, self.population - self.config.elites
         mothers, fathers = select(config, state.mean_fitness, children, rng)
-        brood = cross(config, state.population[mothers], state.population[fathers], rng)
+        crossed, brood = cross(config, state.population[mothers], state.population[fathers], rng)
         sigma = state.sigma
         if config.sigma_schedule == "exponential":
             sigma *= config.sigma_decay
         newcomers = mutate(brood, sigma, config.gene_rate, rng)
-        after = state.succeeded(config.elites, newcomers, sigma)
+        parents = np.stack([mothers, np.where(crossed, fathers, mothers)])
+        after = state.succeeded(config.elites, newcomers, sigma, parents)
         return after, after.population
 
     def tell(self, state: GeneticState, fitness: Fitness) -> GeneticState:

@@ -49,10 +49,15 @@ class SearchState:
 
 
 class Asked(NamedTuple):
-    """Candidates [N, G] to be evaluated and the state that waits for their fitness."""
+    """Candidates [N, G] to be evaluated and the state that waits for their fitness.
+
+    parents: mother and father of each as slots of the candidates before, int64 [2, N]; None in an
+    ES, whose candidates descend from the mean.
+    """
 
     state: SearchState
     candidates: Genomes
+    parents: NDArray[np.int64] | None = None
 
 
 def init(config: EvolutionConfig, start: Genomes, rng: Generator) -> SearchState:
@@ -109,7 +114,8 @@ def handed_over(config: EvolutionConfig, state: GeneticState) -> Start:
 def ask(config: EvolutionConfig, state: SearchState, rng: Generator) -> Asked:
     """The next `population` candidates."""
     inner, candidates = _algorithm(config, phase_of(state)).ask(state.inner, rng)
-    return Asked(replace(state, inner=inner), candidates)
+    after = replace(state, inner=inner)
+    return Asked(after, candidates, parents_of(after))
 
 
 def tell(config: EvolutionConfig, asked: Asked, fitness: Fitness) -> SearchState:
@@ -138,6 +144,25 @@ def _watch(config: EvolutionConfig, state: SearchState) -> SearchState:
 def incumbent(config: EvolutionConfig, state: SearchState) -> Genomes:
     """The genome [G] that the search would deliver now."""
     return _algorithm(config, phase_of(state)).incumbent(state.inner)
+
+
+def parents_of(state: SearchState) -> NDArray[np.int64] | None:
+    """Mother and father of each candidate, int64 [2, N]; None in an ES."""
+    population = _population(state)
+    return None if population is None else population.parents
+
+
+def delivered_slot(state: SearchState) -> int | None:
+    """The slot of the genome that would be delivered now; an ES's mean is no candidate."""
+    population = _population(state)
+    return None if population is None else population.best_slot
+
+
+def _population(state: SearchState) -> GeneticState | None:
+    inner = state.inner
+    if isinstance(inner, GeneticState):
+        return inner
+    return inner.kept if isinstance(inner, RandomState) else None
 
 
 def sigma_of(config: EvolutionConfig, state: SearchState) -> float:

@@ -28,8 +28,12 @@ def select(config: GeneticConfig, fitness: Fitness, pairs: int, rng: Generator) 
     return chosen
 
 
-def cross(config: GeneticConfig, mothers: Genomes, fathers: Genomes, rng: Generator) -> Genomes:
-    """One child of each pair [K, G]: crossed with probability `crossover_rate`, else the mother.
+def cross(
+    config: GeneticConfig, mothers: Genomes, fathers: Genomes, rng: Generator
+) -> tuple[NDArray[np.bool_], Genomes]:
+    """Which pairs were crossed [K], with probability `crossover_rate`, and one child each [K, G].
+
+    A child that is not crossed is its mother.
 
     uniform: each gene from either parent (Syswerda 1989). blend: each gene uniform over the
     parents' interval, widened by `blend_alpha` of its length on both sides (BLX-alpha, Eshelman
@@ -39,7 +43,7 @@ def cross(config: GeneticConfig, mothers: Genomes, fathers: Genomes, rng: Genera
     crossed = (rng.random(len(mothers)) < config.crossover_rate)[:, None]
     u = rng.random(mothers.shape)
     if config.crossover == "uniform":
-        return np.where(crossed & (u < 0.5), fathers, mothers)
+        return crossed[:, 0], np.where(crossed & (u < 0.5), fathers, mothers)
     low, high = np.minimum(mothers, fathers), np.maximum(mothers, fathers)
     if config.crossover == "blend":
         margin = config.blend_alpha * (high - low)
@@ -48,7 +52,7 @@ def cross(config: GeneticConfig, mothers: Genomes, fathers: Genomes, rng: Genera
         index = 1 / (config.sbx_eta + 1)
         beta = np.where(u <= 0.5, (2 * u) ** index, (1 / (2 * (1 - u))) ** index)
         children = 0.5 * ((1 + beta) * mothers + (1 - beta) * fathers)
-    return np.where(crossed, children, mothers).astype(np.float32)
+    return crossed[:, 0], np.where(crossed, children, mothers).astype(np.float32)
 
 
 def mutate(genomes: Genomes, sigma: float, gene_rate: float, rng: Generator) -> Genomes:

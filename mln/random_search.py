@@ -42,7 +42,10 @@ class RandomSearch:
         if kept.evaluations.any():
             centre = np.tile(state.start, (self.population - config.elites, 1))
             draws = mutate(centre, config.mutation_sigma, config.gene_rate, rng)
-            kept = kept.succeeded(config.elites, draws, config.mutation_sigma)
+            # A draw has no parents: learners that live on stay in its slot.
+            slots = np.arange(config.elites, self.population)
+            nobody = np.tile(slots, (2, 1))
+            kept = kept.succeeded(config.elites, draws, config.mutation_sigma, nobody)
         return replace(state, kept=kept), kept.population
 
     def tell(self, state: RandomState, fitness: Fitness) -> RandomState:

@@ -18,7 +18,7 @@ from mln.losses.base import StackedLoss
 from mln.random import generator
 from mln.task import Split, Task
 
-INITIAL_WEIGHTS, BATCHES = 0, 1
+INITIAL_WEIGHTS, BATCHES, DRIFT = 0, 1, 2
 
 
 class Evaluation(NamedTuple):
@@ -28,12 +28,23 @@ class Evaluation(NamedTuple):
     y: NDArray[np.int64]
 
 
+class Drift(NamedTuple):
+    """From minibatch `step` (counted from 0) on, class c of a slot is called labels[slot, c].
+
+    labels: int64 [K, C]. A curve's point at `step` itself is still measured on the old labels.
+    """
+
+    step: int
+    labels: NDArray[np.int64]
+
+
 @dataclass(frozen=True)
 class Problem:
     """K slots of tasks with the same number of features D and classes C.
 
     pool: all examples, float32 [M, D]; batch_index and batch_y: rows of the pool and labels of
-    each step's minibatch, int64 [K, T, B]; initial: float32 [K, W]; evaluations by split name.
+    each step's minibatch, int64 [K, T, B], with the new labels after a drift; initial: float32
+    [K, W]; evaluations by split name, with the labels before a drift.
     """
 
     features: int
@@ -45,6 +56,7 @@ class Problem:
     batch_y: NDArray[np.int64]
     initial: NDArray[np.float32]
     evaluations: dict[str, Evaluation]
+    drift: Drift | None = None
 
     def __len__(self) -> int:
         """K, the number of slots."""
@@ -52,10 +64,14 @@ class Problem:
 
 
 class Members(NamedTuple):
-    """Who is trained: the slot, int64 [P], and the learning rate, float [P], of each learner."""
+    """Who is trained: the slot, int64 [P], and the learning rate, float [P], of each learner.
+
+    start: float32 [P, W], weights to train on from in place of the slots' initial ones.
+    """
 
     slot: NDArray[np.int64]
     lr: NDArray[np.float64]
+    start: NDArray[np.float32] | None = None
 
 
 class Scores(NamedTuple):
@@ -69,12 +85,13 @@ class RolloutResult(NamedTuple):
     """Learning curves at `points` (steps done), by split.
 
     diverged_at: int64 [P], the first step whose logits were not finite, or -1; such a member's
-    scores from then on are NaN.
+    scores from then on are NaN. weights: float32 [P, W] after the last step, where asked for.
     """
 
     points: NDArray[np.int64]
     scores: dict[str, Scores]
     diverged_at: NDArray[np.int64]
+    weights: NDArray[np.float32] | None = None
 
 
 class Kernel(Protocol):
@@ -89,6 +106,7 @@ class Kernel(Protocol):
         *,
         device: str = "cpu",
         chunk: int | None = None,
+        keep_weights: bool = False,
     ) -> RolloutResult: ...
 
 
@@ -98,9 +116,11 @@ def make_problem(
     learner: LearnerSpec,
     training: TrainingSpec,
     splits: Sequence[str],
+    drift: float | None = None,
 ) -> Problem:
     """One slot per task and seed; the seed gives the initial weights and the minibatches.
 
+    With `drift`, a fraction of the steps, every class of a slot changes its label at that point.
     Raises ValueError where the tasks' shapes differ.
     """
     features, classes = tasks[0].features, tasks[0].classes
@@ -109,11 +129,15 @@ def make_problem(
     pool: list[NDArray[np.float32]] = []
     batch_index, batch_y, initial = [], [], []
     held_out: dict[str, list[Evaluation]] = {name: [] for name in splits}
+    change = _drift(drift, training.steps, classes, seeds) if drift is not None else None
     size = 0
-    for task, seed in zip(tasks, seeds, strict=True):
+    for slot, (task, seed) in enumerate(zip(tasks, seeds, strict=True)):
         order = minibatches(len(task.train.y), training, generator(seed, BATCHES))
         batch_index.append(order + size)
-        batch_y.append(task.train.y[order])
+        labels = task.train.y[order]
+        if change is not None:
+            labels[change.step :] = change.labels[slot][labels[change.step :]]
+        batch_y.append(labels)
         pool.append(task.train.x)
         size += len(task.train.y)
         weights = initial_weights(learner, features, classes, generator(seed, INITIAL_WEIGHTS))
@@ -133,7 +157,22 @@ def make_problem(
         batch_y=np.stack(batch_y),
         initial=np.stack(initial),
         evaluations={name: _padded(parts) for name, parts in held_out.items()},
+        drift=change,
     )
+
+
+def drift_step(drift: float, steps: int) -> int:
+    """The first step of `steps` that sees the new labels; at least one step lies on each side."""
+    return min(max(round(drift * steps), 1), steps - 1)
+
+
+def _drift(drift: float, steps: int, classes: int, seeds: Sequence[SeedSequence]) -> Drift:
+    """A random cycle through all classes for each slot, so that no class keeps its label."""
+    labels = np.empty((len(seeds), classes), dtype=np.int64)
+    for slot, seed in enumerate(seeds):
+        order = generator(seed, DRIFT).permutation(classes)
+        labels[slot, order] = np.roll(order, 1)
+    return Drift(drift_step(drift, steps), labels)
 
 
 def minibatches(examples: int, training: TrainingSpec, rng: Generator) -> NDArray[np.int64]:

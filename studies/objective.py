@@ -1,22 +1,19 @@
 """The objective: evolve with a trial's settings, judge the incumbents on frozen tasks."""
 
 import numpy as np
-from numpy.random import SeedSequence
 
 from bench.experiment import Experiment
+from bench.judging import judging_draws
 from bench.seeds import Purpose, seed_for
-from bench.tasks.register import mixture, source
+from bench.tasks.register import mixture
 from mln.evolution import Generation, evolve
-from mln.fitness import Draw, Protocol, tuned_gain
+from mln.fitness import Protocol, tuned_gain
 from mln.genome import Genomes
-from mln.random import child
 from studies.outcome import Params, TrialOutcome
 from studies.space import apply
 
-EVOLVE, JUDGE = 0, 1
-"""What a study's seeds are for; the sampler's are at 2."""
-
-TASK, LEARNER = 0, 1
+EVOLVE = 0
+"""What a study's seeds are for besides judging (bench.judging); the sampler's are at 2."""
 
 
 def run_trial(experiment: Experiment, params: Params, slot: int) -> TrialOutcome:
@@ -54,7 +51,13 @@ def run_trial(experiment: Experiment, params: Params, slot: int) -> TrialOutcome
         np.stack(incumbents),
         judging_draws(experiment.seed, study.families, study.tasks),
         experiment.tuning.rates,
-        Protocol(evolution.loss, config.learner, config.training, experiment.device),
+        Protocol(
+            evolution.loss,
+            config.learner,
+            config.training,
+            experiment.device,
+            evolution.settings.fitness,
+        ),
     ).gain.mean(1)
     values = tuple(float(gain) for gain in gains)
     return TrialOutcome(values[-1], steps, values, result.member_steps)
@@ -63,16 +66,3 @@ def run_trial(experiment: Experiment, params: Params, slot: int) -> TrialOutcome
 def rung_steps(budget: int, rungs: int) -> tuple[int, ...]:
     """Evenly spaced points of the budget, in member-steps; the last is the whole budget."""
     return tuple(budget * (rung + 1) // rungs for rung in range(rungs))
-
-
-def judging_draws(root: int, families: tuple[str, ...], tasks: int) -> list[Draw]:
-    """The tasks that every trial of a study is judged on, from each family in turn.
-
-    Their own learning rate is not used: judging tunes it.
-    """
-    sources = [source(name, test=False) for name in families]
-
-    def draw(k: int, seed: SeedSequence) -> Draw:
-        return Draw(sources[k % len(sources)](child(seed, TASK)), 0.0, child(seed, LEARNER))
-
-    return [draw(k, seed_for(root, Purpose.STUDY, JUDGE, k)) for k in range(tasks)]

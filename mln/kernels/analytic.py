@@ -37,13 +37,15 @@ def rollout(
     device: str = "cpu",
     chunk: int | None = None,
     dtype: torch.dtype = torch.float32,
+    keep_weights: bool = False,
 ) -> RolloutResult:
     """Train every member; measure it on every evaluation split after each of `points` steps.
 
-    No member's result depends on `chunk` or on the other members.
+    `keep_weights` returns the final weights too. No member's result depends on `chunk` or on the
+    other members.
     """
     data = Device.put(problem, device, dtype)
-    recorder = Recorder(problem, members, points)
+    recorder = Recorder(problem, members, points, keep_weights)
     with torch.no_grad():
         for chosen in in_chunks(members, chunk or chunk_size(problem)):
             _train_chunk(problem, data, members, losses, chosen, recorder)
@@ -68,7 +70,7 @@ def _train_chunk(
 ) -> None:
     slot = torch.from_numpy(members.slot[chosen]).to(data.pool.device)
     loss = losses.take(torch.from_numpy(chosen).to(data.pool.device))
-    stacked = Weights.from_rows(data.initial[slot], data.plan)
+    stacked = Weights.from_rows(data.start(members, chosen), data.plan)
     gradient = stacked.zeros(data.plan)
     rates = torch.from_numpy(members.lr[chosen]).to(stacked.flat)
     optimizer = Optimizer(problem.training, stacked.flat, per_weight(rates, stacked, data.plan))
@@ -83,8 +85,10 @@ def _train_chunk(
         optimizer.step(gradient.flat)
         if step + 1 in wanted:
             for name in data.evaluations:
-                recorder.curve(chosen, step + 1, name, measure(data, stacked, slot, name))
+                found = measure(data, stacked, slot, name, step + 1)
+                recorder.curve(chosen, step + 1, name, found)
     recorder.divergence(chosen, logit_sums)
+    recorder.weights(chosen, stacked, data.plan)
 
 
 def backward(stacked: Weights, gradient: Weights, inputs: list[Tensor], dz: Tensor) -> None:

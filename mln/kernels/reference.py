@@ -28,14 +28,15 @@ def rollout(
     device: str = "cpu",
     chunk: int | None = None,
     dtype: torch.dtype = torch.float32,
+    keep_weights: bool = False,
 ) -> RolloutResult:
     """As `mln.kernels.analytic.rollout`, through the loss's value and autograd."""
     data = Device.put(problem, device, dtype)
-    recorder = Recorder(problem, members, points)
+    recorder = Recorder(problem, members, points, keep_weights)
     for chosen in in_chunks(members, chunk or 64):
         slot = torch.from_numpy(members.slot[chosen]).to(device)
         loss = losses.take(torch.from_numpy(chosen).to(device))
-        stacked = Weights.from_rows(data.initial[slot], data.plan)
+        stacked = Weights.from_rows(data.start(members, chosen), data.plan)
         rates = torch.from_numpy(members.lr[chosen]).to(stacked.flat)
         optimizer = Optimizer(problem.training, stacked.flat, per_weight(rates, stacked, data.plan))
         logit_sums = stacked.flat.new_zeros(problem.training.steps, len(chosen))
@@ -50,6 +51,8 @@ def rollout(
             optimizer.step(gradient)
             if step + 1 in recorder.points:
                 for name in data.evaluations:
-                    recorder.curve(chosen, step + 1, name, measure(data, stacked, slot, name))
+                    found = measure(data, stacked, slot, name, step + 1)
+                    recorder.curve(chosen, step + 1, name, found)
         recorder.divergence(chosen, logit_sums)
+        recorder.weights(chosen, stacked, data.plan)
     return recorder.result()

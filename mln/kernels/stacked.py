@@ -44,6 +44,8 @@ class Device:
     example_weight: Tensor
     initial: Tensor
     evaluations: dict[str, tuple[Tensor, Tensor]]
+    drifted: dict[str, tuple[Tensor, Tensor]]
+    drift_step: int
 
     @classmethod
     def put(cls, problem: Problem, device: str, dtype: torch.dtype) -> "Device":
@@ -57,6 +59,17 @@ class Device:
         batch_size = problem.training.batch_size
         extra = aligned(batch_size) - batch_size
         weight = torch.full((batch_size,), 1 / batch_size, device=device, dtype=dtype)
+        evaluations = {
+            name: (_columns(move(split.rows), 0), _columns(move(split.y), -1))
+            for name, split in problem.evaluations.items()
+        }
+        drifted = evaluations
+        if problem.drift is not None:
+            labels = move(problem.drift.labels)
+            drifted = {
+                name: (rows, torch.where(y < 0, y, labels.gather(1, y.clamp_min(0))))
+                for name, (rows, y) in evaluations.items()
+            }
         return cls(
             plan=plan,
             pool=pad(move(problem.pool), (0, plan[0].inputs - problem.features)),
@@ -64,11 +77,20 @@ class Device:
             batch_y=pad(move(problem.batch_y), (0, extra)),
             example_weight=pad(weight, (0, extra)),
             initial=move(problem.initial),
-            evaluations={
-                name: (_columns(move(split.rows), 0), _columns(move(split.y), -1))
-                for name, split in problem.evaluations.items()
-            },
+            evaluations=evaluations,
+            drifted=drifted,
+            drift_step=problem.drift.step if problem.drift else problem.training.steps,
         )
+
+    def split(self, name: str, step: int) -> tuple[Tensor, Tensor]:
+        """Rows and labels of a split as they stand after `step` steps."""
+        return (self.drifted if step > self.drift_step else self.evaluations)[name]
+
+    def start(self, members: Members, chosen: np.ndarray) -> Tensor:
+        """Weights [M, W] that the chosen members are trained on from."""
+        if members.start is None:
+            return self.initial[torch.from_numpy(members.slot[chosen]).to(self.initial.device)]
+        return torch.from_numpy(members.start[chosen]).to(self.initial)
 
 
 def _columns(values: Tensor, filler: int) -> Tensor:
@@ -136,6 +158,14 @@ class Weights:
             bias[:, : true.outputs, 0] = rows[:, true.bias]
         return stacked
 
+    def to_rows(self, plan: list[PaddedLayer]) -> Tensor:
+        """One row of true weights per learner, [P, W]: the inverse of `from_rows`."""
+        parts = []
+        for layer, weight, bias in zip(plan, self.weights, self.biases, strict=True):
+            parts.append(weight[:, : layer.true.outputs, : layer.true.inputs].flatten(1))
+            parts.append(bias[:, : layer.true.outputs, 0])
+        return torch.cat(parts, 1)
+
     def zeros(self, plan: list[PaddedLayer]) -> "Weights":
         """Room for one number per weight."""
         return Weights(torch.zeros_like(self.flat), plan, len(self.weights[0]))
@@ -195,9 +225,11 @@ def batch(data: Device, slot: Tensor, step: int, classes: int) -> tuple[Tensor, 
     return x.transpose(1, 2), y
 
 
-def measure(data: Device, stacked: Weights, slot: Tensor, name: str) -> tuple[Tensor, Tensor]:
-    """Accuracy and mean negative log-likelihood [P] on a split."""
-    index, labels = data.evaluations[name]
+def measure(
+    data: Device, stacked: Weights, slot: Tensor, name: str, step: int = 0
+) -> tuple[Tensor, Tensor]:
+    """Accuracy and mean negative log-likelihood [P] on a split after `step` steps."""
+    index, labels = data.split(name, step)
     index, labels = index.index_select(0, slot), labels.index_select(0, slot)
     x = data.pool.index_select(0, index.flatten()).view(*index.shape, -1)
     z, _ = forward(stacked, x.transpose(1, 2))
@@ -226,7 +258,9 @@ def in_chunks(members: Members, size: int) -> Iterator[np.ndarray]:
 class Recorder:
     """Collects the curves of all members."""
 
-    def __init__(self, problem: Problem, members: Members, points: Sequence[int]) -> None:
+    def __init__(
+        self, problem: Problem, members: Members, points: Sequence[int], keep_weights: bool = False
+    ) -> None:
         self.points = np.asarray(sorted(set(points)), dtype=np.int64)
         shape = (len(members.slot), len(self.points))
         self.scores = {
@@ -234,6 +268,9 @@ class Recorder:
             for name in problem.evaluations
         }
         self.diverged_at = np.full(len(members.slot), -1, dtype=np.int64)
+        self.final: np.ndarray | None = None
+        if keep_weights:
+            self.final = np.empty((len(members.slot), problem.initial.shape[1]), dtype=np.float32)
 
     def curve(self, chosen: np.ndarray, step: int, name: str, found: tuple[Tensor, Tensor]) -> None:
         """Store a split's scores of the chosen members after `step` steps."""
@@ -247,10 +284,27 @@ class Recorder:
         first = torch.where(bad.any(0), bad.to(torch.int8).argmax(0) + 1, -1)
         self.diverged_at[chosen] = first.cpu().numpy()
 
+    def weights(self, chosen: np.ndarray, stacked: Weights, plan: list[PaddedLayer]) -> None:
+        """Keep the chosen members' weights, if they were asked for."""
+        if self.final is not None:
+            self.final[chosen] = stacked.to_rows(plan).float().cpu().numpy()
+
     def result(self) -> RolloutResult:
         """All curves, with NaN where a member had diverged."""
         gone = (self.diverged_at >= 0)[:, None] & (self.points >= self.diverged_at[:, None])
         for scores in self.scores.values():
             for values in scores:
                 values[gone] = np.nan
-        return RolloutResult(self.points, self.scores, self.diverged_at)
+        return RolloutResult(self.points, self.scores, self.diverged_at, self.final)
+
+
+def score(problem: Problem, members: Members, name: str, *, device: str = "cpu") -> Scores:
+    """Accuracy and nll, [P, 1], of members as they start: nothing is trained."""
+    data = Device.put(problem, device, torch.float32)
+    recorder = Recorder(problem, members, [0])
+    with torch.no_grad():
+        for chosen in in_chunks(members, 64):
+            slot = torch.from_numpy(members.slot[chosen]).to(device)
+            stacked = Weights.from_rows(data.start(members, chosen), data.plan)
+            recorder.curve(chosen, 0, name, measure(data, stacked, slot, name, 0))
+    return recorder.scores[name]

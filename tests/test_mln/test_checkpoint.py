@@ -83,6 +83,6 @@ def test_a_state_that_is_not_registered_is_refused() -> None:
     class Unknown:
         x: int = 0
 
-    for part in (Unknown(), [1], np.float64(2.0)):
+    for part in (Unknown(), {1}, np.float64(2.0)):
         with pytest.raises(TypeError, match="state cannot be saved"):
             checkpoint.flatten(part, {})

@@ -115,7 +115,7 @@ def test_a_checkpoint_of_another_run_or_a_torn_one_is_not_continued(tmp_path: Pa
 
 
 def test_a_gain_does_not_depend_on_the_other_candidates_or_tasks() -> None:
-    draws = draw_tasks(TINY, mixed_task, SEED)
+    draws = draw_tasks(TINY, mixed_task, SEED, 0)
     population = genomes(5)
     together = paired_gain(population, draws, PROTOCOL).gain
     for row in range(5):
@@ -125,7 +125,7 @@ def test_a_gain_does_not_depend_on_the_other_candidates_or_tasks() -> None:
 
 
 def test_tuned_gain_is_the_gain_at_each_losss_own_best_rate() -> None:
-    draws = draw_tasks(TINY, mixed_task, SEED)
+    draws = draw_tasks(TINY, mixed_task, SEED, 0)
     population = genomes(3)
     rates = [0.003, 0.1]
     one_rate = tuned_gain(population, draws, rates[:1], PROTOCOL)

@@ -67,7 +67,7 @@ def test_a_learner_trains_as_a_module_under_torch_optim(optimizer: str) -> None:
     found = analytic.rollout(
         problem, members, some_losses("ce", 4, 3), [30], dtype=torch.float64
     ).scores["outer_valid"]
-    for row, (slot, lr) in enumerate(zip(*members, strict=True)):
+    for row, (slot, lr) in enumerate(zip(members.slot, members.lr, strict=True)):
         accuracy, nll = naive(problem, int(slot), float(lr))
         assert found.accuracy[row, 0] == pytest.approx(accuracy)
         assert found.nll[row, 0] == pytest.approx(nll, rel=1e-6)

@@ -1,0 +1,75 @@
+"""The learners that a co-evolution ends with: kept in a file, and measured on test on demand."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.random import SeedSequence
+from safetensors import safe_open
+from safetensors.numpy import save
+
+from bench.tasks.register import mixture
+from mln.checkpoint import save_atomically
+from mln.coevolution import FinalLearners
+from mln.config import LearnerSpec, TrainingSpec
+from mln.kernels.stacked import score
+from mln.rollout import Members, make_problem
+
+
+class LearnerScore(NamedTuple):
+    """Test accuracy and nll (nats) of one co-evolved learner and of cross-entropy's twin of it,
+    which has trained as long on the same minibatches."""
+
+    task: str
+    accuracy: float
+    nll: float
+    accuracy_ce: float
+    nll_ce: float
+
+
+def learners_path(artifacts: Path, key: str) -> Path:
+    """Where the learners of an evolution lie."""
+    return artifacts / "learners" / f"{key[:16]}.safetensors"
+
+
+def save_learners(path: Path, learners: FinalLearners) -> None:
+    """Write learners and the seeds of their tasks."""
+    arrays = {}
+    for k, (ours, ce) in enumerate(zip(learners.weights, learners.ce, strict=True)):
+        arrays[f"ours.{k:04d}"], arrays[f"ce.{k:04d}"] = np.array(ours), np.array(ce)
+    seeds = [[str(seed.entropy), list(seed.spawn_key)] for seed in learners.task_seeds]
+    save_atomically(path, save(arrays, {"task_seeds": json.dumps(seeds)}))
+
+
+def load_learners(path: Path) -> FinalLearners:
+    """Read what `save_learners` wrote."""
+    with safe_open(path, framework="numpy") as file:
+        seeds = json.loads((file.metadata() or {})["task_seeds"])
+        count = range(len(seeds))
+        ours = [file.get_tensor(f"ours.{k:04d}") for k in count]
+        ce = [file.get_tensor(f"ce.{k:04d}") for k in count]
+    return FinalLearners(
+        [SeedSequence(int(entropy), spawn_key=tuple(key)) for entropy, key in seeds], ours, ce
+    )
+
+
+def measure_learners(
+    learners: FinalLearners, families: Sequence[str], spec: LearnerSpec
+) -> list[LearnerScore]:
+    """Score each learner on the test split of its own task; nothing is trained.
+
+    families: those of the evolution, which the tasks were drawn from. Only a report on finished
+    learners may call this: it builds test splits.
+    """
+    draw = mixture(families, test=True)
+    found = []
+    for seed, ours, ce in zip(learners.task_seeds, learners.weights, learners.ce, strict=True):
+        task = draw(seed)
+        problem = make_problem([task], [seed], spec, TrainingSpec(steps=1), ("test",))
+        members = Members(np.zeros(2, np.int64), np.zeros(2), np.stack([ours, ce]))
+        scores = score(problem, members, "test")
+        (accuracy, accuracy_ce), (nll, nll_ce) = (values[:, 0].tolist() for values in scores)
+        found.append(LearnerScore(task.name, accuracy, nll, accuracy_ce, nll_ce))
+    return found

@@ -1,0 +1,220 @@
+"""Rollouts of many losses on many draws, in pieces that several workers can share."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.random import SeedSequence
+from numpy.typing import NDArray
+
+from mln.config import FitnessConfig, LearnerSpec, LossSpec, TrainingSpec
+from mln.genome import Genomes
+from mln.kernels import analytic
+from mln.losses.base import StackedLoss
+from mln.losses.formulas import CrossEntropy
+from mln.losses.meta import StackedMetaLoss
+from mln.rollout import Members, Problem, Scores, curve_points, drift_step, make_problem
+from mln.task import Task
+
+FloatArray = NDArray[np.float64]
+Rows = NDArray[np.float32]
+
+WORST_NLL = 10.0
+"""Nats, the score of a diverged learner; no finite one counts as worse."""
+
+PIECE = 4
+"""Draws that are trained together where several workers share them."""
+
+
+class Draw(NamedTuple):
+    """One task that all candidates are paired on, with its learning rate and its seed."""
+
+    task: Task
+    lr: float
+    seed: SeedSequence
+
+
+class Protocol(NamedTuple):
+    """How every learner of a fitness evaluation is trained and measured."""
+
+    spec: LossSpec
+    learner: LearnerSpec
+    training: TrainingSpec
+    device: str = "cpu"
+    fitness: FitnessConfig = FitnessConfig()
+
+
+class Piece(NamedTuple):
+    """Draws of one shape, numbered as in the whole, that one worker trains together. Picklable.
+
+    genomes: [N, G]; rates: [k, R]; starts: for each draw [N + 1, W], or None for newborn learners.
+    """
+
+    numbers: list[int]
+    draws: list[Draw]
+    genomes: Genomes
+    rates: FloatArray
+    splits: tuple[str, ...]
+    protocol: Protocol
+    starts: list[Rows | None] | None
+
+
+class Trained(NamedTuple):
+    """What became of N candidates' learners and, in the last row, of cross-entropy's.
+
+    scores: the metric by split, [N + 1, K, R]; diverged: [N + 1, K, R]; weights: for each draw
+    [N + 1, W], where they were kept (R = 1).
+    """
+
+    scores: dict[str, FloatArray]
+    diverged: NDArray[np.bool_]
+    weights: list[Rows] | None
+
+
+Map = Callable[[Callable[[Piece], Trained], Iterable[Piece]], Iterable[Trained]]
+"""As the built-in map or an executor's: spreads pieces over workers, keeps their order."""
+
+
+def measured_at(config: FitnessConfig, steps: int) -> list[int]:
+    """The steps after which the metric is measured; its score is the mean over them."""
+    if config.metric == "area":
+        return curve_points(steps, config.curve_points)
+    if config.metric == "post_drift" and config.drift is not None:
+        change = drift_step(config.drift, steps)
+        return [change + point for point in curve_points(steps - change, config.curve_points)]
+    return [steps]
+
+
+def _score(scores: Scores, config: FitnessConfig) -> FloatArray:
+    """The metric of each member, [P], where more is better; not a number counts as the worst."""
+    if config.metric == "nll":
+        nll: FloatArray = np.nan_to_num(scores.nll, nan=WORST_NLL).clip(max=WORST_NLL).mean(1)
+        return -nll
+    accuracy: FloatArray = np.nan_to_num(scores.accuracy).mean(1)
+    return accuracy
+
+
+def train(
+    genomes: Genomes,
+    draws: Sequence[Draw],
+    rates: FloatArray,
+    splits: tuple[str, ...],
+    protocol: Protocol,
+    starts: Sequence[Rows | None] | None,
+    map: Map | None,
+) -> Trained:
+    """Train N genomes [N, G] and cross-entropy on K draws, each at its rates [K, R].
+
+    Draws of equal shape are trained together. No result depends on the other genomes or draws,
+    nor on `map`. starts: see `Piece`; with it the final weights are kept.
+    """
+    pieces = [
+        Piece(
+            numbers,
+            [draws[k] for k in numbers],
+            np.ascontiguousarray(genomes),
+            rates[numbers],
+            splits,
+            protocol,
+            None if starts is None else [starts[k] for k in numbers],
+        )
+        for numbers in _same_shape(draws, PIECE if map else len(draws))
+    ]
+    shape = (len(genomes) + 1, *rates.shape)
+    scores = {name: np.empty(shape) for name in splits}
+    diverged = np.empty(shape, dtype=bool)
+    weights: list[Any] = [None] * len(draws)
+    for piece, found in zip(pieces, (map or _in_turn)(train_piece, pieces), strict=True):
+        for name in splits:
+            scores[name][:, piece.numbers] = found.scores[name]
+        diverged[:, piece.numbers] = found.diverged
+        for k, rows in zip(piece.numbers, found.weights or (), strict=starts is not None):
+            weights[k] = rows
+    return Trained(scores, diverged, None if starts is None else weights)
+
+
+def _in_turn(work: Callable[[Piece], Trained], pieces: Iterable[Piece]) -> Iterable[Trained]:
+    return (work(piece) for piece in pieces)
+
+
+def train_piece(piece: Piece) -> Trained:
+    """Train the learners of a piece, under each genome and then under cross-entropy."""
+    protocol, (draws, width) = piece.protocol, piece.rates.shape
+    problem = make_problem(
+        [draw.task for draw in piece.draws],
+        [draw.seed for draw in piece.draws],
+        protocol.learner,
+        protocol.training,
+        piece.splits,
+        protocol.fitness.drift,
+    )
+    count = len(piece.genomes)
+    theta = torch.from_numpy(piece.genomes).to(protocol.device)
+    slots = np.repeat(np.arange(draws), width)
+    start = _start(piece, problem)
+    parts = []
+    # Where all candidates were rejected, cross-entropy alone is trained.
+    for rows in (range(count), range(count, count + 1)):
+        if not rows:
+            continue
+        losses: StackedLoss = CrossEntropy(len(slots))
+        if rows.stop == count:
+            losses = StackedMetaLoss(protocol.spec, theta, problem.classes).take(
+                torch.arange(count, device=theta.device).repeat_interleave(len(slots))
+            )
+        members = Members(
+            np.tile(slots, len(rows)),
+            np.tile(piece.rates.ravel(), len(rows)),
+            None if start is None else start[rows].reshape(len(rows) * draws, -1),
+        )
+        parts.append(
+            analytic.rollout(
+                problem,
+                members,
+                losses,
+                measured_at(protocol.fitness, protocol.training.steps),
+                device=protocol.device,
+                keep_weights=piece.starts is not None,
+            )
+        )
+    shape = (count + 1, draws, width)
+    last = [part.scores[piece.splits[-1]].accuracy[:, -1] for part in parts]
+    return Trained(
+        {
+            name: np.concatenate(
+                [_score(part.scores[name], protocol.fitness) for part in parts]
+            ).reshape(shape)
+            for name in piece.splits
+        },
+        np.isnan(np.concatenate(last)).reshape(shape),
+        _kept([part.weights for part in parts if part.weights is not None], draws),
+    )
+
+
+def _start(piece: Piece, problem: Problem) -> Rows | None:
+    """Weights [N + 1, k, W] to train on from, or None where all learners are newborn."""
+    if piece.starts is None or all(rows is None for rows in piece.starts):
+        return None
+    start = np.tile(problem.initial, (len(piece.genomes) + 1, 1, 1))
+    for k, rows in enumerate(piece.starts):
+        if rows is not None:
+            alive = np.isfinite(rows).all(1)
+            start[alive, k] = rows[alive]
+    return start
+
+
+def _kept(weights: Sequence[Rows], draws: int) -> list[Rows] | None:
+    """For each draw the final weights [N + 1, W] of parts [n * k, W]."""
+    if not weights:
+        return None
+    whole = np.concatenate(weights)
+    return [whole[k::draws] for k in range(draws)]
+
+
+def _same_shape(draws: Sequence[Draw], most: int) -> list[list[int]]:
+    """Numbers of the draws, grouped by their tasks' (features, classes), `most` in a group."""
+    groups: dict[tuple[int, int], list[int]] = {}
+    for k, draw in enumerate(draws):
+        groups.setdefault((draw.task.features, draw.task.classes), []).append(k)
+    return [group[at : at + most] for group in groups.values() for at in range(0, len(group), most)]
