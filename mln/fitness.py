@@ -13,7 +13,7 @@ from mln.genome import Genomes
 from mln.kernels import analytic
 from mln.losses.base import StackedLoss
 from mln.losses.formulas import CrossEntropy
-from mln.losses.meta import StackedMetaLoss
+from mln.losses.meta import stacked_from_genomes
 from mln.rollout import Members, Problem, make_problem
 from mln.task import Task
 
@@ -110,7 +110,7 @@ def _accuracies(
             splits,
         )
         slots = np.repeat(np.arange(len(group)), width)
-        ours = StackedMetaLoss(protocol.spec, theta, problem.classes).take(
+        ours = stacked_from_genomes(protocol.spec, theta, problem.classes).take(
             torch.arange(count, device=theta.device).repeat_interleave(len(slots))
         )
         ce = CrossEntropy(len(slots))

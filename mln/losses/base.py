@@ -1,9 +1,11 @@
 """What a rollout asks of a loss: its value and its gradient, for many learners at once."""
 
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor
+
+from mln.losses.state import State
 
 
 class StackedLoss(Protocol):
@@ -30,6 +32,39 @@ class StackedLoss(Protocol):
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
         """Derivative of each example's loss with respect to its logits [P, C, B]."""
         ...
+
+
+class Learned:
+    """What the losses made of genomes share: every tensor they hold is [P, ...].
+
+    A state is that of the learners in training: whoever trains them resets it, and lets it
+    observe each batch before the gradient is asked for. None where the loss has no use for it.
+    """
+
+    state: State | None = None
+
+    def take(self, members: Tensor) -> Self:
+        """The losses of some members, without computing their scale again."""
+        taken = object.__new__(type(self))
+        for name, value in vars(self).items():
+            setattr(taken, name, _taken(value, members))
+        return taken
+
+
+def _taken(value: Any, members: Tensor) -> Any:
+    if isinstance(value, Tensor):
+        return value[members]
+    if isinstance(value, State | Learned):
+        return value.take(members)
+    if isinstance(value, list):
+        return [_taken(part, members) for part in value]
+    return value
+
+
+def state_of(loss: StackedLoss) -> State | None:
+    """The state that a rollout must keep for a loss, or None."""
+    state: State | None = getattr(loss, "state", None)
+    return state
 
 
 def through_softmax(u: Tensor, p: Tensor) -> Tensor:

@@ -17,7 +17,8 @@ from mln.losses.formulas import (
     LabelSmoothing,
     MeanSquaredError,
 )
-from mln.losses.meta import StackedMetaLoss, probe, rms
+from mln.losses.meta import stacked_from_genomes
+from mln.losses.probe import probe, rms
 
 MEMBERS, BATCH = 3, 5
 CLASSES = (2, 3, 10)
@@ -33,7 +34,7 @@ def stacked(kind: str, classes: int, seed: int = 0) -> StackedLoss:
         "mse": MeanSquaredError(MEMBERS),
         "gce": GeneralisedCrossEntropy(parameter),
         "label_smoothing": LabelSmoothing(parameter),
-        "mln": StackedMetaLoss(LossSpec(), genomes, classes),
+        "mln": stacked_from_genomes(LossSpec(), genomes, classes),
     }[kind]
 
 
@@ -96,7 +97,7 @@ def test_gce_follows_its_paper_and_ends_in_ce_and_mae() -> None:
 def test_imitation_points_where_cross_entropy_points(classes: int) -> None:
     z, y = example(classes, 3, spread=1.0)
     theta = torch.tensor(imitation(LossSpec())).double().expand(MEMBERS, -1)
-    ours = StackedMetaLoss(LossSpec(), theta, classes).gradient(z.softmax(1), y)
+    ours = stacked_from_genomes(LossSpec(), theta, classes).gradient(z.softmax(1), y)
     cosine = functional.cosine_similarity(ours.flatten(), (z.softmax(1) - y).flatten(), dim=0)
     assert cosine > 0.97
 
