@@ -111,7 +111,7 @@ def _slope_misfit(spec: LossSpec) -> Callable[[Tensor], Tensor]:
     y = torch.cat([torch.ones(200), torch.zeros(200)]).double()
 
     def misfit(theta: Tensor) -> Tensor:
-        w_p, w_y, b, v, _ = theta.split([spec.hidden] * 4 + [1])
+        w_p, w_y, b, v, _ = torch.split(theta, [spec.hidden] * 4 + [1])
         t = torch.tanh(w_p[:, None] * p + w_y[:, None] * y + b[:, None])
         slope = ((v * w_p)[:, None] * (1 - t * t)).sum(0)
         return (p * slope + y).square().mean()

@@ -4,6 +4,7 @@ from functools import lru_cache
 from math import prod
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from mln.config import LossSpec
@@ -32,7 +33,7 @@ class Layout(NamedTuple):
 
     def split(self, theta: Tensor) -> dict[str, Tensor]:
         """Blocks of genomes [P, size] by name, each [P, *shape]."""
-        parts = theta.split([prod(block.shape) for block in self.blocks], dim=-1)
+        parts = torch.split(theta, [prod(block.shape) for block in self.blocks], dim=-1)
         return {
             block.name: part.reshape(len(theta), *block.shape)
             for block, part in zip(self.blocks, parts, strict=True)

@@ -31,7 +31,7 @@ class MetaLoss(nn.Module):
     """
 
     genome: Tensor
-    class_weight: Tensor | None
+    weight: Tensor | None
     memory: Tensor
     steps_done: Tensor
 
@@ -71,7 +71,7 @@ class MetaLoss(nn.Module):
                 f"not of shape {tuple(genes.shape)}"
             )
         self.register_buffer("genome", genes.float())
-        self.register_buffer("class_weight", weight, persistent=False)
+        self.register_buffer("weight", weight)
         self.register_buffer("memory", torch.zeros(0))
         self.register_buffer("steps_done", torch.zeros(()))
 
@@ -99,19 +99,19 @@ class MetaLoss(nn.Module):
         z = logits.movedim(1, 0).flatten(1)[None]
         if z.dtype != torch.float64:
             z = z.float()
-        y, factor = self._target(logits, target, z.dtype)
+        y, counts = self._target(logits, target, z.dtype)
         loss = stacked_from_genomes(self.spec, self.genome[None].to(z.dtype), classes)
         state = state_of(loss)
         if state is not None:
-            self._follow(state, z.detach(), y, factor, advance=target.is_floating_point())
-        weights = factor
-        if self.class_weight is not None:
-            weighted = y * self.class_weight.to(z.dtype)[:, None]
+            self._follow(state, z.detach(), y, counts)
+        weights = counts
+        if self.weight is not None:
+            weighted = y * self.weight.to(z.dtype)[:, None]
             total = weighted.sum(1)[0]
             # Of cross-entropy this is -sum w_c y_c log p_c, of any loss a mean of targets.
             y = weighted / torch.where(total == 0, 1, total)
-            weights = factor * total
-        each = torch.where(factor == 0, 0, loss.value(z, y)[0]) * weights
+            weights = counts * total
+        each = torch.where(counts == 0, 0, loss.value(z, y)[0]) * weights
         if self.reduction == "none":
             return each.view(each_shape)
         if self.reduction == "sum":
@@ -120,9 +120,7 @@ class MetaLoss(nn.Module):
             return each.mean()
         return each.sum() / weights.sum()
 
-    def _target(
-        self, logits: Tensor, target: Tensor, dtype: torch.dtype
-    ) -> tuple[Tensor, Tensor]:
+    def _target(self, logits: Tensor, target: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Class probabilities [1, C, B] of the targets and 1 or, if ignored, 0 for each [B]."""
         if target.is_floating_point():
             if target.shape != logits.shape:
@@ -143,7 +141,51 @@ class MetaLoss(nn.Module):
         y = torch.zeros(logits.shape[1], len(labels), dtype=dtype, device=logits.device)
         return y.scatter(0, labels[None], 1.0)[None], counts.to(dtype)
 
-    def _follow(
-        self, state: State, z: Tensor, y: Tensor, factor: Tensor, *, advance: bool
+    def _follow(self, state: State, z: Tensor, y: Tensor, counts: Tensor) -> None:
+        """Give the loss its state, and let that take in a batch of training."""
+        like = z.new_empty(1, 0)
+        memory = self.memory.to(z.dtype)
+        if len(memory) == 0:
+            memory = initial_memory(state.classes, like)
+        progress = self.steps_done / self.total_steps if self.total_steps else 0.0
+        if self.training and torch.is_grad_enabled():
+            number = counts.sum()
+            weight = counts / number.clamp_min(1)
+            found = observed(memory, z.softmax(1), y, weight, self.steps_done.to(z.dtype))
+            # A step that overflowed (a scaler of mixed precision skips it) leaves no trace.
+            memory = torch.where(found.isfinite() & (number > 0), found, memory)
+            self.memory = memory.to(self.genome.dtype)
+            self.steps_done = self.steps_done + 1
+        state.read(memory, progress)
+
+    def _load_from_state_dict(
+        self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
-        """Bring the loss's state up to date, and take in this batch if it is one of training."""
+        # The memory's length depends on the number of classes, known once training has begun.
+        saved = state_dict.get(prefix + "memory")
+        if saved is not None:
+            self.memory = self.memory.new_zeros(saved.shape)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def extra_repr(self) -> str:
+        """Shown by print."""
+        return f"{self.spec}, reduction={self.reduction!r}"
+
+    def save(self, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
+        """Write the loss, without the state of a training, as one safetensors file.
+
+        provenance: where it came from, whatever JSON can hold (experiment, seed, budget, ...).
+        """
+        genome = self.genome.detach().cpu().numpy()
+        save_loss(Path(path), self.spec, genome, provenance or self.provenance)
+
+    @classmethod
+    def load(cls, path: str | Path, **arguments: Any) -> Self:
+        """Read a loss file; `arguments` are those of the constructor, as total_steps=1000.
+
+        Raises LossFileError for a missing, foreign or damaged file.
+        """
+        saved = load_loss(Path(path))
+        loss = cls(saved.spec, saved.genome, **arguments)
+        loss.provenance = saved.provenance
+        return loss

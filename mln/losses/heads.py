@@ -1,14 +1,11 @@
 """A network beside cross-entropy: added to it, or mixed with it by a gate."""
 
-from dataclasses import replace
-from math import prod
-
 import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax, pad
 
 from mln.config import LossSpec
-from mln.layout import layout
+from mln.layout import GATE_OUTPUTS, layout
 from mln.losses.activations import sigmoid
 from mln.losses.base import Learned
 from mln.losses.network import NetworkLoss
@@ -26,8 +23,7 @@ class ResidualLoss(Learned):
     def __init__(
         self, spec: LossSpec, theta: Tensor, classes: int, normalise: bool | None = None
     ) -> None:
-        bare = replace(spec, head="identity")
-        self.net = NetworkLoss(bare, theta, classes, normalise=False)
+        self.net = NetworkLoss(spec, theta, classes, normalise=False)
         self.state = self.net.state
         self.scale = theta.new_ones(len(theta), 1, 1)
         if spec.normalise if normalise is None else normalise:
@@ -68,14 +64,11 @@ class GateLoss(Learned):
     def __init__(
         self, spec: LossSpec, theta: Tensor, classes: int, normalise: bool | None = None
     ) -> None:
-        *_, gate = layout(spec).blocks
-        genes = theta[:, -prod(gate.shape) :].reshape(-1, *gate.shape)
-        self.net = NetworkLoss(
-            replace(spec, head="identity"), theta[:, : -prod(gate.shape)], classes
-        )
+        genes = layout(spec).split(theta)["gate"]
+        self.net = NetworkLoss(spec, theta, classes)
         self.state = self.net.state or State((), len(theta), classes, theta)
         # Rows without weight keep the stacked matrices aligned (mln.kernels.stacked.ALIGN).
-        rows = 8 - len(gate.shape)
+        rows = 8 - len(GATE_OUTPUTS)
         self.weight = pad(genes[..., :-1], (0, -len(spec.state) % 8, 0, rows)).contiguous()
         self.bias = pad(genes[..., -1], (0, rows))[..., None]
         self.scale = theta.new_ones(len(theta), 1, 1)

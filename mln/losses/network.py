@@ -21,7 +21,9 @@ LOGIT_RANGE = 4.0
 
 
 class NetworkLoss(Learned):
-    """P networks for tasks of C classes, from genomes [P, G]; heads "identity" and "softplus".
+    """P networks for tasks of C classes, from genomes [P, G].
+
+    Its output goes through softplus for that head, and is left as it is for all others.
 
     Of scope "per_class" it reads a matrix of features [F, C * B] and gives one number per class
     and example, which are averaged; of scope "vector" it reads [F * C, B] and gives one number
@@ -72,13 +74,10 @@ class NetworkLoss(Learned):
         t = self._features(z.softmax(1), log_p, y)
         for weight, bias in zip(self.weights, self._biases(), strict=True):
             t = activation(self.spec.activation, torch.baddbmm(bias, weight, t))
-        f = (
-            torch.bmm(self.v[:, None, :], t).unflatten(2, (-1, z.shape[2]))
-            + self.c[..., None, None]
-        )
+        f = torch.bmm(self.v[:, None, :], t) + self.c[..., None]
         if self.softplus:
             f = softplus(f)
-        return self.scale * f.mean(2)[:, 0]
+        return self.scale * f.view(len(z), -1, z.shape[2]).mean(1)
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
         """Derivative of each example's loss with respect to its logits, [P, C, B]."""

@@ -27,9 +27,13 @@ def rms(gradient: Tensor) -> Tensor:
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-@lru_cache
 def probe(classes: int) -> tuple[Tensor, Tensor]:
     """Fixed logits and one-hot targets [C, S]: from undecided to confident, right and wrong."""
+    return _probe(classes)
+
+
+@lru_cache
+def _probe(classes: int) -> tuple[Tensor, Tensor]:
     rng = np.random.default_rng([classes, PROBE_EXAMPLES])
     spread = np.exp(rng.uniform(np.log(0.2), np.log(6.0), PROBE_EXAMPLES))
     z = rng.standard_normal((classes, PROBE_EXAMPLES)) * spread
