@@ -67,7 +67,7 @@ def evolve_job(job: EvolutionJob) -> Row:
     """Run one evolution, or go on from its checkpoint; the row that the store keeps."""
     from bench.tasks.register import mixture
     from mln.evolution import evolve
-    from mln.shape import shape
+    from mln.shape import CLASSES, shape
 
     started = time.perf_counter()
     section = job.section
@@ -81,6 +81,7 @@ def evolve_job(job: EvolutionJob) -> Row:
         device=job.device,
     )
     genome = tuple(float(gene) for gene in result.genome)
+    classes = section.loss.classes or CLASSES
     compared = [
         LossRef(job.name, "mln", None, section.loss, genome),
         reference("mln_initial", section.loss),
@@ -97,7 +98,9 @@ def evolve_job(job: EvolutionJob) -> Row:
         "seconds": time.perf_counter() - started,
         "history": [asdict(generation) for generation in result.history],
         "shape": [
-            curve for ref in compared for curve in shape(ref.name, ref.stacked(1, 10, "cpu"))
+            curve
+            for ref in compared
+            for curve in shape(ref.name, ref.stacked(1, classes, "cpu"), classes)
         ],
         "provenance": provenance(job.device),
     }

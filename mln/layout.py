@@ -1,6 +1,5 @@
 """Where each number of a genome stands, for every kind of learned loss."""
 
-from functools import lru_cache
 from math import prod
 from typing import NamedTuple
 
@@ -40,7 +39,6 @@ class Layout(NamedTuple):
         }
 
 
-@lru_cache
 def layout(spec: LossSpec) -> Layout:
     """The layout of a specification's genome.
 

@@ -153,7 +153,7 @@ class MetaLoss(nn.Module):
             weight = counts / number.clamp_min(1)
             found = observed(memory, z.softmax(1), y, weight, self.steps_done.to(z.dtype))
             # A step that overflowed (a scaler of mixed precision skips it) leaves no trace.
-            memory = torch.where(found.isfinite() & (number > 0), found, memory)
+            memory = torch.where(found.isfinite().all() & (number > 0), found, memory)
             self.memory = memory.to(self.genome.dtype)
             self.steps_done = self.steps_done + 1
         state.read(memory, progress)

@@ -71,14 +71,14 @@ def small_problem(
 
 
 def some_losses(
-    kind: str, members: int, classes: int, dtype: torch.dtype = torch.float32
+    kind: str, members: int, classes: int, dtype: torch.dtype = torch.float32, seed: int = 3
 ) -> StackedLoss:
     """Losses of a kind, a different one for each member."""
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(seed)
     if kind in PLAIN:
         return PLAIN[kind](members)
     if kind in ONE_PARAMETER:
         return ONE_PARAMETER[kind](torch.from_numpy(rng.uniform(0.1, 0.9, members)).to(dtype))
     spec = SPECS.get(kind, LossSpec())
-    genomes = torch.from_numpy(some_genomes(spec, members)).to(dtype)
+    genomes = torch.from_numpy(some_genomes(spec, members, seed)).to(dtype)
     return stacked_from_genomes(spec, genomes, classes)
