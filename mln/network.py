@@ -12,6 +12,7 @@ from mln.files import load_loss, save_loss
 from mln.genome import Genomes, imitation, layout
 from mln.losses import stacked_from_genomes
 from mln.losses.base import state_of
+from mln.losses.meta import LearnedLoss
 from mln.losses.state import State, initial_memory, observed
 
 Reduction = Literal["mean", "sum", "none"]
@@ -71,6 +72,7 @@ class MetaLoss(nn.Module):
                 f"not of shape {tuple(genes.shape)}"
             )
         self.register_buffer("genome", genes.float())
+        self._made: tuple[Tensor, tuple[Any, ...], LearnedLoss] | None = None
         self.register_buffer("weight", weight)
         self.register_buffer("memory", torch.zeros(0))
         self.register_buffer("steps_done", torch.zeros(()))
@@ -100,7 +102,7 @@ class MetaLoss(nn.Module):
         if z.dtype != torch.float64:
             z = z.float()
         y, counts = self._target(logits, target, z.dtype)
-        loss = stacked_from_genomes(self.spec, self.genome[None].to(z.dtype), classes)
+        loss = self._made_for(classes, z.dtype)
         state = state_of(loss)
         if state is not None:
             self._follow(state, z.detach(), y, counts)
@@ -119,6 +121,17 @@ class MetaLoss(nn.Module):
         if target.is_floating_point():
             return each.mean()
         return each.sum() / weights.sum()
+
+    def _made_for(self, classes: int, dtype: torch.dtype) -> LearnedLoss:
+        """The loss for a number of classes, kept from call to call: its scale costs a probe."""
+        if torch.compiler.is_compiling() or self.genome.is_inference():
+            return stacked_from_genomes(self.spec, self.genome[None].to(dtype), classes)
+        key = (classes, dtype, self.genome._version)
+        if self._made is None or self._made[0] is not self.genome or self._made[1] != key:
+            with torch.inference_mode(False), torch.no_grad():
+                made = stacked_from_genomes(self.spec, self.genome[None].to(dtype), classes)
+            self._made = (self.genome, key, made)
+        return self._made[2]
 
     def _target(self, logits: Tensor, target: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Class probabilities [1, C, B] of the targets and 1 or, if ignored, 0 for each [B]."""

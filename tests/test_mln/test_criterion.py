@@ -243,3 +243,20 @@ def test_a_file_keeps_the_whole_specification(tmp_path: Path) -> None:
         assert again.provenance["experiment"] == name
         assert torch.equal(again.genome, loss.genome)
         assert again.reduction == "sum"
+
+
+def test_another_genome_and_other_classes_are_noticed() -> None:
+    a, b = random_loss(LossSpec()), MetaLoss()
+    z, target = next(batches(1))
+    first = a(z, target)
+    assert a(z.double(), target) == pytest.approx(float(first), rel=1e-5)
+    wide = torch.cat([z, z[:, :1]], dim=1)
+    assert torch.equal(a(wide, target), random_loss(LossSpec())(wide, target))
+    assert torch.equal(a(z, target), first)
+    with torch.inference_mode():
+        b(z, target)
+    a.load_state_dict(b.state_dict())
+    assert torch.equal(a(z, target), b(z, target))
+    leaf = z.clone().requires_grad_()
+    b(leaf, target).backward()
+    assert leaf.grad is not None
