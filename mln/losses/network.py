@@ -97,9 +97,9 @@ class NetworkLoss(Learned):
             g = torch.bmm(self.back[layer], g)
             if layer > 0:
                 g = g * slopes[layer - 1]
-        g = g.view(len(p), -1, *p.shape[1:])
         if log_p is None:
-            return through_softmax(p * g[:, 0], p)
+            return through_softmax(p * g.view_as(p), p)
+        g = g.view(len(p), -1, *p.shape[1:])
         inside = p > exp(LOG_FLOOR)
         if self.spec.features == "logp,p,y":
             return through_softmax(g[:, 0] * inside + p * g[:, 1], p)
