@@ -78,7 +78,7 @@ def evolve_job(job: EvolutionJob) -> Row:
     from bench.learners import learners_path, save_learners
     from bench.tasks.register import mixture
     from mln.evolution import evolve
-    from mln.shape import shape
+    from mln.shape import CLASSES, shape
 
     started = time.perf_counter()
     section = job.section
@@ -96,6 +96,7 @@ def evolve_job(job: EvolutionJob) -> Row:
     if result.learners is not None:
         save_learners(learners_path(job.checkpoint.parent.parent, job.key), result.learners)
     genome = tuple(float(gene) for gene in result.genome)
+    classes = section.loss.classes or CLASSES
     compared = [
         LossRef(job.name, "mln", None, section.loss, genome),
         reference("mln_initial", section.loss),
@@ -112,7 +113,9 @@ def evolve_job(job: EvolutionJob) -> Row:
         "seconds": time.perf_counter() - started,
         "history": [asdict(generation) for generation in result.history],
         "shape": [
-            curve for ref in compared for curve in shape(ref.name, ref.stacked(1, 10, "cpu"))
+            curve
+            for ref in compared
+            for curve in shape(ref.name, ref.stacked(1, classes, "cpu"), classes)
         ],
         "provenance": provenance(job.device),
     }

@@ -161,7 +161,7 @@ class LossRef:
 
         from mln.genome import imitation
         from mln.losses.catalogue import CLASS_COUNTS, ONE_PARAMETER, PLAIN
-        from mln.losses.meta import StackedMetaLoss
+        from mln.losses.meta import stacked_from_genomes
 
         if self.kind in PLAIN:
             return PLAIN[self.kind](members)
@@ -180,7 +180,7 @@ class LossRef:
         theta: torch.Tensor = torch.tensor(
             imitation(spec) if self.genome is None else self.genome, device=device
         )
-        return StackedMetaLoss(spec, theta.expand(members, -1), classes)
+        return stacked_from_genomes(spec, theta.expand(members, -1), classes)
 
 
 def reference(name: str, spec: LossSpec) -> LossRef:

@@ -4,9 +4,9 @@ They are the single source of an experiment file's keys, of the command line's `
 the cache key. A value out of range raises ValueError with the name of the key.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from math import inf
-from typing import Literal
+from typing import Literal, get_args, get_type_hints
 
 FORBID_UNKNOWN = {"extra": "forbid"}
 
@@ -16,21 +16,90 @@ def _check(holds: bool, message: str) -> None:
         raise ValueError(message)
 
 
+StateFeature = Literal[
+    "progress",
+    "target_probability",
+    "accuracy",
+    "confidence",
+    "disagreement",
+    "drop",
+    "calibration_gap",
+    "class_entropy",
+    "classes",
+]
+STATE_FEATURES: tuple[StateFeature, ...] = get_args(StateFeature)
+"""What a loss may know of the training; defined in mln.losses.state."""
+
+NETWORK_ONLY = ("depth", "activation", "features", "head", "scope")
+
+
 @dataclass(frozen=True)
 class LossSpec:
-    """The architecture of a meta-loss network on the per-class features [p, y].
+    """The form of a learned loss; its numbers are the genome.
 
-    `hidden` tanh units and one linear output, averaged over the classes. `start` is the genome
-    that evolution starts from: an `imitation` of cross-entropy or a `random` network.
+    kind: a `network`; a `hyper` loss, whose GCE exponent, label smoothing, focal exponent and
+    logit adjustment follow the state of training; or the `taylor` polynomial of TaylorGLO.
+    hidden, depth, activation: width, number and kind of the hidden layers (of a hyper-loss one
+    layer of tanh units between state and exponents; without a state it has none).
+    features: what a network sees of each class; `logit` is centred and bounded.
+    head: its output as it is (`identity`), through softplus, added to cross-entropy (`residual`),
+    or mixed with cross-entropy by a gate that depends on the state (`gate`).
+    scope: one network for every class, averaged over the classes, for any number of them
+    (`per_class`), or one of the whole vector of a fixed number of `classes` (`vector`).
+    state: what the loss knows of the training; none by default.
+    start: the genome that evolution starts from, an `imitation` of cross-entropy or `random`.
+    normalise: give every genome cross-entropy's gradient scale on a fixed probe of logits.
     """
 
+    kind: Literal["network", "hyper", "taylor"] = "network"
     hidden: int = 8
+    depth: int = 1
+    activation: Literal["tanh", "relu", "silu"] = "tanh"
+    features: Literal["p,y", "logp,p,y", "logit,y"] = "p,y"
+    head: Literal["identity", "softplus", "residual", "gate"] = "identity"
+    scope: Literal["per_class", "vector"] = "per_class"
+    classes: int | None = None
+    state: tuple[StateFeature, ...] = ()
     start: Literal["imitation", "random"] = "imitation"
+    normalise: bool = True
 
     __pydantic_config__ = FORBID_UNKNOWN
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "state", tuple(self.state))  # JSON knows lists alone
+        hints = get_type_hints(type(self))
+        for name in ("kind", "activation", "features", "head", "scope", "start"):
+            value, known = getattr(self, name), get_args(hints[name])
+            _check(value in known, f"{name} must be one of {', '.join(known)}, not {value!r}")
         _check(1 <= self.hidden <= 256, f"hidden must be from 1 to 256, not {self.hidden}")
+        _check(1 <= self.depth <= 4, f"depth must be from 1 to 4, not {self.depth}")
+        for feature in self.state:
+            _check(
+                feature in STATE_FEATURES,
+                f"state: {feature!r} is not one of {', '.join(STATE_FEATURES)}",
+            )
+        _check(
+            len(set(self.state)) == len(self.state), f"state names a feature twice: {self.state}"
+        )
+        if self.scope == "vector":
+            _check(
+                self.classes is not None and 2 <= self.classes <= 1000,
+                f"scope 'vector' needs classes from 2 to 1000, not {self.classes}",
+            )
+        else:
+            _check(self.classes is None, "classes is for scope 'vector' alone")
+        if self.kind != "network":
+            self._check_unused(NETWORK_ONLY)
+        if self.kind == "taylor":
+            self._check_unused(("hidden", "state"))
+
+    def _check_unused(self, names: tuple[str, ...]) -> None:
+        for field_ in fields(self):
+            if field_.name in names:
+                _check(
+                    getattr(self, field_.name) == field_.default,
+                    f"{field_.name} has no meaning for kind {self.kind!r}",
+                )
 
 
 @dataclass(frozen=True)

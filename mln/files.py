@@ -14,7 +14,9 @@ from mln.config import LossSpec
 from mln.genome import Genomes, layout
 
 FORMAT = "mln-bench loss"
-VERSION = 1
+VERSION = 2
+READABLE = (1, VERSION)
+"""Version 1 has specifications of hidden and start alone; the defaults are the rest."""
 
 
 class LossFileError(ValueError):
@@ -56,10 +58,10 @@ def load_loss(path: Path) -> SavedLoss:
             if FORMAT not in notes:
                 raise LossFileError(f"{path}: a safetensors file, but not a loss of MLN-Bench")
             about = json.loads(notes[FORMAT])
-            if about["version"] != VERSION:
+            if about["version"] not in READABLE:
                 raise LossFileError(
                     f"{path}: written in version {about['version']} of the format; "
-                    f"this MLN-Bench reads version {VERSION}"
+                    f"this MLN-Bench reads versions up to {VERSION}"
                 )
             genome = file.get_tensor("genome")
         spec = LossSpec(**about["spec"])

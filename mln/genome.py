@@ -1,7 +1,8 @@
-"""The genome: the meta-loss network's weights as one flat float32 vector theta."""
+"""The genome: a learned loss's numbers as one flat float32 vector theta, and where it starts."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,6 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mln.config import LossSpec
+from mln.layout import Layout, layout
+from mln.losses.meta import stacked_from_genomes
+from mln.losses.probe import probe
+
+__all__ = ["Genomes", "Layout", "imitation", "layout", "start_genome"]
 
 Genomes = NDArray[np.float32]
 
@@ -17,26 +23,11 @@ IMITATION_DECAY = 1e-3
 """Weight penalty of the imitation: without it the fit near p = 0 takes weights of 40 and more,
 which a mutation of sigma 0.2 can hardly move."""
 
+IMITATION_CLASSES = (2, 10)
+"""Numbers of classes on which an imitation that is for any number is fitted."""
 
-class Layout(NamedTuple):
-    """Where each weight stands in a genome: [w_p, w_y, b] per hidden unit, then v, then c."""
-
-    hidden: int
-
-    @property
-    def size(self) -> int:
-        """Number of genes."""
-        return 4 * self.hidden + 1
-
-    def split(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Weights of [..., size] genomes: w_p, w_y, b, v [..., H] and c [..., 1]."""
-        w_p, w_y, b, v, c = torch.split(theta, [self.hidden] * 4 + [1], dim=-1)
-        return w_p, w_y, b, v, c
-
-
-def layout(spec: LossSpec) -> Layout:
-    """The layout of a specification's genome."""
-    return Layout(spec.hidden)
+SHUT = -4.0
+"""Where the gate starts: g = sigmoid(-4) = 0.018."""
 
 
 def start_genome(spec: LossSpec, generator: Generator) -> NDArray[np.float32]:
@@ -48,41 +39,97 @@ def start_genome(spec: LossSpec, generator: Generator) -> NDArray[np.float32]:
 
 @lru_cache
 def imitation(spec: LossSpec) -> NDArray[np.float32]:
-    """The genome whose gradient is nearest to cross-entropy's.
+    """The genome whose gradient is cross-entropy's, or nearest to it, in any state.
 
-    Cross-entropy has p dl/dp = -y. A bounded network cannot follow -1/p to p = 0, so the
-    fit is by least squares over p, half of it near 0, for both y, with a weight penalty: a loss
-    that pulls less than cross-entropy where a learner is confidently wrong.
+    A hyper-loss and a residual network begin at cross-entropy itself: random hidden weights,
+    output 0. Other networks and polynomials are fitted. Weights of the state begin at 0, a gate
+    nearly shut.
     """
-    net = layout(spec)
-    even = torch.linspace(0.005, 0.995, 100, dtype=torch.float64)
-    near_zero = torch.logspace(-2, 0, 100, dtype=torch.float64)
-    p = torch.cat([even, near_zero]).repeat(2)
-    y = torch.cat([torch.ones(200), torch.zeros(200)]).double()
-    start = np.random.default_rng(0).standard_normal(net.size)
+    if spec.kind == "hyper" or spec.head == "residual":
+        found = _silent(spec)
+    elif spec.head == "gate" or spec.state:
+        found = _embedded(spec)
+    elif spec == LossSpec(hidden=spec.hidden, start=spec.start, normalise=spec.normalise):
+        found = _fitted(spec, _slope_misfit(spec))
+    else:
+        found = _fitted(spec, _gradient_misfit(spec))
+    found = found.astype(np.float32)
+    found.setflags(write=False)
+    return found
+
+
+def _silent(spec: LossSpec) -> np.ndarray:
+    """Random weights up to the last hidden layer, outputs 0."""
+    theta = np.random.default_rng(0).standard_normal(layout(spec).size)
+    blocks = layout(spec).split(torch.from_numpy(theta)[None])
+    for name in ("output", "constant"):
+        if name in blocks:
+            blocks[name].zero_()
+    return torch.cat([block.flatten() for block in blocks.values()]).numpy()
+
+
+def _embedded(spec: LossSpec) -> np.ndarray:
+    """The imitation by the network alone, with neither gate nor state, in this layout."""
+    head = "identity" if spec.head == "gate" else spec.head
+    bare = replace(spec, head=head, state=())
+    known = layout(bare).split(torch.tensor(imitation(bare))[None])
+    parts = []
+    for block in layout(spec).blocks:
+        part = known.get(block.name, torch.zeros(block.shape))
+        if block.name == "gate":
+            part[0, -1] = SHUT
+        parts.append(part.flatten())
+    return torch.cat(parts).numpy()
+
+
+def _fitted(spec: LossSpec, misfit: Callable[[Tensor], Tensor]) -> np.ndarray:
+    start = np.random.default_rng(0).standard_normal(layout(spec).size)
     theta = torch.from_numpy(start).requires_grad_()
-
-    def misfit() -> Tensor:
-        residual = p * _slope(net, theta, p, y) + y
-        return residual.square().mean() + IMITATION_DECAY * theta.square().mean()
-
     optimizer = torch.optim.LBFGS([theta], max_iter=200, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        loss = misfit()
+        loss = misfit(theta) + IMITATION_DECAY * theta.square().mean()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
     with torch.enable_grad():
         optimizer.step(closure)  # type: ignore[no-untyped-call]
-    found = theta.detach().numpy().astype(np.float32)
-    found.setflags(write=False)
-    return found
+    return theta.detach().numpy()
 
 
-def _slope(net: Layout, theta: Tensor, p: Tensor, y: Tensor) -> Tensor:
-    """dl/dp of one genome at p, y [S]."""
-    w_p, w_y, b, v, _ = net.split(theta)
-    t = torch.tanh(w_p[:, None] * p + w_y[:, None] * y + b[:, None])
-    return ((v * w_p)[:, None] * (1 - t * t)).sum(0)
+def _slope_misfit(spec: LossSpec) -> Callable[[Tensor], Tensor]:
+    """Squared error of p dl/dp of a default network, over p and y.
+
+    Cross-entropy has p dl/dp = -y. A bounded network cannot follow -1/p to p = 0, so the
+    fit is by least squares over p, half of it near 0, for both y: a loss that pulls less than
+    cross-entropy where a learner is confidently wrong.
+    """
+    even = torch.linspace(0.005, 0.995, 100, dtype=torch.float64)
+    near_zero = torch.logspace(-2, 0, 100, dtype=torch.float64)
+    p = torch.cat([even, near_zero]).repeat(2)
+    y = torch.cat([torch.ones(200), torch.zeros(200)]).double()
+
+    def misfit(theta: Tensor) -> Tensor:
+        w_p, w_y, b, v, _ = torch.split(theta, [spec.hidden] * 4 + [1])
+        t = torch.tanh(w_p[:, None] * p + w_y[:, None] * y + b[:, None])
+        slope = ((v * w_p)[:, None] * (1 - t * t)).sum(0)
+        return (p * slope + y).square().mean()
+
+    return misfit
+
+
+def _gradient_misfit(spec: LossSpec) -> Callable[[Tensor], Tensor]:
+    """Squared difference of the logit gradient from cross-entropy's, on the probe."""
+
+    def misfit(theta: Tensor) -> Tensor:
+        total = theta.new_zeros(())
+        for classes in (spec.classes,) if spec.classes else IMITATION_CLASSES:
+            z, y = probe(classes)
+            p = z.softmax(0)[None]
+            loss = stacked_from_genomes(spec, theta[None], classes, normalise=False)
+            factor = classes if spec.scope == "per_class" else 1
+            total = total + (factor * loss.gradient(p, y[None]) - (p - y)).square().mean()
+        return total
+
+    return misfit

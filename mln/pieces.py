@@ -13,7 +13,7 @@ from mln.genome import Genomes
 from mln.kernels import analytic
 from mln.losses.base import StackedLoss
 from mln.losses.formulas import CrossEntropy
-from mln.losses.meta import StackedMetaLoss
+from mln.losses.meta import stacked_from_genomes
 from mln.rollout import Members, Problem, Scores, curve_points, drift_step, make_problem
 from mln.task import Task
 
@@ -160,7 +160,7 @@ def train_piece(piece: Piece) -> Trained:
             continue
         losses: StackedLoss = CrossEntropy(len(slots))
         if rows.stop == count:
-            losses = StackedMetaLoss(protocol.spec, theta, problem.classes).take(
+            losses = stacked_from_genomes(protocol.spec, theta, problem.classes).take(
                 torch.arange(count, device=theta.device).repeat_interleave(len(slots))
             )
         members = Members(

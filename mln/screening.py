@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from mln.config import LossSpec
 from mln.genome import Genomes
-from mln.losses.meta import StackedMetaLoss, probe
+from mln.losses.meta import stacked_from_genomes
+from mln.losses.probe import probe
 
 CLASSES = (2, 10)
 
@@ -26,7 +27,7 @@ def push(spec: LossSpec, genomes: Genomes, classes: int) -> NDArray[np.float64]:
     z, target = (part.float() for part in probe(classes))
     undecided = torch.full((classes, 1), 1 / classes)
     first = torch.eye(classes)[:, :1]
-    loss = StackedMetaLoss(spec, torch.from_numpy(np.ascontiguousarray(genomes)), classes)
+    loss = stacked_from_genomes(spec, torch.from_numpy(np.ascontiguousarray(genomes)), classes)
     pushes = []
     for p, y in ((undecided, first), (z.softmax(0), target)):
         gradient = loss.gradient(p.expand(len(genomes), *p.shape), y.expand(len(genomes), *y.shape))
@@ -37,6 +38,7 @@ def push(spec: LossSpec, genomes: Genomes, classes: int) -> NDArray[np.float64]:
 
 def margin(spec: LossSpec, genomes: Genomes) -> NDArray[np.float64]:
     """The weakest push of each of N genomes, [N], within [-1, 1]; only a positive one can train."""
-    weakest = np.stack([push(spec, genomes, classes) for classes in CLASSES]).min((0, 2))
+    counts = CLASSES if spec.classes is None else (spec.classes,)
+    weakest = np.stack([push(spec, genomes, classes) for classes in counts]).min((0, 2))
     clipped: NDArray[np.float64] = np.clip(np.nan_to_num(weakest, nan=-1.0), -1.0, 1.0)
     return clipped

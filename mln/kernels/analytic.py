@@ -21,7 +21,7 @@ from mln.kernels.stacked import (
     measure,
     per_weight,
 )
-from mln.losses.base import StackedLoss, logit_gradient
+from mln.losses.base import StackedLoss, logit_gradient, state_of
 from mln.rollout import Members, Problem, RolloutResult
 
 CHUNK_BYTES = 2**22
@@ -76,11 +76,17 @@ def _train_chunk(
     optimizer = Optimizer(problem.training, stacked.flat, per_weight(rates, stacked, data.plan))
     logit_sums = stacked.flat.new_zeros(problem.training.steps, len(chosen))
     wanted = set(recorder.points.tolist())
+    state = state_of(loss)
+    if state is not None:
+        state.reset()
     for step in range(problem.training.steps):
         x, y = batch(data, slot, step, problem.classes)
         z, inputs = forward(stacked, x)
         torch.sum(z, (1, 2), out=logit_sums[step])
-        dz = logit_gradient(loss, z, y).mul_(data.example_weight)
+        p = z.softmax(1)
+        if state is not None:
+            state.observe(p, y, data.example_weight, step, problem.training.steps)
+        dz = logit_gradient(loss, z, p, y).mul_(data.example_weight)
         backward(stacked, gradient, inputs, dz)
         optimizer.step(gradient.flat)
         if step + 1 in wanted:

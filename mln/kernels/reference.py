@@ -15,7 +15,7 @@ from mln.kernels.stacked import (
     measure,
     per_weight,
 )
-from mln.losses.base import StackedLoss
+from mln.losses.base import StackedLoss, state_of
 from mln.rollout import Members, Problem, RolloutResult
 
 
@@ -39,12 +39,18 @@ def rollout(
         stacked = Weights.from_rows(data.start(members, chosen), data.plan)
         rates = torch.from_numpy(members.lr[chosen]).to(stacked.flat)
         optimizer = Optimizer(problem.training, stacked.flat, per_weight(rates, stacked, data.plan))
+        state = state_of(loss)
+        if state is not None:
+            state.reset()
         logit_sums = stacked.flat.new_zeros(problem.training.steps, len(chosen))
         for step in range(problem.training.steps):
             x, y = batch(data, slot, step, problem.classes)
             with torch.enable_grad():
                 flat = stacked.flat.detach().clone().requires_grad_()
                 z, _ = forward(Weights(flat, data.plan, len(chosen)), x)
+                if state is not None:
+                    p = z.detach().softmax(1)
+                    state.observe(p, y, data.example_weight, step, problem.training.steps)
                 total = (loss.value(z, y) * data.example_weight).sum()
             (gradient,) = torch.autograd.grad(total, flat)
             logit_sums[step] = z.detach().sum((1, 2))

@@ -4,15 +4,14 @@ import numpy as np
 import torch
 from numpy.random import SeedSequence
 
-from mln.config import LearnerSpec, LossSpec, TrainingSpec
+from mln.config import STATE_FEATURES, LearnerSpec, LossSpec, TrainingSpec
 from mln.genome import layout
 from mln.losses.base import StackedLoss
 from mln.losses.catalogue import CLASS_COUNTS, ONE_PARAMETER, PLAIN
-from mln.losses.meta import StackedMetaLoss
+from mln.losses.meta import stacked_from_genomes
 from mln.rollout import Problem, make_problem
 from mln.task import Split, Task
 
-LOSS_KINDS = (*PLAIN, *ONE_PARAMETER, *CLASS_COUNTS, "mln")
 START = np.full(8, 2.0, dtype=np.float32)
 
 
@@ -27,6 +26,32 @@ def rotated_ellipsoid(x: np.ndarray) -> np.ndarray:
     rng = np.random.default_rng(0)
     rotation, _ = np.linalg.qr(rng.standard_normal((dimension, dimension)))
     return -(np.logspace(0, 3, dimension) * (x @ rotation) ** 2).sum(1)
+
+
+SPECS = {
+    "hyper": LossSpec(kind="hyper", hidden=6, state=STATE_FEATURES),
+    "hyper_constant": LossSpec(kind="hyper"),
+    "taylor": LossSpec(kind="taylor"),
+    "gate": LossSpec(head="gate", state=STATE_FEATURES),
+    "gate_constant": LossSpec(head="gate", hidden=5),
+    "residual": LossSpec(head="residual", features="logp,p,y", activation="silu", hidden=5),
+    "deep": LossSpec(head="softplus", features="logit,y", depth=2, hidden=3, state=("progress",)),
+    "deep_residual": LossSpec(head="residual", depth=2, activation="relu", state=("accuracy",)),
+}
+"""One specification of each kind and head, with and without state."""
+
+LOSS_KINDS = (*PLAIN, *ONE_PARAMETER, *CLASS_COUNTS, "mln", *SPECS)
+
+VECTOR = LossSpec(scope="vector", classes=3, features="logp,p,y", depth=2, head="gate")
+
+
+def some_genomes(spec: LossSpec, members: int, seed: int = 3) -> np.ndarray:
+    """Random genomes [P, G]; exponents of a hyper-loss are away from the ends of their ranges."""
+    genomes = np.random.default_rng(seed).standard_normal((members, layout(spec).size))
+    if spec.kind == "hyper":
+        genomes *= 0.2
+        genomes[:, -4:] = [0.5, 0.2, 0.3, 0.4]
+    return genomes
 
 
 def linear_task(seed: SeedSequence, features: int = 2, classes: int = 3, train: int = 40) -> Task:
@@ -62,10 +87,10 @@ def small_problem(
 
 
 def some_losses(
-    kind: str, members: int, classes: int, dtype: torch.dtype = torch.float32
+    kind: str, members: int, classes: int, dtype: torch.dtype = torch.float32, seed: int = 3
 ) -> StackedLoss:
     """Losses of a kind, a different one for each member."""
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(seed)
     if kind in PLAIN:
         return PLAIN[kind](members)
     if kind in (*ONE_PARAMETER, *CLASS_COUNTS):
@@ -74,5 +99,6 @@ def some_losses(
             return ONE_PARAMETER[kind](parameter)
         counts = torch.from_numpy(rng.integers(1, 50, (members, classes)))
         return CLASS_COUNTS[kind](parameter, counts)
-    genomes = rng.standard_normal((members, layout(LossSpec()).size))
-    return StackedMetaLoss(LossSpec(), torch.from_numpy(genomes).to(dtype), classes)
+    spec = SPECS.get(kind, LossSpec())
+    genomes = torch.from_numpy(some_genomes(spec, members, seed)).to(dtype)
+    return stacked_from_genomes(spec, genomes, classes)

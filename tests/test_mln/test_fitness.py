@@ -18,7 +18,7 @@ from mln.fitness import Draw, Protocol, aggregate, evaluate, paired_gain
 from mln.genome import imitation, layout
 from mln.kernels import analytic
 from mln.losses.formulas import CrossEntropy
-from mln.losses.meta import StackedMetaLoss
+from mln.losses.meta import stacked_from_genomes
 from mln.pieces import measured_at
 from mln.rollout import Members, make_problem
 from mln.screening import margin, push
@@ -55,7 +55,7 @@ def curves(genome: np.ndarray, draw: Draw, points: list[int], drift: float | Non
         [draw.task], [draw.seed], TINY.learner, TINY.training, ("outer_valid",), drift
     )
     members = Members(np.array([0]), np.array([draw.lr]))
-    ours = StackedMetaLoss(SPEC, torch.from_numpy(genome[None]), problem.classes)
+    ours = stacked_from_genomes(SPEC, torch.from_numpy(genome[None]), problem.classes)
     return [
         analytic.rollout(problem, members, loss, points).scores["outer_valid"]
         for loss in (ours, CrossEntropy(1))

@@ -82,7 +82,7 @@ def test_a_learner_trains_as_a_module_under_torch_optim(optimizer: str) -> None:
     kind=st.sampled_from(LOSS_KINDS),
     count=st.integers(1, 7),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_analytic_agrees_with_autograd(
     hidden: list[int],
     features: int,
@@ -117,7 +117,7 @@ def test_analytic_agrees_with_autograd(
     chunk=st.integers(1, 9),
     batch=st.integers(1, 17),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_bits_do_not_depend_on_the_chunking(
     hidden: list[int], kind: str, count: int, chunk: int, batch: int
 ) -> None:

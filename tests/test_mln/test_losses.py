@@ -5,19 +5,32 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_mln.helpers import LOSS_KINDS, SPECS, some_genomes, some_losses
 from torch import Tensor
 from torch.nn import functional
 
-from mln.config import LossSpec
-from mln.genome import imitation, layout
-from mln.losses.base import StackedLoss, logit_gradient
+from mln.config import STATE_FEATURES, LossSpec
+from mln.genome import imitation
+from mln.layout import HYPER_OUTPUTS
+from mln.losses import base
+from mln.losses.base import StackedLoss, state_of
 from mln.losses.catalogue import CLASS_COUNTS, ONE_PARAMETER, PLAIN
-from mln.losses.formulas import GeneralisedCrossEntropy
-from mln.losses.meta import StackedMetaLoss, probe, rms
+from mln.losses.formulas import (
+    CrossEntropy,
+    GeneralisedCrossEntropy,
+    LabelSmoothing,
+)
+from mln.losses.hyper import LARGEST
+from mln.losses.meta import stacked_from_genomes
+from mln.losses.probe import probe, rms
 
 MEMBERS, BATCH = 3, 5
 CLASSES = (2, 3, 10)
-KINDS = (*PLAIN, *ONE_PARAMETER, *CLASS_COUNTS, "mln")
+KINDS = LOSS_KINDS
+
+
+def logit_gradient(loss: StackedLoss, z: Tensor, y: Tensor) -> Tensor:
+    return base.logit_gradient(loss, z, z.softmax(1), y)
 
 
 def stacked(
@@ -25,14 +38,11 @@ def stacked(
 ) -> StackedLoss:
     rng = np.random.default_rng(seed)
     parameter = torch.from_numpy(rng.uniform(0.05, 0.95, MEMBERS)).to(dtype)
-    if kind in PLAIN:
-        return PLAIN[kind](MEMBERS)
     if kind in ONE_PARAMETER:
         return ONE_PARAMETER[kind](parameter)
     if kind in CLASS_COUNTS:
         return CLASS_COUNTS[kind](parameter, counts(classes, seed))
-    genomes = torch.from_numpy(rng.standard_normal((MEMBERS, layout(LossSpec()).size)))
-    return StackedMetaLoss(LossSpec(), genomes.to(dtype), classes)
+    return some_losses(kind, MEMBERS, classes, dtype, seed)
 
 
 def counts(classes: int, seed: int) -> Tensor:
@@ -66,11 +76,101 @@ def test_gradient_is_the_derivative_of_the_value(
 ) -> None:
     loss = stacked(kind, classes, seed)
     z, y = example(classes, seed, spread)
+    assert_gradient(loss, z, y)
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> LossSpec:
+    scope = draw(st.sampled_from(("per_class", "vector")))
+    return LossSpec(
+        hidden=draw(st.integers(1, 9)),
+        depth=draw(st.integers(1, 3)),
+        activation=draw(st.sampled_from(("tanh", "relu", "silu"))),
+        features=draw(st.sampled_from(("p,y", "logp,p,y", "logit,y"))),
+        head=draw(st.sampled_from(("identity", "softplus", "residual", "gate"))),
+        scope=scope,
+        classes=draw(st.integers(2, 6)) if scope == "vector" else None,
+        state=tuple(draw(st.lists(st.sampled_from(STATE_FEATURES), unique=True, max_size=9))),
+        normalise=draw(st.booleans()),
+    )
+
+
+@given(spec=specs(), seed=st.integers(0, 2**16), spread=st.floats(0.1, 30))
+@settings(max_examples=150, deadline=None)
+def test_gradient_of_every_specification(spec: LossSpec, seed: int, spread: float) -> None:
+    classes = spec.classes or 4
+    genomes = torch.from_numpy(some_genomes(spec, MEMBERS, seed))
+    loss = stacked_from_genomes(spec, genomes, classes)
+    z, y = example(classes, seed, spread)
+    state = state_of(loss)
+    if state is not None:
+        state.reset()
+        even = torch.full((BATCH,), 1 / BATCH, dtype=torch.float64)
+        state.observe(z.softmax(1), y, even, 3, 10)
+    assert_gradient(loss, z, y)
+
+
+def assert_gradient(loss: StackedLoss, z: Tensor, y: Tensor) -> None:
     z.requires_grad_()
     loss.value(z, y).sum().backward()
     assert z.grad is not None
     ours = logit_gradient(loss, z.detach(), y)
-    torch.testing.assert_close(ours, z.grad, rtol=1e-7, atol=1e-10)
+    size = float(z.grad.abs().max().clamp_min(1))
+    torch.testing.assert_close(ours, z.grad, rtol=1e-7, atol=1e-10 * size)
+
+
+def hyper(classes: int, **exponents: float) -> StackedLoss:
+    """A hyper-loss without state whose exponents have these values."""
+    genome = [exponents.get(name, 0.0) / LARGEST[name] for name in HYPER_OUTPUTS]
+    theta = torch.tensor(genome, dtype=torch.float64).expand(MEMBERS, -1)
+    return stacked_from_genomes(LossSpec(kind="hyper", normalise=False), theta, classes)
+
+
+@pytest.mark.parametrize("classes", CLASSES)
+def test_known_losses_are_special_points_of_the_hyper_loss(classes: int) -> None:
+    z, y = example(classes, 6)
+    p = z.softmax(1)
+
+    def each(value: float) -> Tensor:
+        return torch.full((MEMBERS,), value, dtype=torch.float64)
+
+    for ours, theirs in (
+        (hyper(classes), CrossEntropy(MEMBERS)),
+        (hyper(classes, q=0.7), GeneralisedCrossEntropy(each(0.7))),
+        (hyper(classes, eps=0.3), LabelSmoothing(each(0.3))),
+    ):
+        torch.testing.assert_close(ours.value(z, y), theirs.value(z, y))
+        torch.testing.assert_close(ours.gradient(p, y), theirs.gradient(p, y))
+    focal = hyper(classes, gamma=2.0)
+    p_target = (p * y).sum(1)
+    torch.testing.assert_close(focal.value(z, y), -((1 - p_target) ** 2) * p_target.log())
+    prior = torch.rand(MEMBERS, classes, 1, dtype=torch.float64)
+    adjusted = hyper(classes, tau=1.5)
+    assert adjusted.state is not None
+    adjusted.state.log_prior = prior.log()
+    expected = CrossEntropy(MEMBERS).value(z + 1.5 * prior.log(), y)
+    torch.testing.assert_close(adjusted.value(z, y), expected)
+
+
+def test_a_hyper_loss_has_the_scale_of_ce_and_the_shape_of_its_exponents() -> None:
+    z, y = example(3, 7)
+    theta = torch.tensor([[0.7, 0.0, 0.0, 0.0]], dtype=torch.float64).expand(MEMBERS, -1)
+    scaled = stacked_from_genomes(LossSpec(kind="hyper"), theta, 3).gradient(z.softmax(1), y)
+    gce = hyper(3, q=0.7).gradient(z.softmax(1), y)
+    torch.testing.assert_close(scaled / rms(scaled).mean(), gce / rms(gce).mean())
+    assert float(rms(scaled).mean() / rms(gce).mean()) > 1.1
+
+
+def test_taylor_follows_its_paper() -> None:
+    """Gonzalez and Miikkulainen 2021, with target x and prediction y, without the terms in x."""
+    z, y = example(4, 8)
+    theta = torch.from_numpy(np.random.default_rng(0).standard_normal((MEMBERS, 8)))
+    t = [column[:, None, None] for column in theta.unbind(1)]
+    x, p = y - t[0], z.softmax(1) - t[1]
+    f = t[2] * p + t[3] * p**2 / 2 + t[4] * p**3 / 6
+    f = f + t[5] * x * p + t[6] * x * p**2 / 2 + t[7] * x**2 * p / 2
+    ours = stacked_from_genomes(LossSpec(kind="taylor"), theta, 4, normalise=False)
+    torch.testing.assert_close(ours.value(z, y), -f.mean(1))
 
 
 def values(loss: StackedLoss, classes: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -159,15 +259,18 @@ def test_gce_follows_its_paper_and_ends_in_ce_and_mae() -> None:
 def test_imitation_points_where_cross_entropy_points(classes: int) -> None:
     z, y = example(classes, 3, spread=1.0)
     theta = torch.tensor(imitation(LossSpec())).double().expand(MEMBERS, -1)
-    ours = StackedMetaLoss(LossSpec(), theta, classes).gradient(z.softmax(1), y)
+    ours = stacked_from_genomes(LossSpec(), theta, classes).gradient(z.softmax(1), y)
     cosine = functional.cosine_similarity(ours.flatten(), (z.softmax(1) - y).flatten(), dim=0)
     assert cosine > 0.97
 
 
 @pytest.mark.parametrize("classes", CLASSES)
-def test_every_network_has_the_gradient_scale_of_ce_on_the_probe(classes: int) -> None:
+@pytest.mark.parametrize("kind", ["mln", *SPECS])
+def test_every_learned_loss_has_the_gradient_scale_of_ce_on_the_probe(
+    kind: str, classes: int
+) -> None:
     z, y = probe(classes)
-    gradient = stacked("mln", classes).gradient(
+    gradient = stacked(kind, classes).gradient(
         z.softmax(0).expand(MEMBERS, -1, -1), y.expand(MEMBERS, -1, -1)
     )
     torch.testing.assert_close(rms(gradient), rms(z.softmax(0) - y).expand(MEMBERS))

@@ -1,5 +1,6 @@
 """MetaLoss as a criterion and as a file."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from safetensors.numpy import save_file
 from torch import nn
 
 from mln import LossSpec, MetaLoss
-from mln.files import LossFileError
+from mln.files import FORMAT, LossFileError
 from mln.genome import layout
 
 LOGITS = torch.from_numpy(np.random.default_rng(0).standard_normal((6, 4))).float()
@@ -64,6 +65,20 @@ def test_a_saved_loss_is_the_same_loss(tmp_path: Path) -> None:
     assert again.spec == spec
     assert again.provenance == {"seed": 7}
     assert torch.equal(again(LOGITS, LABELS), loss(LOGITS, LABELS))
+
+
+def test_a_file_of_version_1_is_read_with_the_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "loss.safetensors"
+    genome = np.random.default_rng(2).standard_normal(21).astype(np.float32)
+    about = {"version": 1, "spec": {"hidden": 5, "start": "imitation"}, "provenance": {"seed": 7}}
+    save_file({"genome": genome}, path, {FORMAT: json.dumps(about)})
+    loss = MetaLoss.load(path)
+    assert loss.spec == LossSpec(hidden=5)
+    assert torch.equal(loss(LOGITS, LABELS), MetaLoss(LossSpec(hidden=5), genome)(LOGITS, LABELS))
+    about["version"] = 3
+    save_file({"genome": genome}, path, {FORMAT: json.dumps(about)})
+    with pytest.raises(LossFileError, match="version 3 of the format"):
+        MetaLoss.load(path)
 
 
 def test_foreign_and_damaged_files_are_refused(tmp_path: Path) -> None:

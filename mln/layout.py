@@ -1,0 +1,76 @@
+"""Where each number of a genome stands, for every kind of learned loss."""
+
+from math import prod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from mln.config import LossSpec
+
+TAYLOR_SIZE = 8
+HYPER_OUTPUTS = ("q", "eps", "gamma", "tau")
+GATE_OUTPUTS = ("gate", "tau")
+
+
+class Block(NamedTuple):
+    """A named part of a genome."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+class Layout(NamedTuple):
+    """The blocks of a genome, in order."""
+
+    blocks: tuple[Block, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of genes."""
+        return sum(prod(block.shape) for block in self.blocks)
+
+    def split(self, theta: Tensor) -> dict[str, Tensor]:
+        """Blocks of genomes [P, size] by name, each [P, *shape]."""
+        parts = torch.split(theta, [prod(block.shape) for block in self.blocks], dim=-1)
+        return {
+            block.name: part.reshape(len(theta), *block.shape)
+            for block, part in zip(self.blocks, parts, strict=True)
+        }
+
+
+def layout(spec: LossSpec) -> Layout:
+    """The layout of a specification's genome.
+
+    A network: for each input a row of weights to the hidden units, those of the class features
+    before those of the state; biases; further layers; output weights and constant; and the gate,
+    per output the weights of the state and a constant. Without state and gate and with one
+    hidden layer on [p, y] these are w_p, w_y, b, v, c: 4 * hidden + 1 numbers.
+    A hyper-loss: the same for state -> tanh -> (q, eps, gamma, tau), or four constants alone.
+    """
+    if spec.kind == "taylor":
+        return Layout((Block("theta", (TAYLOR_SIZE,)),))
+    hidden, state = spec.hidden, len(spec.state)
+    if spec.kind == "hyper":
+        outputs = len(HYPER_OUTPUTS)
+        network = (
+            Block("state", (state, hidden)),
+            Block("bias_0", (hidden,)),
+            Block("output", (outputs, hidden)),
+        )
+        return Layout((*(network if state else ()), Block("constant", (outputs,))))
+    blocks = [Block("inputs", (class_inputs(spec), hidden))]
+    if state:
+        blocks.append(Block("state", (state, hidden)))
+    blocks.append(Block("bias_0", (hidden,)))
+    for layer in range(1, spec.depth):
+        blocks += [Block(f"weight_{layer}", (hidden, hidden)), Block(f"bias_{layer}", (hidden,))]
+    blocks += [Block("output", (hidden,)), Block("constant", (1,))]
+    if spec.head == "gate":
+        blocks.append(Block("gate", (len(GATE_OUTPUTS), state + 1)))
+    return Layout(tuple(blocks))
+
+
+def class_inputs(spec: LossSpec) -> int:
+    """Inputs of a network that are not state; those that do not depend on p, the y, come last."""
+    return len(spec.features.split(",")) * (spec.classes or 1)

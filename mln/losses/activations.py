@@ -1,0 +1,37 @@
+"""Hidden units with their derivatives.
+
+Sigmoid and softplus are built from tanh and log1p: torch's own round the tail of a vector
+otherwise than its body, so that a member's bits would depend on its place.
+"""
+
+import torch
+from torch import Tensor
+
+
+def sigmoid(x: Tensor) -> Tensor:
+    """1 / (1 + exp(-x))."""
+    return torch.tanh(x * 0.5) * 0.5 + 0.5
+
+
+def softplus(x: Tensor) -> Tensor:
+    """log(1 + exp(x))."""
+    return x.clamp_min(0) + torch.log1p(torch.exp(-x.abs()))
+
+
+def activation(name: str, x: Tensor) -> Tensor:
+    """tanh, relu or silu of x."""
+    if name == "tanh":
+        return torch.tanh(x)
+    return x.relu() if name == "relu" else x * sigmoid(x)
+
+
+def activation_and_slope(name: str, x: Tensor) -> tuple[Tensor, Tensor]:
+    """An activation and its derivative; may overwrite x."""
+    if name == "tanh":
+        t = x.tanh_()
+        # 1 - t^2 in one operation: a difference of two sums loses saturated units' precision.
+        return t, torch.addcmul(t.new_ones(()), t, t, value=-1)
+    if name == "relu":
+        return x.relu(), (x > 0).to(x.dtype)
+    s = sigmoid(x)
+    return x * s, s * (1 + x * (1 - s))

@@ -1,0 +1,107 @@
+"""A network beside cross-entropy: added to it, or mixed with it by a gate."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import log_softmax, pad
+
+from mln.config import LossSpec
+from mln.layout import GATE_OUTPUTS, layout
+from mln.losses.activations import sigmoid
+from mln.losses.base import Learned
+from mln.losses.network import NetworkLoss
+from mln.losses.probe import gradient_scale
+from mln.losses.state import State, adjusted
+
+LARGEST_TAU = 2.0
+
+
+class ResidualLoss(Learned):
+    """scale * (cross-entropy + net)."""
+
+    kind = "mln"
+
+    def __init__(
+        self, spec: LossSpec, theta: Tensor, classes: int, normalise: bool | None = None
+    ) -> None:
+        self.net = NetworkLoss(spec, theta, classes, normalise=False)
+        self.state = self.net.state
+        self.scale = theta.new_ones(len(theta), 1, 1)
+        if spec.normalise if normalise is None else normalise:
+            unscaled = ResidualLoss(spec, theta.double(), classes, normalise=False)
+            self.scale = gradient_scale(unscaled, classes).to(theta.dtype)[:, None, None]
+
+    def __len__(self) -> int:
+        return len(self.scale)
+
+    def take(self, members: Tensor) -> "ResidualLoss":
+        """The losses of some members; loss and network keep one state."""
+        taken = super().take(members)
+        taken.net.state = taken.state
+        return taken
+
+    def value(self, z: Tensor, y: Tensor) -> Tensor:
+        """Loss of each example, [P, B]."""
+        ce = -(y * log_softmax(z, 1)).sum(1)
+        return self.scale[..., 0] * (ce + self.net.value(z, y))
+
+    def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        """Derivative of each example's loss with respect to its logits, [P, C, B]."""
+        return self.scale * (p - y + self.net.gradient(p, y))
+
+
+class GateLoss(Learned):
+    """scale * ((1 - g) * cross-entropy + g * net).
+
+    g is the sigmoid of a linear function of the state. The cross-entropy is that of logits
+    adjusted by tau times the logarithm of the running class frequencies; tau, in [0, 2], is a
+    clipped linear function of the state. The net by itself has cross-entropy's gradient scale,
+    so that g means the same for any number of classes.
+    """
+
+    kind = "mln"
+    state: State
+
+    def __init__(
+        self, spec: LossSpec, theta: Tensor, classes: int, normalise: bool | None = None
+    ) -> None:
+        genes = layout(spec).split(theta)["gate"]
+        self.net = NetworkLoss(spec, theta, classes)
+        self.state = self.net.state or State((), len(theta), classes, theta)
+        # Rows without weight keep the stacked matrices aligned (mln.kernels.stacked.ALIGN).
+        rows = 8 - len(GATE_OUTPUTS)
+        self.weight = pad(genes[..., :-1], (0, -len(spec.state) % 8, 0, rows)).contiguous()
+        self.bias = pad(genes[..., -1], (0, rows))[..., None]
+        self.scale = theta.new_ones(len(theta), 1, 1)
+        if spec.normalise if normalise is None else normalise:
+            unscaled = GateLoss(spec, theta.double(), classes, normalise=False)
+            self.scale = gradient_scale(unscaled, classes).to(theta.dtype)[:, None, None]
+
+    def __len__(self) -> int:
+        return len(self.scale)
+
+    def take(self, members: Tensor) -> "GateLoss":
+        """The losses of some members; loss and network keep one state."""
+        taken = super().take(members)
+        if self.net.state is not None:
+            taken.net.state = taken.state
+        return taken
+
+    def gate(self) -> tuple[Tensor, Tensor]:
+        """g and tau in the present state, [P, 1, 1] each."""
+        outputs = self.bias
+        if self.state.names:
+            outputs = torch.baddbmm(outputs, self.weight, self.state.features[..., None])
+        return sigmoid(outputs[:, :1]), LARGEST_TAU * outputs[:, 1:2].clamp(0, 1)
+
+    def value(self, z: Tensor, y: Tensor) -> Tensor:
+        """Loss of each example, [P, B]."""
+        g, tau = self.gate()
+        ce = -(y * log_softmax(z + tau * self.state.log_prior, 1)).sum(1)
+        g = g[..., 0]
+        return self.scale[..., 0] * ((1 - g) * ce + g * self.net.value(z, y))
+
+    def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        """Derivative of each example's loss with respect to its logits, [P, C, B]."""
+        g, tau = self.gate()
+        ce = adjusted(p, self.state.log_prior, tau) - y
+        return self.scale * ((1 - g) * ce + g * self.net.gradient(p, y))

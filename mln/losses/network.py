@@ -1,0 +1,130 @@
+"""The evolved network as a loss: scale * mean over classes of net(features of a class, state)."""
+
+from math import exp
+
+import torch
+from torch import Tensor
+from torch.nn.functional import log_softmax, pad
+
+from mln.config import LossSpec
+from mln.layout import class_inputs, layout
+from mln.losses.activations import activation, activation_and_slope, sigmoid, softplus
+from mln.losses.base import Learned, through_softmax
+from mln.losses.probe import gradient_scale
+from mln.losses.state import State
+
+LOG_FLOOR = -60.0
+"""Smallest log p that a network sees: the same in float32 and float64."""
+
+LOGIT_RANGE = 4.0
+"""A centred logit a enters as tanh(a / LOGIT_RANGE)."""
+
+
+class NetworkLoss(Learned):
+    """P networks for tasks of C classes, from genomes [P, G].
+
+    Its output goes through softplus for that head, and is left as it is for all others.
+
+    Of scope "per_class" it reads a matrix of features [F, C * B] and gives one number per class
+    and example, which are averaged; of scope "vector" it reads [F * C, B] and gives one number
+    per example. Gradients are exact and by hand: logits' features are chained through softmax.
+    """
+
+    kind = "mln"
+
+    def __init__(
+        self, spec: LossSpec, theta: Tensor, classes: int, normalise: bool | None = None
+    ) -> None:
+        self.spec = spec
+        self.per_class = spec.scope == "per_class"
+        self.softplus = spec.head == "softplus"
+        parts = layout(spec).split(theta)
+        if spec.state:
+            self.state = State(spec.state, len(theta), classes, theta)
+        # Units without weight keep the stacked matrices aligned (mln.kernels.stacked.ALIGN).
+        extra = -spec.hidden % 8
+        inputs = pad(parts["inputs"], (0, extra))
+        self.weights = [inputs.transpose(1, 2).contiguous()]
+        self.biases = [pad(parts[f"bias_{i}"], (0, extra))[..., None] for i in range(spec.depth)]
+        self.weights += [
+            pad(parts[f"weight_{i}"], (0, extra, 0, extra)) for i in range(1, spec.depth)
+        ]
+        self.v, self.c = pad(parts["output"], (0, extra)), parts["constant"]
+        if spec.state:
+            rows = pad(parts["state"], (0, extra, 0, -len(spec.state) % 8))
+            self.state_weight = rows.transpose(1, 2).contiguous()
+        if spec.normalise if normalise is None else normalise:
+            unscaled = NetworkLoss(spec, theta.double(), classes, normalise=False)
+            self.scale = gradient_scale(unscaled, classes).to(theta.dtype)[:, None]
+        else:
+            self.scale = theta.new_ones(len(theta), 1)
+        # Backwards through the layers; the last one takes up all constant factors.
+        differentiable = class_inputs(spec) - (spec.classes or 1)
+        self.back = [inputs[:, :differentiable]]
+        self.back += [weight.transpose(1, 2).contiguous() for weight in self.weights[1:]]
+        factor = self.scale * self.v
+        self.back[-1] = factor[:, None] * self.back[-1] / (classes if self.per_class else 1)
+
+    def __len__(self) -> int:
+        return len(self.v)
+
+    def value(self, z: Tensor, y: Tensor) -> Tensor:
+        """Loss of each example, [P, B]."""
+        log_p = None if self.spec.features == "p,y" else log_softmax(z, 1).clamp_min(LOG_FLOOR)
+        t = self._features(z.softmax(1), log_p, y)
+        for weight, bias in zip(self.weights, self._biases(), strict=True):
+            t = activation(self.spec.activation, torch.baddbmm(bias, weight, t))
+        f = torch.bmm(self.v[:, None, :], t) + self.c[..., None]
+        if self.softplus:
+            f = softplus(f)
+        return self.scale * f.view(len(z), -1, z.shape[2]).mean(1)
+
+    def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        """Derivative of each example's loss with respect to its logits, [P, C, B]."""
+        log_p = None
+        if self.spec.features != "p,y":
+            log_p = torch.log(p.clamp_min(exp(LOG_FLOOR)))
+        t = self._features(p, log_p, y)
+        slopes = []
+        for weight, bias in zip(self.weights, self._biases(), strict=True):
+            t, slope = activation_and_slope(self.spec.activation, torch.baddbmm(bias, weight, t))
+            slopes.append(slope)
+        if self.softplus:
+            f = torch.bmm(self.v[:, None, :], t) + self.c[..., None]
+            slopes[-1] = slopes[-1] * sigmoid(f)
+        g = slopes[-1]
+        for layer in range(len(slopes) - 1, -1, -1):
+            g = torch.bmm(self.back[layer], g)
+            if layer > 0:
+                g = g * slopes[layer - 1]
+        if log_p is None:
+            return through_softmax(p * g.view_as(p), p)
+        g = g.view(len(p), -1, *p.shape[1:])
+        inside = p > exp(LOG_FLOOR)
+        if self.spec.features == "logp,p,y":
+            return through_softmax(g[:, 0] * inside + p * g[:, 1], p)
+        squashed = _squashed(log_p)
+        a = g[:, 0] * (1 - squashed * squashed) / LOGIT_RANGE
+        return through_softmax((a - a.mean(1, keepdim=True)) * inside, p)
+
+    def _features(self, p: Tensor, log_p: Tensor | None, y: Tensor) -> Tensor:
+        if log_p is None:
+            rows = [p, y]
+        elif self.spec.features == "logp,p,y":
+            rows = [log_p, p, y]
+        else:
+            rows = [_squashed(log_p), y]
+        stacked = torch.stack(rows, dim=1)
+        return stacked.flatten(2) if self.per_class else stacked.flatten(1, 2)
+
+    def _biases(self) -> list[Tensor]:
+        """Biases [P, H, 1] of each layer, the first with the state's part."""
+        if self.state is None:
+            return self.biases
+        state = self.state.features[..., None]
+        return [torch.baddbmm(self.biases[0], self.state_weight, state), *self.biases[1:]]
+
+
+def _squashed(log_p: Tensor) -> Tensor:
+    """Logits, centred over the classes and bounded."""
+    return torch.tanh((log_p - log_p.mean(1, keepdim=True)) / LOGIT_RANGE)

@@ -1,0 +1,43 @@
+"""A fixed probe of logits, on which every learned loss gets cross-entropy's gradient scale."""
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mln.losses.base import StackedLoss
+
+PROBE_EXAMPLES = 256
+SMALLEST_RMS = 1e-8
+
+
+def gradient_scale(loss: StackedLoss, classes: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    """What each of P losses is to be multiplied by, float64 [P]: the RMS of cross-entropy's logit
+    gradient over that of the loss, on `probe(classes)`. dtype: that of the losses."""
+    z, target = probe(classes)
+    p = z.softmax(0)
+    ours = loss.gradient(*(t.to(dtype).expand(len(loss), -1, -1) for t in (p, target)))
+    return rms(p - target) / rms(ours).double().clamp_min(SMALLEST_RMS)
+
+
+def rms(gradient: Tensor) -> Tensor:
+    """Root mean square over the last two dimensions."""
+    return gradient.square().mean((-2, -1)).sqrt()
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def probe(classes: int) -> tuple[Tensor, Tensor]:
+    """Fixed logits and one-hot targets [C, S]: from undecided to confident, right and wrong."""
+    return _probe(classes)
+
+
+@lru_cache
+def _probe(classes: int) -> tuple[Tensor, Tensor]:
+    rng = np.random.default_rng([classes, PROBE_EXAMPLES])
+    spread = np.exp(rng.uniform(np.log(0.2), np.log(6.0), PROBE_EXAMPLES))
+    z = rng.standard_normal((classes, PROBE_EXAMPLES)) * spread
+    labels = rng.integers(classes, size=PROBE_EXAMPLES)
+    target = np.zeros((classes, PROBE_EXAMPLES))
+    target[labels, np.arange(PROBE_EXAMPLES)] = 1
+    return torch.from_numpy(z), torch.from_numpy(target)
