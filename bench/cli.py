@@ -13,6 +13,7 @@ import typer
 
 from bench.cli_explain import explain
 from bench.cli_report import print_verdicts, report_summary
+from bench.cli_study import resolved_settings, tune_settings
 from bench.console import (
     complain,
     copy_loss,
@@ -36,7 +37,6 @@ from bench.options import (
 if TYPE_CHECKING:
     from bench.experiment import Experiment
     from reports.render import Report
-    from studies.outcome import StudyResult
 
 ARTIFACTS = Path("runs/artifacts")
 INTERRUPTED = 130
@@ -69,8 +69,8 @@ def demo(
     chosen = [*(overrides or []), *([f"seed={seed}"] if seed is not None else [])]
     experiment = load_checked("demo", chosen)
     require_writable(out)
-    _study(experiment, storage, jobs)
-    resolved = _resolved(experiment, storage)
+    tune_settings(experiment, storage, jobs)
+    resolved = resolved_settings(experiment, storage)
     summary = run_all(resolved, storage, artifacts, jobs)
     report = _report(resolved, storage, out, reproducing_commands("demo", chosen))
     if as_json:
@@ -97,7 +97,7 @@ def evolve(
     from bench.checks import load_checked
     from bench.running import running
 
-    resolved = _resolved(load_checked(experiment, overrides or ()), storage)
+    resolved = resolved_settings(load_checked(experiment, overrides or ()), storage)
     if resolved.evolution is None:
         raise InputError(f"experiment {resolved.name}: has no [evolution] section")
     with running(resolved, storage, artifacts, jobs) as runner:
@@ -133,7 +133,7 @@ def run(
     loaded = load_checked(experiment, overrides or ())
     if loaded.benchmark is None:
         raise InputError(f"experiment {loaded.name}: has no [benchmark] section")
-    resolved = _resolved(loaded, storage)
+    resolved = resolved_settings(loaded, storage)
     summary = run_all(resolved, storage, artifacts, jobs)
     print_rows([summary._asdict()], as_json, "Cells (both learning-rate policies)")
     if not as_json and not summary.failed and not summary.missing:
@@ -156,7 +156,7 @@ def status(
 
     loaded = load_checked(experiment, overrides or ())
     store = Store(storage, create=False)
-    resolved = _resolved(loaded, storage, required=False)
+    resolved = resolved_settings(loaded, storage, required=False)
     print_rows([describe(resolved, store, artifacts)], as_json, f"Experiment {loaded.name}")
 
 
@@ -173,7 +173,7 @@ def study(
     from bench.checks import load_checked
 
     loaded = load_checked(experiment, overrides or ())
-    result = _study(loaded, storage, workers, trials)
+    result = tune_settings(loaded, storage, workers, trials)
     best = {"gain": result.best_value, **(result.best_params or {})}
     print_rows([best], as_json, "Best settings: gain over tuned CE on the study's tasks")
     owed = loaded.study.trials - len(result.trials) if loaded.study else 0
@@ -198,7 +198,7 @@ def ablate(
     from bench.checks import load_checked
     from bench.running import running
 
-    resolved = _resolved(load_checked(experiment, overrides or ()), storage)
+    resolved = resolved_settings(load_checked(experiment, overrides or ()), storage)
     if resolved.ablation is None:
         raise InputError(f"experiment {resolved.name}: has no [ablation] section")
     with running(resolved, storage, artifacts, jobs) as runner:
@@ -223,7 +223,7 @@ def report(
     from bench.store import Store
 
     Store(storage, create=False).close()
-    resolved = _resolved(load_checked(experiment, overrides or ()), storage)
+    resolved = resolved_settings(load_checked(experiment, overrides or ()), storage)
     out = out or Path("runs/reports") / resolved.name
     require_writable(out)
     commands = reproducing_commands(f"run {experiment}", overrides or ())
@@ -292,57 +292,6 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
 def _fail(message: str) -> NoReturn:
     typer.echo(f"error: {message}", err=True)
     sys.exit(2)
-
-
-def _resolved(experiment: "Experiment", storage: str, *, required: bool = True) -> "Experiment":
-    """The experiment with the settings that its study found, where it asks for them."""
-    section = experiment.evolution
-    if section is None or not section.settings_from_study:
-        return experiment
-    from studies.screen import best_settings
-
-    best = best_settings(experiment, storage)
-    if best is None:
-        if not required:
-            return experiment
-        raise InputError(
-            f"experiment {experiment.name}: evolution.settings_from_study, but its study is not "
-            "finished here; run `mln-bench study` first"
-        )
-    return experiment.model_copy(
-        update={"evolution": section.model_copy(update={"settings": best})}
-    )
-
-
-def _study(
-    experiment: "Experiment", storage: str, workers: int | None, trials: int | None = None
-) -> "StudyResult":
-    from bench.pool import default_jobs
-    from bench.progress import Live
-    from bench.store import Store
-    from studies.outcome import StudyProgress
-    from studies.screen import run_study
-
-    if experiment.study is None:
-        raise InputError(f"experiment {experiment.name}: has no [study] section")
-    Store(storage).close()
-    with Live() as live:
-        started = False
-
-        def progressed(progress: StudyProgress) -> None:
-            nonlocal started
-            if not started:
-                live.phase("study", progress.total, progress.done)
-                started = True
-            live.update(progress.done)
-
-        return run_study(
-            experiment,
-            storage,
-            workers=workers or default_jobs(),
-            trials=trials,
-            progress=progressed,
-        )
 
 
 def _report(experiment: "Experiment", storage: str, out: Path, commands: list[str]) -> "Report":

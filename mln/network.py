@@ -39,7 +39,7 @@ class MetaLoss(nn.Module):
     def __init__(
         self,
         spec: LossSpec | None = None,
-        genome: Genomes | None = None,
+        genome: Genomes | Tensor | None = None,
         *,
         weight: Tensor | None = None,
         ignore_index: int = -100,
@@ -65,7 +65,8 @@ class MetaLoss(nn.Module):
             raise ValueError("this loss follows the progress of training: give total_steps")
         if total_steps is not None and total_steps < 1:
             raise ValueError(f"total_steps must be at least 1, not {total_steps}")
-        genes = torch.tensor(imitation(self.spec) if genome is None else genome)
+        given = imitation(self.spec) if genome is None else genome
+        genes = given.detach().clone() if isinstance(given, Tensor) else torch.tensor(given)
         if genes.shape != (layout(self.spec).size,):
             raise ValueError(
                 f"this specification has genomes of {layout(self.spec).size} numbers, "
