@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+TEST_WORKERS ?= 2
 
 .PHONY: install demo test test-slow check clean
 .DELETE_ON_ERROR:
@@ -19,10 +20,10 @@ demo: $(STAMP)
 	$(BIN)/mln-bench demo
 
 test: $(STAMP) check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_WORKERS)
 
 test-slow: $(STAMP)
-	$(BIN)/python -m pytest -m 'slow or not slow'
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) -m 'slow or not slow'
 
 check: $(STAMP)
 	$(BIN)/ruff check .

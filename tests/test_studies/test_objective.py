@@ -3,6 +3,7 @@
 import pytest
 from test_studies import tiny
 
+from bench import judging
 from bench.seeds import Purpose
 from studies import objective
 from studies.objective import judging_draws, run_trial, rung_steps
@@ -66,6 +67,7 @@ def test_no_seed_is_used_twice(monkeypatch):
         return original(root, purpose, *index)
 
     original = objective.seed_for
-    monkeypatch.setattr(objective, "seed_for", seed_for)
+    for module in (objective, judging):
+        monkeypatch.setattr(module, "seed_for", seed_for)
     run_trial(tiny.experiment(), GA, 4)
     assert len(seen) == len(set(seen)) == 1 + 3
