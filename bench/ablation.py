@@ -34,7 +34,7 @@ class CellResult(NamedTuple):
     runs: int
     gain: float | None
     half_width: float | None
-    member_steps: float
+    member_steps: int
     gains: list[float]
 
     def row(self) -> Row:
@@ -164,6 +164,6 @@ def cell_result(
         count,
         float(np.mean(gains)) if gains else None,
         half_width,
-        float(np.mean([evolved[job.key]["member_steps"] for job in runs])) if runs else 0.0,
+        round(np.mean([evolved[job.key]["member_steps"] for job in runs])) if runs else 0,
         gains,
     )

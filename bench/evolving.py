@@ -3,7 +3,7 @@
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from bench.registry import LOSSES, LossRef, reference
 from bench.seeds import Purpose, seed_for
 from bench.store import Row
 from mln.config import LossSpec
+
+if TYPE_CHECKING:
+    from mln.hybrid import Handover
 
 COMPARED_SHAPES = ("ce", "mse", "gce", "label_smoothing")
 
@@ -111,6 +114,7 @@ def evolve_job(job: EvolutionJob) -> Row:
         "fitness": result.history[-1].mean,
         "member_steps": result.member_steps,
         "seconds": time.perf_counter() - started,
+        "handover": _plain(result.handover),
         "history": [asdict(generation) for generation in result.history],
         "shape": [
             curve
@@ -135,3 +139,11 @@ def write_loss_file(path: Path, experiment: Experiment, row: Row) -> None:
         "provenance": row["provenance"],
     }
     save_loss(path, LossSpec(**row["spec"]), np.array(row["genome"], dtype=np.float32), notes)
+
+
+def _plain(handover: "Handover | None") -> Row | None:
+    """A handover with its arrays as lists."""
+    if handover is None:
+        return None
+    arrays = {name: getattr(handover, name).tolist() for name in ("mean", "spread")}
+    return {**asdict(handover), **arrays}

@@ -60,10 +60,12 @@ evolutions = Table(
     Column("member_steps", Integer, nullable=False),
     Column("seconds", Float, nullable=False),
     Column("history", JSON, nullable=False),
+    Column("handover", JSON, nullable=True),
     Column("shape", JSON, nullable=False),
     Column("provenance", JSON, nullable=False),
 )
-"""Evolved losses. `history` is a list of one object per generation; `shape` is a list of objects
+"""Evolved losses. `history` is a list of one object per generation; `handover` is what a GA left
+to an ES: {member_steps, generation, reason, mean, spread, sigma}; `shape` is a list of objects
 {loss, kind ("value" or "gradient"), target (0 or 1), p: [...], y: [...]}."""
 
 tunings = Table(
