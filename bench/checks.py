@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bench.errors import InputError
 from bench.experiment import Experiment, load
 from bench.registry import reference
-from bench.tasks.register import canonical
+from bench.tasks.register import canonical, shape
 from mln.config import LossSpec
 
 
@@ -31,8 +31,28 @@ def load_checked(source: str, overrides: Sequence[str] = ()) -> Experiment:
         repeated = next((name for name in names if names.count(name) > 1), None)
         if repeated is not None:
             raise InputError(f"{source}: benchmark.tasks: {repeated!r} is named twice")
+    _check_vector_losses(experiment)
     _check_device(experiment.device)
     return experiment
+
+
+def _check_vector_losses(experiment: Experiment) -> None:
+    """A whole-vector network has a fixed number of classes: every task must have as many."""
+    for variant in (experiment, *(cell for _, cell in experiment.ablation_cells())):
+        evolution, benchmark = variant.evolution, variant.benchmark
+        if evolution is None or evolution.loss.classes is None:
+            continue
+        names = [*evolution.families]
+        names += benchmark.tasks if benchmark and benchmark.evolved else ()
+        names += variant.study.families if variant.study else ()
+        names += variant.ablation.families if variant.ablation else ()
+        for name in names:
+            classes = shape(name)[1]
+            if classes != evolution.loss.classes:
+                raise InputError(
+                    f"evolution.loss.classes is {evolution.loss.classes}, "
+                    f"but task {name!r} has {classes}"
+                )
 
 
 def _check_device(device: str) -> None:

@@ -100,6 +100,10 @@ def evolve(
     resolved = resolved_settings(load_checked(experiment, overrides or ()), storage)
     if resolved.evolution is None:
         raise InputError(f"experiment {resolved.name}: has no [evolution] section")
+    if out is not None and out.is_dir():
+        raise InputError(f"--out {out}: is a folder; name a file")
+    if out is not None:
+        require_writable(out.parent)
     with running(resolved, storage, artifacts, jobs) as runner:
         rows = runner.evolve()
         errors = runner.errors
@@ -113,8 +117,10 @@ def evolve(
             }
             for row in rows
         ]
-    print_rows(found, as_json, "Evolved losses: mean gain over CE in the last generation")
+    title = "Evolved losses: mean gain over CE in the last generation (fraction; nats for nll)"
+    print_rows(found, as_json, title)
     complain(errors)
+    raise typer.Exit(1 if errors else 0)
 
 
 @app.command()
@@ -137,7 +143,8 @@ def run(
     summary = run_all(resolved, storage, artifacts, jobs)
     print_rows([summary._asdict()], as_json, "Cells (both learning-rate policies)")
     if not as_json and not summary.failed and not summary.missing:
-        typer.echo(f"Next:  mln-bench report {experiment}" + storage_flag(storage))
+        report_command = reproducing_commands(f"run {experiment}", overrides or ())[1]
+        typer.echo(f"Next:  {report_command}" + storage_flag(storage))
     raise typer.Exit(1 if summary.failed or summary.missing else 0)
 
 
@@ -175,7 +182,7 @@ def study(
     loaded = load_checked(experiment, overrides or ())
     result = tune_settings(loaded, storage, workers, trials)
     best = {"gain": result.best_value, **(result.best_params or {})}
-    print_rows([best], as_json, "Best settings: gain over tuned CE on the study's tasks")
+    print_rows([best], as_json, "Best settings: gain over tuned CE on the study's tasks (fraction)")
     owed = loaded.study.trials - len(result.trials) if loaded.study else 0
     if owed > 0:
         typer.echo(f"{owed} trials to go: the same command without --trials does them", err=True)
@@ -205,8 +212,10 @@ def ablate(
         cells = run_ablation(runner)
         errors = runner.errors
     rows = [cell.row() | ({"gains": cell.gains} if as_json else {}) for cell in cells]
-    print_rows(rows, as_json, "Ablation: mean tuned gain over CE on held-out families, 95 % t")
+    title = "Ablation: mean tuned gain over CE on held-out families (fraction), 95 % t interval"
+    print_rows(rows, as_json, title)
     complain(errors)
+    raise typer.Exit(1 if errors else 0)
 
 
 @app.command()

@@ -37,13 +37,11 @@ def tune_settings(
     """Run the experiment's study, or what of it is missing, with progress on standard error."""
     from bench.pool import default_jobs
     from bench.progress import Live
-    from bench.store import Store
     from studies.outcome import StudyProgress
     from studies.screen import run_study
 
     if experiment.study is None:
         raise InputError(f"experiment {experiment.name}: has no [study] section")
-    Store(storage).close()
     with Live() as live:
         started = False
 

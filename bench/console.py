@@ -49,11 +49,16 @@ def complain(errors: Sequence[str]) -> None:
 
 
 def require_writable(folder: Path) -> None:
-    """Refuse an output folder now rather than after minutes of work."""
+    """Refuse an output folder now rather than after minutes of work; leave nothing behind."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
+        for path in new:
+            path.rmdir()
+    except FileExistsError as error:
+        raise InputError(f"folder {folder}: is not a folder") from error
     except OSError as error:
         raise InputError(f"folder {folder}: cannot be written: {error.strerror}") from error
 
@@ -63,7 +68,7 @@ def copy_loss(loss: Path, out: Path | None, run: int, runs: int) -> Path:
     if out is None:
         return loss
     target = out if runs == 1 else out.with_stem(f"{out.stem}-{run + 1}")
-    require_writable(target.parent)
+    target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(loss, target)
     return target
 

@@ -26,13 +26,14 @@ from pydantic import (
 )
 
 from bench.errors import InputError
+from bench.metrics import METRICS, MINIMISED
 from mln.config import EvolutionConfig, LearnerSpec, LossSpec, TrainingSpec
 
 
 class Section(BaseModel):
     """A part of an experiment: frozen, and an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class EvolutionSection(Section):
@@ -134,6 +135,19 @@ class ReportSection(Section):
     baselines: tuple[str, ...] = ("ce", "mse")
     alpha: float = Field(default=0.05, gt=0, lt=1)
 
+    @model_validator(mode="after")
+    def _fits_the_metric(self) -> "ReportSection":
+        if self.metric not in METRICS:
+            raise ValueError(f"metric {self.metric!r} is unknown{nearest(self.metric, METRICS)}")
+        direction = "minimise" if self.metric in MINIMISED else "maximise"
+        if self.direction != direction:
+            raise ValueError(f"metric {self.metric!r} needs direction = {direction!r}")
+        if self.metric in MINIMISED and self.worst <= 0:
+            raise ValueError(f"metric {self.metric!r} needs worst above 0, as 10.0 (nats)")
+        if len(set(self.baselines)) < len(self.baselines):
+            raise ValueError("baselines: a loss is named twice")
+        return self
+
 
 class Experiment(Section):
     """A whole experiment."""
@@ -155,6 +169,10 @@ class Experiment(Section):
             raise ValueError("evolution.settings_from_study needs a [study] section")
         if self.study and not self.evolution:
             raise ValueError("a [study] tunes an [evolution]; the section is missing")
+        try:
+            self.fingerprint()
+        except ValueError:
+            raise ValueError("every number must be finite: found inf or nan") from None
         if self.ablation:
             self.ablation_cells()
         if self.benchmark:

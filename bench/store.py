@@ -290,7 +290,7 @@ def _prepare_file(url: str, database: str | None, create: bool) -> None:
     if not database or database == ":memory:":
         raise InputError(f"storage {url}: results need a file; use sqlite:///FILE")
     path = Path(database)
-    if not create and not path.exists():
+    if not create and not (path.exists() and path.stat().st_size):
         raise InputError(f"storage {url}: no such file; check --storage, or run an experiment")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

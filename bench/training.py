@@ -62,15 +62,6 @@ class Outcome:
     seconds: float
 
 
-METRICS = {
-    "accuracy": "test accuracy after the last step",
-    "accuracy_selected": "test accuracy at the step with the best inner_valid accuracy",
-    "nll": "test negative log-likelihood after the last step, nats",
-    "area": "mean test accuracy along the learning curve",
-    "inner_accuracy": "inner_valid accuracy after the last step",
-}
-
-
 def train(job: Job) -> list[Outcome]:
     """Train a job's learners in one rollout; the outcomes are in the order of its members.
 
@@ -132,12 +123,15 @@ def _outcome(
             "area": accuracy.mean(),
         }
         curve |= {"accuracy": _plain(accuracy), "nll": _plain(nll)}
+    detail = f"logits not finite at step {diverged_at}" if diverged_at >= 0 else ""
+    if not detail and not np.isfinite(list(metrics.values())).all():
+        detail = "logits not finite after the last step"
     return Outcome(
         key=member.key,
         seed=member.seed,
         lr=member.lr,
-        status="diverged" if diverged_at >= 0 else "done",
-        detail=f"logits not finite at step {diverged_at}" if diverged_at >= 0 else "",
+        status="diverged" if detail else "done",
+        detail=detail,
         metrics=dict(zip(metrics, _plain(list(metrics.values())), strict=True)),
         curve=curve,
         seconds=0.0,

@@ -71,6 +71,10 @@ class LossSpec:
         for name in ("kind", "activation", "features", "head", "scope", "start"):
             value, known = getattr(self, name), get_args(hints[name])
             _check(value in known, f"{name} must be one of {', '.join(known)}, not {value!r}")
+        for name in ("hidden", "depth", *(() if self.classes is None else ("classes",))):
+            value = getattr(self, name)
+            _check(type(value) is int, f"{name} must be a whole number, not {value!r}")
+        _check(type(self.normalise) is bool, f"normalise must be true or false: {self.normalise!r}")
         _check(1 <= self.hidden <= 256, f"hidden must be from 1 to 256, not {self.hidden}")
         _check(1 <= self.depth <= 4, f"depth must be from 1 to 4, not {self.depth}")
         for feature in self.state:
@@ -170,7 +174,10 @@ class GeneticConfig:
             _check(0 <= value <= 1, f"{name} must lie in [0, 1], not {value}")
         _check(0 <= self.blend_alpha < inf, f"blend_alpha must not be negative: {self.blend_alpha}")
         _check(0 <= self.sbx_eta < inf, f"sbx_eta must not be negative: {self.sbx_eta}")
-        _check(self.mutation_sigma > 0, f"mutation_sigma must be positive: {self.mutation_sigma}")
+        _check(
+            0 < self.mutation_sigma < inf,
+            f"mutation_sigma must be positive: {self.mutation_sigma}",
+        )
         _check(0 < self.sigma_decay <= 1, f"sigma_decay must lie in (0, 1]: {self.sigma_decay}")
 
 
@@ -190,8 +197,11 @@ class StrategyConfig:
     __pydantic_config__ = FORBID_UNKNOWN
 
     def __post_init__(self) -> None:
-        _check(self.sigma > 0, f"sigma must be positive, not {self.sigma}")
-        _check(self.learning_rate > 0, f"learning_rate must be positive, not {self.learning_rate}")
+        _check(0 < self.sigma < inf, f"sigma must be positive, not {self.sigma}")
+        _check(
+            0 < self.learning_rate < inf,
+            f"learning_rate must be positive, not {self.learning_rate}",
+        )
         _check(0 < self.mean_rate <= 1, f"mean_rate must lie in (0, 1], not {self.mean_rate}")
 
 
@@ -250,7 +260,10 @@ class FitnessConfig:
 
     def __post_init__(self) -> None:
         _check(self.curve_points >= 1, f"curve_points must be at least 1, not {self.curve_points}")
-        _check(self.spread_weight >= 0, f"spread_weight must not be negative: {self.spread_weight}")
+        _check(
+            0 <= self.spread_weight < inf,
+            f"spread_weight must not be negative: {self.spread_weight}",
+        )
         _check(0 < self.cvar_share <= 1, f"cvar_share must lie in (0, 1], not {self.cvar_share}")
         drift = self.drift
         _check(drift is None or 0 < drift < 1, f"drift must lie between 0 and 1, not {drift}")
@@ -304,7 +317,7 @@ class EvolutionConfig:
             f"population ({self.population})",
         )
         _check(
-            len(self.learning_rates) > 0 and min(self.learning_rates) > 0,
+            bool(self.learning_rates) and all(0 < rate < inf for rate in self.learning_rates),
             "learning_rates must be positive",
         )
         _check(self.lifetime >= 1, f"lifetime must be at least 1, not {self.lifetime}")

@@ -14,6 +14,8 @@ from mln.config import LossSpec
 from mln.genome import Genomes, layout
 
 FORMAT = "mln-bench loss"
+MALFORMED = (AttributeError, RecursionError)
+"""What safetensors and json raise for a number format and for a nesting beyond them."""
 VERSION = 2
 READABLE = (1, VERSION)
 """Version 1 has specifications of hidden and start alone; the defaults are the rest."""
@@ -68,7 +70,7 @@ def load_loss(path: Path) -> SavedLoss:
         provenance = dict(about["provenance"])
     except OSError as error:
         raise LossFileError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, LookupError, TypeError, ValueError, *MALFORMED) as error:
         if isinstance(error, LossFileError):
             raise
         raise LossFileError(f"{path}: not a loss file, or damaged: {error}") from error

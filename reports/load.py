@@ -120,9 +120,16 @@ def _rows(experiment: Experiment, grid: list[Row], cells: dict[str, Row]) -> pd.
         if diverged:
             record[f"{declared}_raw"] = record[declared]
         if cell["status"] == "diverged":
-            record[declared] = worst
+            record[declared] = None
         records.append(record)
-    return _sorted(experiment, pd.DataFrame(records))
+    frame = pd.DataFrame(records)
+    if frame.empty:
+        return _sorted(experiment, frame)
+    # No finite score may be worse than that of a run that has none.
+    scores = [worst, *frame[declared].dropna()]
+    beyond = max(scores) if experiment.report.direction == "minimise" else min(scores)
+    frame.loc[frame["status"] == "diverged", declared] = float(beyond)
+    return _sorted(experiment, frame)
 
 
 def _curves(experiment: Experiment, grid: list[Row], cells: dict[str, Row]) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bench.errors import InputError
 from bench.experiment import Experiment, StudySection, digest
+from bench.provenance import determinants, versions
 from bench.store import BUSY_TIMEOUT_MS, Store, public_url, sqlite_pragmas
 from studies.space import NAMES, SPACE_VERSION
 
@@ -97,6 +98,8 @@ def study_fingerprint(experiment: Experiment) -> str:
         _drop(config, name.split("."))
     config["tuning"] = {"rates": config["tuning"]["rates"]}
     config["study"] = section.model_dump(mode="json", exclude={"name", "trials"})
+    config["optuna"] = versions()["optuna"]
+    config["determinants"] = determinants(experiment.device)
     return digest(config | {"space": SPACE_VERSION})
 
 
@@ -139,7 +142,8 @@ def protocol(experiment: Experiment, section: StudySection) -> str:
 def _refuse_other(study: optuna.Study, experiment: Experiment, url: str) -> None:
     if study.user_attrs.get("fingerprint") != study_fingerprint(experiment):
         raise InputError(
-            f"study {study.study_name!r} in {public_url(url)} has another configuration; "
+            f"study {study.study_name!r} in {public_url(url)} has another configuration, "
+            "source or library versions; "
             "choose another study.name or another --storage"
         )
 

@@ -19,6 +19,7 @@ from mln.kernels.stacked import (
     forward,
     in_chunks,
     measure,
+    one_thread,
     per_weight,
 )
 from mln.losses.base import StackedLoss, logit_gradient, state_of
@@ -28,6 +29,7 @@ CHUNK_BYTES = 2**22
 """Working set of a chunk: a larger one spills from the cache, a smaller one waits on Python."""
 
 
+@one_thread()
 def rollout(
     problem: Problem,
     members: Members,

@@ -13,12 +13,14 @@ from mln.kernels.stacked import (
     forward,
     in_chunks,
     measure,
+    one_thread,
     per_weight,
 )
 from mln.losses.base import StackedLoss, state_of
 from mln.rollout import Members, Problem, RolloutResult
 
 
+@one_thread()
 def rollout(
     problem: Problem,
     members: Members,

@@ -1,6 +1,7 @@
 """What the kernels share: data on the device, stacked weights, optimisers and measurement."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -298,6 +299,18 @@ class Recorder:
         return RolloutResult(self.points, self.scores, self.diverged_at, self.final)
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Several threads split a product by its size: a member's bits would depend on its chunk."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@one_thread()
 def score(problem: Problem, members: Members, name: str, *, device: str = "cpu") -> Scores:
     """Accuracy and nll, [P, 1], of members as they start: nothing is trained."""
     data = Device.put(problem, device, torch.float32)

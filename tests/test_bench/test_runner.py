@@ -1,14 +1,15 @@
 """The runner: exactly what is missing, the same bits always, nothing dropped."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from test_bench.tiny import tiny
 
-from bench import training
 from bench.errors import InputError
 from bench.experiment import Experiment
+from bench.metrics import METRICS
 from bench.pool import Finished, WorkerPool
 from bench.progress import Silent
 from bench.registry import LOSSES, LossRef, reference
@@ -18,7 +19,7 @@ from bench.store import Store, cells, choices, evolutions, grid, tunings
 from bench.training import Job, Member, train
 from bench.tuning import choose, unequal_budgets
 from mln import MetaLoss
-from mln.config import LossSpec
+from mln.config import LossSpec, TrainingSpec
 
 
 class Counting(Silent):
@@ -147,7 +148,18 @@ def test_the_test_split_is_drawn_for_the_benchmark_alone(monkeypatch: pytest.Mon
     tested = train(job(Purpose.TEST, ce))
     assert drawn == [False, True]
     assert set(tuned[0].metrics) == {"inner_accuracy"}
-    assert set(tested[0].metrics) == set(training.METRICS)
+    assert set(tested[0].metrics) == set(METRICS)
+
+
+def test_a_learner_that_diverges_in_its_last_step_has_diverged() -> None:
+    last = replace(
+        job(Purpose.TEST, reference("ce", LossSpec()), count=1),
+        members=(Member("k", 0, 3e38),),
+        training=TrainingSpec(steps=1, batch_size=8, optimizer="sgd"),
+    )
+    (outcome,) = train(last)
+    assert outcome.status == "diverged"
+    assert outcome.detail == "logits not finite after the last step"
 
 
 def test_purposes_never_share_a_seed() -> None:

@@ -141,6 +141,21 @@ def test_bits_do_not_depend_on_the_chunking(
     assert np.array_equal(shuffled.scores["outer_valid"].nll[back], whole.scores["outer_valid"].nll)
 
 
+def test_bits_do_not_depend_on_the_chunking_where_torch_has_two_threads() -> None:
+    problem = small_problem(
+        learner=LearnerSpec(hidden=(32, 32)), training=TrainingSpec(steps=30, batch_size=16)
+    )
+    members = members_of(problem, 60)
+    losses = some_losses("mln", 60, problem.classes)
+    torch.set_num_threads(2)
+    try:
+        whole, parts = (analytic.rollout(problem, members, losses, [30], chunk=c) for c in (64, 3))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    assert same_bits(whole, parts)
+
+
 def test_a_diverged_member_is_found_and_changes_no_other() -> None:
     problem = small_problem(training=TrainingSpec(steps=40, batch_size=8, optimizer="sgd"))
     calm = Members(np.array([0, 1, 2]), np.array([0.01, 0.01, 0.01]))
