@@ -1,4 +1,7 @@
-"""The one exception for bad input, and the default storage."""
+"""The one exception for bad input, hints for typing errors, and the default storage."""
+
+import difflib
+from collections.abc import Iterable
 
 DEFAULT_URL = "sqlite:///runs/mln.db"
 
@@ -8,3 +11,12 @@ class InputError(Exception):
 
     The command line prints it without a traceback and exits with code 2.
     """
+
+
+def nearest(word: str, valid: Iterable[str]) -> str:
+    """A hint such as "; did you mean 'seed'?", or all valid names if none is near."""
+    names = sorted(valid)
+    close = difflib.get_close_matches(word, names, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; valid are: {', '.join(names)}" if names else ""

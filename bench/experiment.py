@@ -3,14 +3,13 @@
 Reading one imports no torch: tasks, losses and learners are names here.
 """
 
-import difflib
 import hashlib
 import itertools
 import json
 import tomllib
 import types
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from importlib import resources
 from pathlib import Path
@@ -25,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from bench.errors import InputError
+from bench.errors import InputError, nearest
 from bench.metrics import METRICS, MINIMISED
 from mln.config import EvolutionConfig, LearnerSpec, LossSpec, TrainingSpec
 
@@ -321,15 +320,6 @@ def explain(error: ValidationError) -> str:
     given = first["input"]
     plain = isinstance(given, (str, int, float, bool))
     return f"{key}: {message}{f' (given: {given!r})' if key and plain else ''}".removeprefix(": ")
-
-
-def nearest(word: str, valid: Iterable[str]) -> str:
-    """A hint such as "; did you mean 'seed'?", or all valid names if none is near."""
-    names = sorted(valid)
-    close = difflib.get_close_matches(word, names, n=1)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; valid are: {', '.join(names)}" if names else ""
 
 
 def _keys_at(where: Sequence[str]) -> list[str]:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from bench.errors import InputError
-from bench.experiment import nearest, shipped
+from bench.errors import InputError, nearest
+from bench.experiment import shipped
 from bench.registry import LOSSES
 from bench.tasks.register import available
 

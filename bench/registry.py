@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import InputError
-from bench.experiment import LARGEST_GRID, digest, nearest
+from bench.errors import InputError, nearest
+from bench.experiment import LARGEST_GRID, digest
 from mln.config import LossSpec
 
 if TYPE_CHECKING:
