@@ -54,7 +54,7 @@ class Cell(NamedTuple):
     algorithm: str
     function: str
     dimension: int
-    library: str
+    source: str
 
 
 def share_of(algorithm: str) -> float:
@@ -70,7 +70,7 @@ def evaluations_to_target(cell: Cell) -> list[float]:
     """
     warnings.simplefilter("ignore")
     function = FUNCTIONS[cell.function]
-    run = RUNNERS[cell.library][0](cell.algorithm)
+    run = RUNNERS[cell.source][0](cell.algorithm)
     size = population(cell.algorithm, cell.dimension)
     needed = []
     for seed in range(SEEDS):
@@ -196,7 +196,7 @@ def stored(out: Path) -> dict[Cell, list[float]]:
         with (out / "search.csv").open(newline="") as file:
             for row in csv.DictReader(file):
                 cell = Cell(
-                    row["algorithm"], row["function"], int(row["dimension"]), row["library"]
+                    row["algorithm"], row["function"], int(row["dimension"]), row["source"]
                 )
                 found.setdefault(cell, []).append(float(row["evaluations"] or "inf"))
     return found
