@@ -195,9 +195,7 @@ def stored(out: Path) -> dict[Cell, list[float]]:
     if (out / "search.csv").exists():
         with (out / "search.csv").open(newline="") as file:
             for row in csv.DictReader(file):
-                cell = Cell(
-                    row["algorithm"], row["function"], int(row["dimension"]), row["source"]
-                )
+                cell = Cell(row["algorithm"], row["function"], int(row["dimension"]), row["source"])
                 found.setdefault(cell, []).append(float(row["evaluations"] or "inf"))
     return found
 
