@@ -14,10 +14,9 @@ from mln.config import LossSpec
 from mln.layout import Layout, layout
 from mln.losses.meta import stacked_from_genomes
 from mln.losses.probe import probe
+from mln.strategies.base import Genomes
 
 __all__ = ["Genomes", "Layout", "imitation", "layout", "start_genome"]
-
-Genomes = NDArray[np.float32]
 
 IMITATION_DECAY = 1e-3
 """Weight penalty of the imitation: without it the fit near p = 0 takes weights of 40 and more,

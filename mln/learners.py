@@ -30,12 +30,6 @@ def layers(spec: LearnerSpec, features: int, classes: int) -> list[Layer]:
     return found
 
 
-def parameter_count(spec: LearnerSpec, features: int, classes: int) -> int:
-    """Length of a learner's flat parameter vector."""
-    sizes = spec.sizes(features, classes)
-    return sum(outputs * (inputs + 1) for inputs, outputs in pairwise(sizes))
-
-
 def initial_weights(
     spec: LearnerSpec, features: int, classes: int, generator: Generator
 ) -> NDArray[np.float32]:
