@@ -23,9 +23,10 @@ from bench.console import (
     require_writable,
     storage_flag,
 )
-from bench.errors import DEFAULT_URL, InputError
+from bench.errors import DEFAULT_URL, InputError, Unavailable
 from bench.options import (
     ArtifactsOption,
+    DaskOption,
     ExperimentArgument,
     JobsOption,
     JsonOption,
@@ -95,6 +96,7 @@ def evolve(
     storage: StorageOption = DEFAULT_URL,
     artifacts: ArtifactsOption = ARTIFACTS,
     jobs: JobsOption = None,
+    dask: DaskOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Evolve the experiment's losses; those in the storage are not evolved again."""
@@ -108,7 +110,7 @@ def evolve(
         raise InputError(f"--out {out}: is a folder; name a file")
     if out is not None:
         require_writable(out.parent)
-    with running(resolved, storage, artifacts, jobs) as runner:
+    with running(resolved, storage, artifacts, jobs, dask) as runner:
         rows = runner.evolve()
         errors = runner.errors
         found = [
@@ -134,6 +136,7 @@ def run(
     storage: StorageOption = DEFAULT_URL,
     artifacts: ArtifactsOption = ARTIFACTS,
     jobs: JobsOption = None,
+    dask: DaskOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Benchmark: evolve what is missing, tune, and train every cell that is not done."""
@@ -144,7 +147,7 @@ def run(
     if loaded.benchmark is None:
         raise InputError(f"experiment {loaded.name}: has no [benchmark] section")
     resolved = resolved_settings(loaded, storage)
-    cells, learners = run_all(resolved, storage, artifacts, jobs)
+    cells, learners = run_all(resolved, storage, artifacts, jobs, dask)
     count = cells._asdict() | ({"learners": learners} if as_json and learners else {})
     print_rows([count], as_json, "Cells (both learning-rate policies)")
     if learners and not as_json:
@@ -292,6 +295,8 @@ def main() -> None:
         code = app(standalone_mode=False)
     except InputError as error:
         _fail(str(error))
+    except Unavailable as error:
+        _fail(str(error), 1)
     except TyperException as error:
         _fail(error.format_message())
     except (KeyboardInterrupt, Abort):
@@ -305,9 +310,9 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str, code: int = 2) -> NoReturn:
     typer.echo(f"error: {message}", err=True)
-    sys.exit(2)
+    sys.exit(code)
 
 
 def _report(experiment: "Experiment", storage: str, out: Path, commands: list[str]) -> "Report":

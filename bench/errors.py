@@ -13,6 +13,14 @@ class InputError(Exception):
     """
 
 
+class Unavailable(Exception):
+    """A disk, a database or a cluster failed while it was needed; the message is one line.
+
+    Nothing that was stored is lost. The command line prints it without a traceback and exits with
+    code 1; the same command continues.
+    """
+
+
 def nearest(word: str, valid: Iterable[str]) -> str:
     """A hint such as "; did you mean 'seed'?", or all valid names if none is near."""
     names = sorted(valid)

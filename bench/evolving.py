@@ -18,6 +18,7 @@ from mln.kernels.engine import KernelName
 
 if TYPE_CHECKING:
     from mln.hybrid import Handover
+    from mln.pieces import Map
 
 COMPARED_SHAPES = ("ce", "mse", "gce", "label_smoothing")
 
@@ -38,6 +39,13 @@ class EvolutionJob:
     def name(self) -> str:
         """What the benchmark calls the evolved loss."""
         return f"mln_{self.run + 1}"
+
+
+class Evolved(NamedTuple):
+    """The row that the store keeps, and the file of a co-evolution's final learners."""
+
+    row: Row
+    learners: bytes | None
 
 
 class EvolutionProgress(NamedTuple):
@@ -81,9 +89,9 @@ def evolution_jobs(experiment: Experiment, artifacts: Path) -> list[EvolutionJob
     return jobs
 
 
-def evolve_job(job: EvolutionJob) -> Row:
-    """Run one evolution, or go on from its checkpoint; the row that the store keeps."""
-    from bench.learners import learners_path, save_learners
+def evolve_job(job: EvolutionJob, map: "Map | None" = None) -> Evolved:
+    """Run one evolution, or go on from its checkpoint; `map` is mln.evolve's."""
+    from bench.learners import packed
     from bench.tasks.register import mixture
     from mln.evolution import evolve
     from mln.shape import CLASSES, shape
@@ -101,9 +109,8 @@ def evolve_job(job: EvolutionJob) -> Row:
         checkpoint=job.checkpoint,
         device=job.device,
         kernel=job.kernel,
+        map=map,
     )
-    if result.learners is not None:
-        save_learners(learners_path(job.checkpoint.parent.parent, job.key), result.learners)
     genome = tuple(float(gene) for gene in result.genome)
     classes = section.loss.classes or CLASSES
     compared = [
@@ -111,7 +118,7 @@ def evolve_job(job: EvolutionJob) -> Row:
         reference("mln_initial", section.loss),
         *(reference(name, section.loss) for name in COMPARED_SHAPES if name in LOSSES),
     ]
-    return {
+    row = {
         "key": job.key,
         "loss": job.name,
         "run": job.run,
@@ -129,6 +136,7 @@ def evolve_job(job: EvolutionJob) -> Row:
         ],
         "provenance": provenance(job.device, job.kernel),
     }
+    return Evolved(row, None if result.learners is None else packed(result.learners))
 
 
 def write_loss_file(path: Path, experiment: Experiment, row: Row) -> None:

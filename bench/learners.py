@@ -35,19 +35,24 @@ def learners_path(artifacts: Path, key: str) -> Path:
     return artifacts / "learners" / f"{key[:16]}.safetensors"
 
 
-def save_learners(path: Path, learners: "FinalLearners") -> None:
-    """Write learners and the seeds of their tasks."""
-    from mln.checkpoint import save_atomically
-
+def packed(learners: "FinalLearners") -> bytes:
+    """Learners and the seeds of their tasks, as the content of a file."""
     arrays = {}
     for k, (ours, ce) in enumerate(zip(learners.weights, learners.ce, strict=True)):
         arrays[f"ours.{k:04d}"], arrays[f"ce.{k:04d}"] = np.array(ours), np.array(ce)
     seeds = [[str(seed.entropy), list(seed.spawn_key)] for seed in learners.task_seeds]
-    save_atomically(path, save(arrays, {"task_seeds": json.dumps(seeds)}))
+    return save(arrays, {"task_seeds": json.dumps(seeds)})
+
+
+def save_learners(path: Path, content: bytes) -> None:
+    """Write a file of what `packed` gave, whole or not at all."""
+    from mln.checkpoint import save_atomically
+
+    save_atomically(path, content)
 
 
 def load_learners(path: Path) -> "FinalLearners":
-    """Read what `save_learners` wrote."""
+    """Read a file of what `packed` gave."""
     from mln.coevolution import FinalLearners
 
     with safe_open(path, framework="numpy") as file:
@@ -89,14 +94,14 @@ class LearnersJob(NamedTuple):
     """The final learners of an evolution, to be measured."""
 
     key: str
-    path: Path
+    learners: "FinalLearners"
     families: tuple[str, ...]
     learner: LearnerSpec
 
 
 def measure_job(job: LearnersJob) -> Row:
     """The row that the store keeps."""
-    found = measure_learners(load_learners(job.path), job.families, job.learner)
+    found = measure_learners(job.learners, job.families, job.learner)
     return {"key": job.key, "scores": [score._asdict() for score in found]}
 
 

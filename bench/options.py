@@ -22,4 +22,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for machine
 JobsOption = Annotated[
     int | None, typer.Option(min=1, help="worker processes; by default one per processor")
 ]
+DaskOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS", help="a Dask scheduler, as tcp://host:8786, or `local` for a new one"
+    ),
+]
 OutOption = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="output folder")]

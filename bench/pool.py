@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextvars import ContextVar
 from queue import Empty
 from types import TracebackType
-from typing import Any, Generic, NamedTuple, Self, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -17,7 +18,9 @@ R = TypeVar("R")
 POLL_SECONDS = 0.2
 TERMINATION_SECONDS = 5.0
 
-_messages: Any = None
+Teller = Callable[[object], None]
+
+_tell: ContextVar[Teller | None] = ContextVar("tell", default=None)
 
 
 class WorkerDied(Exception):
@@ -25,11 +28,37 @@ class WorkerDied(Exception):
 
 
 class Finished(NamedTuple, Generic[J, R]):
-    """A job with its result, or with the exception that it ended in."""
+    """A job with its result, or with the exception that it ended in.
+
+    machine: what `bench.provenance.machine` says of where it ran; None for this machine.
+    """
 
     job: J
     result: R | None
     error: Exception | None
+    machine: dict[str, object] | None = None
+
+
+class Pool(Protocol):
+    """Workers on this machine (`WorkerPool`) or on many (`bench.dask_pool.DaskPool`)."""
+
+    @property
+    def workers(self) -> int:
+        """How many jobs are worked on at a time."""
+        ...
+
+    def run(
+        self,
+        work: Callable[[J], R],
+        jobs: Sequence[J],
+        on_message: Callable[[Any], None] | None = None,
+    ) -> Iterator[Finished[J, R]]:
+        """Run `work` on each job and yield each as it finishes; several threads may call it.
+
+        A job whose worker dies is run again; one that kills its worker also when it runs alone
+        ends in `WorkerDied`, and its neighbours finish. `on_message` is told what `work` sends.
+        """
+        ...
 
 
 def default_jobs() -> int:
@@ -38,13 +67,18 @@ def default_jobs() -> int:
 
 
 def send(message: object) -> None:
-    """From within a worker: tell the main process of progress."""
-    if _messages is not None:
-        _messages.put(message)
+    """From within a job: tell the main process of progress."""
+    tell = _tell.get()
+    if tell is not None:
+        tell(message)
+
+
+def send_through(tell: Teller) -> None:
+    """What `send` calls in this thread from now on."""
+    _tell.set(tell)
 
 
 def _start_worker(messages: Any) -> None:
-    global _messages
     import torch
 
     # Ctrl-C reaches the whole process group; the main process alone decides what follows.
@@ -52,7 +86,7 @@ def _start_worker(messages: Any) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_follow_parent, daemon=True).start()
     torch.set_num_threads(1)
-    _messages = messages
+    send_through(messages.put)
 
 
 def _follow_parent() -> None:
@@ -63,6 +97,13 @@ def _follow_parent() -> None:
         os._exit(1)
 
 
+class Crew(NamedTuple):
+    """Started worker processes, and the queue of what they send."""
+
+    executor: ProcessPoolExecutor
+    messages: Any
+
+
 class WorkerPool:
     """Worker processes that are started once and used for several rounds of jobs."""
 
@@ -70,8 +111,8 @@ class WorkerPool:
         self.workers = workers
         # spawn: forking a process that has used torch's threads may deadlock.
         self._context = multiprocessing.get_context("spawn")
-        self._executor: ProcessPoolExecutor | None = None
-        self._messages: Any = None
+        self._crew: Crew | None = None
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -101,9 +142,6 @@ class WorkerPool:
                 suspects.append(finished.job)
             else:
                 yield finished
-        if not suspects:
-            return
-        self.close(at_once=True)
         for job in suspects:
             with WorkerPool(1) as alone:
                 for finished in alone._round(work, [job], on_message):
@@ -113,18 +151,24 @@ class WorkerPool:
 
     def close(self, *, at_once: bool = False) -> None:
         """End the processes; `at_once` also ends what they are working on."""
-        if self._executor is None:
-            return
-        processes = list((self._executor._processes or {}).values())
-        self._executor.shutdown(wait=False, cancel_futures=True)
-        if at_once:
-            for process in processes:
-                process.terminate()
-            for process in processes:
-                process.join(TERMINATION_SECONDS)
-        self._messages.close()
-        self._messages.cancel_join_thread()
-        self._executor = None
+        with self._lock:
+            crew, self._crew = self._crew, None
+        if crew is not None:
+            _end(crew, at_once)
+
+    def _started(self) -> Crew:
+        """The processes at work, started if there are none, or none that live."""
+        with self._lock:
+            if self._crew is not None and _is_broken(self._crew):
+                _end(self._crew, at_once=True)
+                self._crew = None
+            if self._crew is None:
+                messages = self._context.Queue()
+                executor = ProcessPoolExecutor(
+                    self.workers, self._context, initializer=_start_worker, initargs=(messages,)
+                )
+                self._crew = Crew(executor, messages)
+            return self._crew
 
     def _round(
         self,
@@ -132,18 +176,16 @@ class WorkerPool:
         jobs: Sequence[J],
         on_message: Callable[[Any], None] | None,
     ) -> Iterator[Finished[J, R]]:
-        if self._executor is None:
-            self._messages = self._context.Queue()
-            self._executor = ProcessPoolExecutor(
-                self.workers,
-                self._context,
-                initializer=_start_worker,
-                initargs=(self._messages,),
-            )
-        pending: dict[Future[R], J] = {self._executor.submit(work, job): job for job in jobs}
+        crew = self._started()
+        pending: dict[Future[R], J] = {}
+        for job in jobs:
+            try:
+                pending[crew.executor.submit(work, job)] = job
+            except BrokenProcessPool as broken:
+                yield Finished(job, None, broken)
         while pending:
             ready, _ = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
-            for message in _drain(self._messages):
+            for message in _drain(crew.messages):
                 if on_message is not None:
                     on_message(message)
             for future in ready:
@@ -155,6 +197,24 @@ class WorkerPool:
                     yield Finished(job, None, error)
                 else:
                     raise error
+
+
+def _is_broken(crew: Crew) -> bool:
+    return bool(crew.executor._broken)
+
+
+def _end(crew: Crew, at_once: bool) -> None:
+    processes = list((crew.executor._processes or {}).values())
+    crew.executor.shutdown(wait=False, cancel_futures=True)
+    if at_once:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join(TERMINATION_SECONDS)
+            if process.is_alive():
+                process.kill()
+    crew.messages.close()
+    crew.messages.cancel_join_thread()
 
 
 def _drain(messages: Any) -> Iterator[Any]:

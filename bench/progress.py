@@ -102,6 +102,10 @@ class Live:
         """Move to `done` units."""
         self.advance(done - self._done)
 
+    def notice(self, text: str) -> None:
+        """Say something beside the progress."""
+        self.bars.console.print(text, markup=False, highlight=False)
+
     @staticmethod
     def _line(text: str) -> None:
         print(text, file=sys.stderr, flush=True)

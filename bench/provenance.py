@@ -63,12 +63,26 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def provenance(device: str, kernel: KernelName) -> dict[str, object]:
-    """What is stored beside each result."""
+@lru_cache
+def machine() -> dict[str, object]:
+    """Where a result was computed."""
     return {
-        **determinants(device, kernel),
         "versions": versions(),
         "python": platform.python_version(),
         "processor": processor(),
         "platform": f"{platform.system()} {platform.machine()}",
     }
+
+
+def provenance(
+    device: str, kernel: KernelName, where: dict[str, object] | None = None
+) -> dict[str, object]:
+    """What is stored beside each result; `where` is the `machine()` of a worker elsewhere."""
+    return {**determinants(device, kernel), **(where or machine())}
+
+
+@lru_cache
+def agreement() -> dict[str, str]:
+    """What a worker must have in common with the machine that gives out the work."""
+    shared = {name: versions()[name] for name in DETERMINING}
+    return shared | {"mln-bench's source": source_hash()[:12]}

@@ -12,16 +12,23 @@ from bench.evolving import (
     EvolutionProgress,
     describe,
     evolution_jobs,
-    evolve_job,
     write_loss_file,
 )
 from bench.experiment import BenchmarkSection, Experiment, digest
-from bench.learners import LearnersJob, learners_path, measure_job, summarise
-from bench.pool import WorkerPool
+from bench.learners import (
+    LearnersJob,
+    learners_path,
+    load_learners,
+    measure_job,
+    save_learners,
+    summarise,
+)
+from bench.pool import Pool
 from bench.progress import Reporter
 from bench.provenance import determinants, provenance
 from bench.registry import LossRef, reference
 from bench.seeds import Purpose
+from bench.spreading import evolve_all, shares
 from bench.status import RunSummary, summary
 from bench.store import (
     Row,
@@ -51,14 +58,14 @@ class Unit(NamedTuple):
 
 
 class Runner:
-    """Runs one experiment on one store in a pool of worker processes."""
+    """Runs one experiment on one store in a pool of workers."""
 
     def __init__(
         self,
         experiment: Experiment,
         store: Store,
         artifacts: Path,
-        pool: WorkerPool,
+        pool: Pool,
         reporter: Reporter,
     ) -> None:
         self.experiment, self.store = experiment, store
@@ -98,11 +105,14 @@ class Runner:
             spent[message.key] += new
             self.reporter.advance(new, describe(message))
 
-        for finished in self.pool.run(evolve_job, jobs, progressed):
+        for finished in evolve_all(self.pool, jobs, progressed):
             if finished.result is None:
                 self.errors.append(f"evolution run {finished.job.run + 1}: {finished.error}")
                 continue
-            self.store.put(evolutions, [finished.result])
+            row, final_learners = finished.result
+            if final_learners is not None:
+                save_learners(learners_path(self.artifacts, row["key"]), final_learners)
+            self.store.put(evolutions, [row])
             # A run ends short of its budget unless whole generations fill it.
             self.reporter.advance(budgets[finished.job.key] - spent[finished.job.key])
             spent[finished.job.key] = budgets[finished.job.key]
@@ -131,7 +141,9 @@ class Runner:
             return
         known = self.store.existing(learners, [row["key"] for row in evolved])
         jobs = [
-            LearnersJob(row["key"], path, evolution.families, evolution.settings.learner)
+            LearnersJob(
+                row["key"], load_learners(path), evolution.families, evolution.settings.learner
+            )
             for row in evolved
             if row["key"] not in known
             and (path := learners_path(self.artifacts, row["key"])).exists()
@@ -277,8 +289,8 @@ class Runner:
         )
 
     def _train(self, phase: str, jobs: Sequence[Job], known: set[str]) -> None:
-        """Train jobs in the worker processes and store each one's outcomes as it finishes."""
-        missing = [job for job in jobs if job.members]
+        """Train jobs in the pool and store each one's outcomes as it finishes."""
+        missing = shares([job for job in jobs if job.members], self.pool.workers)
         if not missing:
             return
         steps = missing[0].training.steps
@@ -290,19 +302,22 @@ class Runner:
                 reason = f"{type(finished.error).__name__}: {finished.error}"
                 self.errors.append(f"{job.task} under {job.loss.name}: {reason}")
                 if job.purpose is Purpose.TEST:
-                    self._store(job, [_failed(member, reason) for member in job.members])
+                    failed = [_failed(member, reason) for member in job.members]
+                    self._store(job, failed, finished.machine)
             else:
-                self._store(job, finished.result)
+                self._store(job, finished.result, finished.machine)
             self.reporter.advance(job.member_steps, f"{job.task}, {job.loss.name}")
 
-    def _store(self, job: Job, outcomes: Sequence[Outcome]) -> None:
+    def _store(
+        self, job: Job, outcomes: Sequence[Outcome], where: dict[str, object] | None
+    ) -> None:
         about = {
             "task": job.task,
             "learner": learner_name(job.learner),
             "loss": job.loss.name,
             "parameter": job.loss.parameter,
         }
-        found = provenance(job.device, job.kernel)
+        found = provenance(job.device, job.kernel, where)
         if job.purpose is Purpose.TUNE:
             self.store.put(
                 tunings,
@@ -321,13 +336,14 @@ class Runner:
                 ],
             )
             return
-        # A cell that failed earlier is replaced by what its new attempt gave.
+        # A cell that failed is replaced by what its new attempt gave, a result by nothing: another
+        # process may have stored it in the meantime.
         rows = []
         for outcome in outcomes:
             row = asdict(outcome)
             seconds = row.pop("seconds")
             rows.append(about | row | {"provenance": found | {"seconds": seconds}})
-        self.store.put(cells, rows, replace=True)
+        self.store.put(cells, rows, replace=cells.c.status == "failed")
 
 
 def _keys(jobs: Iterable[Job]) -> list[str]:

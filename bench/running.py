@@ -1,4 +1,4 @@
-"""A runner with its store, worker processes and progress, for as long as a command needs it."""
+"""A runner with its store, workers and progress, for as long as a command needs it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.console import complain, require_writable
+from bench.errors import InputError
 from bench.experiment import Experiment
-from bench.pool import WorkerPool, default_jobs
+from bench.pool import Pool, WorkerPool, default_jobs
 from bench.progress import Live
 from bench.runner import Runner
 from bench.status import RunSummary
@@ -16,14 +17,38 @@ from bench.store import Row, Store
 
 @contextmanager
 def running(
-    experiment: Experiment, storage: str, artifacts: Path, jobs: int | None
+    experiment: Experiment,
+    storage: str,
+    artifacts: Path,
+    jobs: int | None,
+    dask: str | None = None,
 ) -> Iterator[Runner]:
-    """A runner on `jobs` worker processes, by default one per processor."""
+    """A runner on `jobs` worker processes, by default one per processor, or on a Dask cluster."""
     require_writable(artifacts)
     store = Store(storage)
-    with WorkerPool(jobs or default_jobs()) as pool, Live() as live:
-        yield Runner(experiment, store, artifacts, pool, live)
+    with Live() as live, pool_for(jobs, dask, live) as pool:
+        # Workers elsewhere have other working folders.
+        yield Runner(experiment, store, artifacts.absolute(), pool, live)
     store.close()
+
+
+@contextmanager
+def pool_for(jobs: int | None, dask: str | None, live: Live) -> Iterator[Pool]:
+    """The workers that --jobs and --dask ask for."""
+    if dask is None:
+        with WorkerPool(jobs or default_jobs()) as pool:
+            yield pool
+        return
+    if dask != "local" and jobs is not None:
+        raise InputError(f"--jobs {jobs}: a cluster has its own workers; leave it out")
+    try:
+        from bench.dask_pool import DaskPool
+    except ImportError as error:
+        raise InputError(
+            f"--dask needs an extra that is not installed ({error}): pip install 'mln-bench[dask]'"
+        ) from error
+    with DaskPool(dask, jobs, on_notice=live.notice) as cluster:
+        yield cluster
 
 
 class RunResult(NamedTuple):
@@ -34,9 +59,15 @@ class RunResult(NamedTuple):
     learners: list[Row]
 
 
-def run_all(experiment: Experiment, storage: str, artifacts: Path, jobs: int | None) -> RunResult:
+def run_all(
+    experiment: Experiment,
+    storage: str,
+    artifacts: Path,
+    jobs: int | None,
+    dask: str | None = None,
+) -> RunResult:
     """Do all that the experiment lacks, and say what went wrong."""
-    with running(experiment, storage, artifacts, jobs) as runner:
+    with running(experiment, storage, artifacts, jobs, dask) as runner:
         result = RunResult(runner.run(), runner.learner_rows())
         errors = runner.errors
     complain(errors)

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     Column,
+    ColumnElement,
     Connection,
     Engine,
     Float,
@@ -215,10 +216,13 @@ class Store:
         with self.engine.begin() as connection:
             yield connection
 
-    def put(self, table: Table, rows: Sequence[Row], *, replace: bool = False) -> None:
+    def put(
+        self, table: Table, rows: Sequence[Row], *, replace: bool | ColumnElement[bool] = False
+    ) -> None:
         """Insert rows in one transaction.
 
-        A row whose primary key exists is kept as it was, or overwritten with `replace`.
+        A row whose primary key exists is kept as it was, or overwritten with `replace`; where that
+        is a condition on the stored row, if it holds.
         """
         if not rows:
             return
@@ -226,10 +230,11 @@ class Store:
         statement: Any = insert(table)
         keys = [column.name for column in table.primary_key]
         others = [column.name for column in table.columns if column.name not in keys]
-        if replace and others:
+        if replace is not False and others:
             statement = statement.on_conflict_do_update(
                 index_elements=keys,
                 set_={name: statement.excluded[name] for name in others},
+                where=None if replace is True else replace,
             )
         else:
             statement = statement.on_conflict_do_nothing(index_elements=keys)

@@ -15,7 +15,7 @@ from bench.cli import app
 from bench.errors import InputError
 from bench.evolving import evolution_jobs, evolve_job
 from bench.experiment import Experiment
-from bench.learners import learners_path, load_learners, measure_learners
+from bench.learners import learners_path, load_learners, measure_learners, save_learners
 from bench.pool import WorkerPool
 from bench.progress import Silent
 from bench.runner import Runner
@@ -90,7 +90,9 @@ def test_final_learners_are_kept_and_measured_on_test(tmp_path: Path) -> None:
     base = experiment({"evolution.settings.coevolution": ["persistent"]})
     (_, cell), *_ = base.ablation_cells()
     job = evolution_jobs(cell, tmp_path)[0]
-    evolve_job(job)
+    content = evolve_job(job).learners
+    assert content is not None
+    save_learners(learners_path(tmp_path, job.key), content)
     learners = load_learners(learners_path(tmp_path, job.key))
     scores = measure_learners(learners, job.section.families, job.section.settings.learner)
     assert len(scores) == 2
