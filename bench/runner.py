@@ -27,6 +27,7 @@ from bench.pool import Pool
 from bench.progress import Reporter
 from bench.provenance import determinants, provenance
 from bench.registry import LossRef, reference
+from bench.rows import cell_rows, failed, tuning_rows
 from bench.seeds import Purpose
 from bench.spreading import evolve_all, shares
 from bench.status import RunSummary, summary
@@ -246,10 +247,15 @@ class Runner:
                 for member in own[loss].members
                 if member.lr == lr
             ]
-        self.store.put(grid, rows, replace=True)
-        finished = self.store.rows_of(cells, _keys(jobs))
-        known = {key for key, row in finished.items() if row["status"] != "failed"}
+        self.store.put(grid, self._new_in_grid(rows), replace=True)
+        known = self.store.existing(cells, _keys(jobs), cells.c.status != "failed")
         self._train("benchmark", [_without(job, known) for job in jobs], known)
+
+    def _new_in_grid(self, rows: Sequence[Row]) -> list[Row]:
+        """Those rows of the grid that are not stored as they are."""
+        stored = self.store.rows(grid, fingerprint=self.experiment.fingerprint())
+        known = {tuple(row.values()) for row in stored}
+        return [row for row in rows if tuple(row[column.name] for column in grid.c) not in known]
 
     def _job(
         self,
@@ -302,8 +308,8 @@ class Runner:
                 reason = f"{type(finished.error).__name__}: {finished.error}"
                 self.errors.append(f"{job.task} under {job.loss.name}: {reason}")
                 if job.purpose is Purpose.TEST:
-                    failed = [_failed(member, reason) for member in job.members]
-                    self._store(job, failed, finished.machine)
+                    lost = [failed(member, reason) for member in job.members]
+                    self._store(job, lost, finished.machine)
             else:
                 self._store(job, finished.result, finished.machine)
             self.reporter.advance(job.member_steps, f"{job.task}, {job.loss.name}")
@@ -311,39 +317,13 @@ class Runner:
     def _store(
         self, job: Job, outcomes: Sequence[Outcome], where: dict[str, object] | None
     ) -> None:
-        about = {
-            "task": job.task,
-            "learner": learner_name(job.learner),
-            "loss": job.loss.name,
-            "parameter": job.loss.parameter,
-        }
-        found = provenance(job.device, job.kernel, where)
         if job.purpose is Purpose.TUNE:
-            self.store.put(
-                tunings,
-                [
-                    about
-                    | {
-                        "key": outcome.key,
-                        "lr": outcome.lr,
-                        "seed": outcome.seed,
-                        "status": outcome.status,
-                        # A diverged learner is the worst one, not an absent one.
-                        "score": outcome.metrics["inner_accuracy"] or 0.0,
-                        "provenance": found | {"seconds": outcome.seconds},
-                    }
-                    for outcome in outcomes
-                ],
-            )
-            return
-        # A cell that failed is replaced by what its new attempt gave, a result by nothing: another
-        # process may have stored it in the meantime.
-        rows = []
-        for outcome in outcomes:
-            row = asdict(outcome)
-            seconds = row.pop("seconds")
-            rows.append(about | row | {"provenance": found | {"seconds": seconds}})
-        self.store.put(cells, rows, replace=cells.c.status == "failed")
+            self.store.put(tunings, tuning_rows(job, outcomes, where))
+        else:
+            # A cell that failed is replaced by what its new attempt gave, a result by nothing:
+            # another process may have stored it in the meantime.
+            rows = cell_rows(job, outcomes, where)
+            self.store.put(cells, rows, replace=cells.c.status == "failed")
 
 
 def _keys(jobs: Iterable[Job]) -> list[str]:
@@ -353,7 +333,3 @@ def _keys(jobs: Iterable[Job]) -> list[str]:
 def _without(job: Job, known: set[str]) -> Job:
     """The job for its missing members alone."""
     return replace(job, members=tuple(m for m in job.members if m.key not in known))
-
-
-def _failed(member: Member, reason: str) -> Outcome:
-    return Outcome(member.key, member.seed, member.lr, "failed", reason[:500], {}, {}, 0.0)

@@ -1,7 +1,7 @@
 """A runner with its store, workers and progress, for as long as a command needs it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,11 +25,13 @@ def running(
 ) -> Iterator[Runner]:
     """A runner on `jobs` worker processes, by default one per processor, or on a Dask cluster."""
     require_writable(artifacts)
-    store = Store(storage)
-    with Live() as live, pool_for(jobs, dask, live) as pool:
+    with (
+        closing(Store(storage)) as store,
+        Live() as live,
+        pool_for(jobs, dask, live) as pool,
+    ):
         # Workers elsewhere have other working folders.
         yield Runner(experiment, store, artifacts.absolute(), pool, live)
-    store.close()
 
 
 @contextmanager

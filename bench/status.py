@@ -1,15 +1,17 @@
 """How far an experiment is."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from sqlalchemy import Join, func, select
 
 from bench.evolving import evolution_jobs
 from bench.experiment import Experiment
 from bench.pool import default_jobs
 from bench.store import Store, cells, evolutions, grid
+
+SAMPLE = 1000
 
 
 class RunSummary(NamedTuple):
@@ -32,27 +34,40 @@ def summary(experiment: Experiment, store: Store) -> RunSummary:
     if benchmark is None:
         return RunSummary(0, 0, 0, 0)
     total = 2 * len(benchmark.tasks) * len(experiment.losses()) * benchmark.seeds
-    rows = store.rows(grid, fingerprint=experiment.fingerprint())
-    found = store.rows_of(cells, [row["cell"] for row in rows])
-    count = Counter(found[row["cell"]]["status"] for row in rows if row["cell"] in found)
-    present = count["done"], count["diverged"], count["failed"]
+    counted = store.query(
+        select(cells.c.status, func.count().label("number"))
+        .select_from(_grid_with_cells())
+        .where(grid.c.fingerprint == experiment.fingerprint())
+        .group_by(cells.c.status)
+    )
+    count = {row["status"]: row["number"] for row in counted}
+    present = count.get("done", 0), count.get("diverged", 0), count.get("failed", 0)
     return RunSummary(*present, total - sum(present))
 
 
 def describe(experiment: Experiment, store: Store, artifacts: Path) -> dict[str, Any]:
     """Evolutions and cells by state, and the time that the missing cells will take.
 
-    The estimate is the mean time of this experiment's finished cells on as many workers as
-    there are processors; it is None before any cell is done.
+    The estimate is the mean time of up to a thousand of this experiment's finished cells on as
+    many workers as there are processors; it is None before any cell is done.
     """
     jobs = evolution_jobs(experiment, artifacts)
     evolved = store.existing(evolutions, [job.key for job in jobs])
     found = summary(experiment, store)
-    keys = [row["cell"] for row in store.rows(grid, fingerprint=experiment.fingerprint())]
-    seconds = [row["provenance"]["seconds"] for row in store.rows_of(cells, keys).values()]
+    some = store.query(
+        select(cells.c.provenance)
+        .select_from(_grid_with_cells())
+        .where(grid.c.fingerprint == experiment.fingerprint(), cells.c.status != "failed")
+        .limit(SAMPLE)
+    )
+    seconds = [row["provenance"]["seconds"] for row in some]
     left = found.missing * float(np.mean(seconds)) / default_jobs() if seconds else None
     return {
         "evolved_losses": f"{len(evolved)} of {len(jobs)}",
         **found._asdict(),
         "seconds_left": 0.0 if not found.missing else left,
     }
+
+
+def _grid_with_cells() -> Join:
+    return grid.join(cells, grid.c.cell == cells.c.key)

@@ -6,7 +6,6 @@ addressed by a key that its configuration determines; writing the same key twice
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -14,25 +13,32 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    Engine,
     Float,
     Integer,
     MetaData,
+    Select,
     String,
     Table,
-    create_engine,
-    event,
-    inspect,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
-from bench.errors import InputError
+from bench.database import (
+    BUSY_TIMEOUT_MS,
+    inspector,
+    make_tables,
+    open_engine,
+    public_url,
+    reason,
+    sqlite_pragmas,
+    transact,
+)
+from bench.errors import InputError, Unavailable
+
+__all__ = ["BUSY_TIMEOUT_MS", "Row", "Store", "public_url", "sqlite_pragmas"]
 
 SCHEMA_VERSION = 1
-BUSY_TIMEOUT_MS = 60_000
 
 Row = dict[str, Any]
 
@@ -178,36 +184,47 @@ judgements = Table(
 class Store:
     """A database of results behind one URL.
 
-    Raises InputError where the URL cannot be used or the database has another schema.
+    Raises InputError where the URL cannot be used or the database has another schema. All else
+    raises Unavailable where the database fails; a server that restarts is waited for.
     """
 
     def __init__(self, url: str, *, create: bool = True) -> None:
         self.url = url
-        self.engine = _engine(url, create=create)
+        self.engine = open_engine(url, create=create)
         try:
-            self._prepare(create)
-        except SQLAlchemyError as error:
-            raise InputError(f"storage {public_url(url)}: {_reason(error)}") from error
+            # A server that is not there now was named wrongly, or has to be started.
+            self.engine.connect().close()
+            transact(self.engine, lambda connection: self._prepare(connection, create))
+        except (SQLAlchemyError, Unavailable) as error:
+            said = reason(error) if isinstance(error, SQLAlchemyError) else str(error)
+            raise InputError(f"storage {public_url(url)}: {said}") from error
 
-    def _prepare(self, create: bool) -> None:
-        tables = inspect(self.engine).get_table_names()
-        if "mln_schema" not in tables:
-            if not create:
-                raise InputError(
-                    f"storage {public_url(self.url)}: holds no MLN-Bench results; "
-                    "check --storage, or run an experiment first"
-                )
-            metadata.create_all(self.engine)
-            self.put(schema_table, [{"version": SCHEMA_VERSION}])
-        elif create:
-            # Tables younger than a database are added to it when it is written to.
-            metadata.create_all(self.engine)
-        with self.engine.connect() as connection:
-            versions = [row.version for row in connection.execute(select(schema_table))]
-        if versions != [SCHEMA_VERSION]:
+    def _prepare(self, connection: Connection, create: bool) -> None:
+        """Check the schema's version, and then add what is missing, if anything may be written."""
+        tables = set(inspector(connection).get_table_names())
+        if "mln_schema" in tables:
+            self._check_version(connection)
+        elif not create:
             raise InputError(
-                f"storage {public_url(self.url)}: schema version {versions}, this MLN-Bench reads "
-                f"version {SCHEMA_VERSION}; use the version that wrote it or another database"
+                f"storage {public_url(self.url)}: holds no MLN-Bench results; "
+                "check --storage, or run an experiment first"
+            )
+        # Tables younger than a database are added to it when it is written to.
+        if create and not tables.issuperset(metadata.tables):
+            make_tables(connection, metadata)
+            version = {"version": SCHEMA_VERSION}
+            connection.execute(self._insert(schema_table).on_conflict_do_nothing(), [version])
+            self._check_version(connection)
+
+    def _check_version(self, connection: Connection) -> None:
+        versions = sorted(connection.execute(select(schema_table.c.version)).scalars())
+        if versions != [SCHEMA_VERSION]:
+            found = ", ".join(map(str, versions)) or "none"
+            age = "a later" if versions and versions[-1] > SCHEMA_VERSION else "an earlier"
+            raise InputError(
+                f"storage {public_url(self.url)}: schema version {found}, written by {age} "
+                f"MLN-Bench; this one reads version {SCHEMA_VERSION}. Nothing was changed: use the "
+                "version that wrote it, or another --storage"
             )
 
     @contextmanager
@@ -226,8 +243,7 @@ class Store:
         """
         if not rows:
             return
-        insert = postgresql.insert if self.engine.dialect.name == "postgresql" else sqlite.insert
-        statement: Any = insert(table)
+        statement: Any = self._insert(table)
         keys = [column.name for column in table.primary_key]
         others = [column.name for column in table.columns if column.name not in keys]
         if replace is not False and others:
@@ -238,35 +254,46 @@ class Store:
             )
         else:
             statement = statement.on_conflict_do_nothing(index_elements=keys)
-        with self.transaction() as connection:
-            connection.execute(statement, list(rows))
+        # In the order of the key: two writers of the same rows never wait for each other.
+        ordered = sorted(rows, key=lambda row: [row[name] for name in keys])
+        transact(self.engine, lambda connection: connection.execute(statement, ordered))
+
+    def _insert(self, table: Table) -> Any:
+        dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
+        return dialect.insert(table)
+
+    def query(self, statement: Select[Any]) -> list[Row]:
+        """The rows that a statement selects."""
+        return transact(
+            self.engine,
+            lambda connection: [dict(row) for row in connection.execute(statement).mappings()],
+        )
 
     def rows(self, table: Table, **equal: Any) -> list[Row]:
         """All rows of a table whose columns have the given values, in the order of its key."""
         statement = select(table).order_by(*table.primary_key.columns)
         for name, value in equal.items():
             statement = statement.where(table.c[name] == value)
-        with self.engine.connect() as connection:
-            return [dict(row) for row in connection.execute(statement).mappings()]
+        return self.query(statement)
 
     def rows_of(self, table: Table, keys: Iterable[str]) -> dict[str, Row]:
         """Rows by their `key`, for those of `keys` that exist."""
-        found: dict[str, Row] = {}
-        for batch in _batches(sorted(set(keys)), 500):
-            statement = select(table).where(table.c.key.in_(batch))
-            with self.engine.connect() as connection:
-                found.update(
-                    (row["key"], dict(row)) for row in connection.execute(statement).mappings()
-                )
-        return found
+        return {
+            row["key"]: row
+            for batch in _batches(sorted(set(keys)), 500)
+            for row in self.query(select(table).where(table.c.key.in_(batch)))
+        }
 
-    def existing(self, table: Table, keys: Iterable[str]) -> set[str]:
-        """Those of `keys` that the table holds."""
+    def existing(
+        self, table: Table, keys: Iterable[str], where: ColumnElement[bool] | None = None
+    ) -> set[str]:
+        """Those of `keys` that the table holds, in a row that meets a condition."""
         found: set[str] = set()
         for batch in _batches(sorted(set(keys)), 500):
             statement = select(table.c.key).where(table.c.key.in_(batch))
-            with self.engine.connect() as connection:
-                found.update(connection.execute(statement).scalars())
+            if where is not None:
+                statement = statement.where(where)
+            found.update(row["key"] for row in self.query(statement))
         return found
 
     def close(self) -> None:
@@ -277,59 +304,3 @@ class Store:
 def _batches(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
-
-
-def _engine(url: str, *, create: bool) -> Engine:
-    try:
-        parsed = make_url(url)
-        backend = parsed.get_backend_name()
-        if backend not in ("sqlite", "postgresql"):
-            raise InputError(
-                f"storage {public_url(url)}: {backend} is not supported; "
-                "use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
-            )
-        if backend == "sqlite":
-            _prepare_file(url, parsed.database, create)
-        engine = create_engine(parsed)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        raise InputError(
-            f"storage {public_url(url)}: {_reason(error)}; "
-            "use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
-        ) from error
-    if backend == "sqlite":
-        event.listen(engine, "connect", sqlite_pragmas)
-    return engine
-
-
-def _prepare_file(url: str, database: str | None, create: bool) -> None:
-    if not database or database == ":memory:":
-        raise InputError(f"storage {url}: results need a file; use sqlite:///FILE")
-    path = Path(database)
-    if not create and not (path.exists() and path.stat().st_size):
-        raise InputError(f"storage {url}: no such file; check --storage, or run an experiment")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"storage {url}: cannot make its folder: {error.strerror}") from error
-
-
-def sqlite_pragmas(connection: Any, _record: Any) -> None:
-    """Set up a new SQLite connection for several processes on one file."""
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = NORMAL")
-    cursor.close()
-
-
-def public_url(url: str) -> str:
-    """The URL without its password."""
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return url
-
-
-def _reason(error: Exception) -> str:
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    return str(cause).strip().splitlines()[0]

@@ -2,6 +2,9 @@
 
 import torch
 from hypothesis import settings
+from postgres import postgres_server, postgres_url
+
+__all__ = ["postgres_server", "postgres_url"]
 
 # Two threads on a busy machine are slower than one, and results are defined for one.
 torch.set_num_threads(1)

@@ -1,0 +1,138 @@
+"""A database behind a URL: opened, and used in transactions that outlast a server's restart."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Inspector, MetaData, create_engine, event, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+)
+from sqlalchemy.schema import CreateTable
+
+from bench.errors import InputError, Unavailable
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT_MS = 60_000
+RETRY_SECONDS = 60.0
+"""How long a server may be away, as while it restarts, before a command gives up."""
+PAUSE_SECONDS = 0.5
+CREATION_LOCK = 0x6D6C6E
+"""PostgreSQL's advisory lock under which tables are made."""
+
+
+def transact(engine: Engine, action: Callable[[Connection], T]) -> T:
+    """Run an action in one transaction. It is run again where the server was lost: it must be one
+    that may be repeated.
+
+    Raises Unavailable where the database stays away, is full, locked or read-only.
+    """
+    deadline = time.monotonic() + RETRY_SECONDS
+    while True:
+        try:
+            with engine.begin() as connection:
+                return action(connection)
+        except DBAPIError as error:
+            lost = isinstance(error, OperationalError | InterfaceError)
+            server = engine.dialect.name != "sqlite"
+            if not (lost and server and time.monotonic() < deadline):
+                raise _unavailable(engine, error) from error
+            time.sleep(PAUSE_SECONDS)
+
+
+def make_tables(connection: Connection, metadata: MetaData) -> None:
+    """Make the tables that are not there; other processes may do the same at the same time."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"select pg_advisory_xact_lock({CREATION_LOCK})"))
+    for table in metadata.sorted_tables:
+        connection.execute(CreateTable(table, if_not_exists=True))
+
+
+def inspector(connection: Connection) -> Inspector:
+    """What the database holds."""
+    found: Inspector = inspect(connection)
+    return found
+
+
+def _unavailable(engine: Engine, error: DBAPIError) -> Unavailable:
+    said = reason(error)
+    url = engine.url.render_as_string(hide_password=True)
+    if engine.dialect.name != "sqlite":
+        return Unavailable(f"storage {url}: {said}; when it is back, the same command continues")
+    if "locked" in said:
+        remedy = (
+            f"another process has held it for {BUSY_TIMEOUT_MS // 1000} s; end that one "
+            "(`mln-bench doctor` tells more)"
+        )
+    elif "full" in said:
+        remedy = "make room on the disk"
+    elif "readonly" in said:
+        remedy = "make the file and its folder writable"
+    else:
+        remedy = "mend that"
+    return Unavailable(f"storage {url}: {said}; {remedy}, and the same command continues")
+
+
+def open_engine(url: str, *, create: bool) -> Engine:
+    """The engine of a URL; InputError where that cannot be one of a store."""
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+        if backend not in ("sqlite", "postgresql"):
+            raise InputError(
+                f"storage {public_url(url)}: {backend} is not supported; "
+                "use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
+            )
+        if backend == "sqlite":
+            _prepare_file(url, parsed.database, create)
+        engine = create_engine(parsed)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise InputError(
+            f"storage {public_url(url)}: {reason(error)}; "
+            "use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
+        ) from error
+    if backend == "sqlite":
+        event.listen(engine, "connect", sqlite_pragmas)
+    return engine
+
+
+def _prepare_file(url: str, database: str | None, create: bool) -> None:
+    if not database or database == ":memory:":
+        raise InputError(f"storage {url}: results need a file; use sqlite:///FILE")
+    path = Path(database)
+    if not create and not (path.exists() and path.stat().st_size):
+        raise InputError(f"storage {url}: no such file; check --storage, or run an experiment")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"storage {url}: cannot make its folder: {error.strerror}") from error
+
+
+def sqlite_pragmas(connection: Any, _record: Any) -> None:
+    """Set up a new SQLite connection for several processes on one file."""
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.close()
+
+
+def public_url(url: str) -> str:
+    """The URL without its password."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return url
+
+
+def reason(error: Exception) -> str:
+    """What a database's error says, on one line."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return str(cause).strip().splitlines()[0]

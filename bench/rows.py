@@ -1,0 +1,54 @@
+"""What became of a job's learners, as the store keeps it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from bench.provenance import provenance
+from bench.store import Row
+from bench.training import Job, Member, Outcome
+from mln.learners import learner_name
+
+
+def tuning_rows(
+    job: Job, outcomes: Sequence[Outcome], where: dict[str, object] | None
+) -> list[Row]:
+    """Rows of `tunings`; `where` is the machine of a worker elsewhere."""
+    found = provenance(job.device, job.kernel, where)
+    return [
+        _about(job)
+        | {
+            "key": outcome.key,
+            "lr": outcome.lr,
+            "seed": outcome.seed,
+            "status": outcome.status,
+            # A diverged learner is the worst one, not an absent one.
+            "score": outcome.metrics["inner_accuracy"] or 0.0,
+            "provenance": found | {"seconds": outcome.seconds},
+        }
+        for outcome in outcomes
+    ]
+
+
+def cell_rows(job: Job, outcomes: Sequence[Outcome], where: dict[str, object] | None) -> list[Row]:
+    """Rows of `cells`; `where` is the machine of a worker elsewhere."""
+    found = provenance(job.device, job.kernel, where)
+    rows = []
+    for outcome in outcomes:
+        row = asdict(outcome)
+        seconds = row.pop("seconds")
+        rows.append(_about(job) | row | {"provenance": found | {"seconds": seconds}})
+    return rows
+
+
+def failed(member: Member, reason: str) -> Outcome:
+    """The outcome of a learner whose job raised, or whose worker was lost."""
+    return Outcome(member.key, member.seed, member.lr, "failed", reason[:500], {}, {}, 0.0)
+
+
+def _about(job: Job) -> Row:
+    return {
+        "task": job.task,
+        "learner": learner_name(job.learner),
+        "loss": job.loss.name,
+        "parameter": job.loss.parameter,
+    }
