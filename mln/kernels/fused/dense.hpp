@@ -1,7 +1,9 @@
 // A linear layer on minibatches with the example innermost: activations [features, stride].
 #pragma once
 
+#include <algorithm>
 #include <cstdlib>
+#include <vector>
 
 #include "gemm.hpp"
 #include "optimizer.hpp"

@@ -1,7 +1,6 @@
 // Layers with ReLU units on minibatches, forward and backward; the logits come last.
 #pragma once
 
-#include <vector>
 
 #include "dense.hpp"
 

@@ -43,8 +43,8 @@ struct Update {
     V v = load(second) * 0.999f + (0.001f * g) * g;
     store(first, m);
     store(second, v);
-    V root;
-    for (int lane = 0; lane < VW; ++lane) root[lane] = __builtin_sqrtf(v[lane]);
+    V root = v;  // the compiler makes one instruction of the loop
+    for (int lane = 0; lane < VW; ++lane) root[lane] = __builtin_sqrtf(root[lane]);
     store(w, weight - step_size * (m / (root * root_correction + 1e-8f)));
   }
 

@@ -4,9 +4,11 @@
 // mln_create returns a workspace, which mln_train may use any number of times, by one thread.
 
 #include <algorithm>
+#include <memory>
 #include <new>
 #include <vector>
 
+#include "convolutions.hpp"
 #include "loss.hpp"
 #include "mlp.hpp"
 #include "pool.hpp"
@@ -17,6 +19,9 @@ struct Spec {
   int64_t features, classes, batch, steps;
   int64_t layers;          // number of hidden layers
   const int64_t* hidden;   // [layers]
+  int64_t blocks;          // of convolutions; without any, the learner is a perceptron
+  const int64_t* channels;  // [blocks]
+  int64_t image_channels, image_height, image_width, kernel, padding, per_block;
   int64_t rule, nesterov;  // enum Rule
   double momentum, decay;
   const double* schedule;  // [steps]: factors of the learning rate
@@ -52,32 +57,48 @@ constexpr long EVALUATED = 64;  // examples at a time
 struct Workspace {
   Spec spec;
   Pool pool;
+  std::unique_ptr<Convolutions> convolutions;
   Mlp mlp;
+  FeatureMaps training_maps, evaluating_maps;
   Activations training, evaluating;
-  Buffer gathered, real, probabilities;
-  std::vector<int32_t> labels_;
+  Buffer gathered, real, probabilities, label_room;
   int32_t* labels;
   Loss loss;
 
-  static std::vector<long> sizes(const Spec& s) {
-    std::vector<long> found{s.features};
-    found.insert(found.end(), s.hidden, s.hidden + s.layers);
-    found.push_back(s.classes);
+  static Convolutions* convolutions_of(const Spec& s) {
+    if (s.blocks == 0) return nullptr;
+    return new Convolutions(s.image_channels, s.image_height, s.image_width,
+                            {s.channels, s.channels + s.blocks}, s.kernel, s.padding, s.per_block,
+                            s.rule != SGD);
+  }
+
+  std::vector<long> sizes() const {
+    std::vector<long> found{convolutions ? convolutions->features() : spec.features};
+    found.insert(found.end(), spec.hidden, spec.hidden + spec.layers);
+    found.push_back(spec.classes);
     return found;
   }
 
   explicit Workspace(const Spec& s)
       : spec(s),
         pool{s.pool, s.features, s.pool_bytes != 0, s.pool_scale, s.pool_shift},
-        mlp(sizes(s), s.rule != SGD),
+        convolutions(convolutions_of(s)),
+        mlp(sizes(), s.rule != SGD),
         training(mlp.room(s.batch, true)),
         evaluating(mlp.room(EVALUATED, false)),
         gathered(EVALUATED * round_up(s.features, VW)),
-        real(round_up(s.batch, VW)),
+        real(training.stride),
         probabilities(s.classes * VW),
-        labels_(round_up(s.batch, VW) + 16, -1) {
-    labels = reinterpret_cast<int32_t*>(round_up(reinterpret_cast<intptr_t>(labels_.data()), 64));
-    for (long b = 0; b < s.batch; ++b) real[b] = 1.0f;
+        label_room(training.stride) {
+    if (convolutions) {
+      training_maps = convolutions->room(training.stride, true);
+      evaluating_maps = convolutions->room(evaluating.stride, false);
+    }
+    labels = reinterpret_cast<int32_t*>(label_room.at);
+    for (long b = 0; b < training.stride; ++b) {
+      real[b] = b < s.batch ? 1.0f : 0.0f;
+      labels[b] = -1;
+    }
     loss.kind = int(s.loss_kind);
     loss.activation = int(s.loss_activation);
     loss.has_log_p = s.loss_has_log_p;
@@ -88,13 +109,38 @@ struct Workspace {
     loss.kept = probabilities;
   }
 
-  void evaluate(const Evaluation& e) {
+  // Logits of some rows of the pool, up to the room's number of examples.
+  float* logits(const int64_t* index, long count, Activations& a, FeatureMaps& maps, bool keep) {
     long row = round_up(spec.features, VW);
+    if (convolutions) {
+      for (long b = 0; b < count; b += VW) {
+        pool.gather(index + b, std::min<long>(VW, count - b), gathered, row);
+        convolutions->forward(gathered, row, maps, b / VW, keep, a.x[0] + b, a.stride);
+      }
+    } else {
+      // Training wants the rows again: they are the transposed activations.
+      float* rows = keep ? a.transposed[0] : gathered;
+      pool.gather(index, count, rows, row);
+      transpose(rows, row, a.x[0], a.stride, a.stride, row);
+    }
+    return mlp.forward(a);
+  }
+
+  template <bool Adam>
+  void update(const Update& rule) {
+    mlp.update<Adam>(training, rule, spec.batch, convolutions != nullptr);
+    if (!convolutions) return;
+    convolutions->begin();
+    for (long b = 0; b < training.stride; b += VW)
+      convolutions->backward(training_maps, b / VW, training.x[0] + b, training.d[0] + b,
+                             training.stride);
+    convolutions->update<Adam>(rule);
+  }
+
+  void evaluate(const Evaluation& e) {
     for (long from = 0; from < e.count; from += EVALUATED) {
-      long count = std::min(EVALUATED, e.count - from);
-      pool.gather(e.rows + from, count, gathered, row);
-      transpose(gathered, row, evaluating.x[0], evaluating.stride, evaluating.stride, row);
-      const float* z = mlp.forward(evaluating);
+      long count = std::min<long>(EVALUATED, e.count - from);
+      const float* z = logits(e.rows + from, count, evaluating, evaluating_maps, false);
       for (long c = 0; c < spec.classes; ++c)
         std::memcpy(e.logits + c * e.count + from, z + c * evaluating.stride, count * 4);
     }
@@ -102,30 +148,28 @@ struct Workspace {
 
   template <bool Adam>
   void train(Member& m) {
-    mlp.set(m.start);
+    const float* start = convolutions ? convolutions->set(m.start) : m.start;
+    mlp.set(start);
     loss.set(m.loss, spec.loss_hidden, spec.batch);
-    long row = round_up(spec.features, VW), stride = training.stride;
     const Evaluation *next = m.evaluation, *last = next + m.evaluations;
     m.diverged_at = -1;
     for (; next < last && next->step == 0; ++next) evaluate(*next);
     for (long step = 0; step < spec.steps; ++step) {
-      pool.gather(m.batch_index + step * spec.batch, spec.batch, training.transposed[0], row);
-      transpose(training.transposed[0], row, training.x[0], stride, stride, row);
       const int64_t* y = m.batch_y + step * spec.batch;
       for (long b = 0; b < spec.batch; ++b) labels[b] = int32_t(y[b]);
-      float* z = mlp.forward(training);
-      if (!loss.gradient(z, stride, labels, real)) {
+      float* z =
+          logits(m.batch_index + step * spec.batch, spec.batch, training, training_maps, true);
+      if (!loss.gradient(z, training.stride, labels, real)) {
         m.diverged_at = step + 1;
         break;
       }
-      Update rule = Update::at(int(spec.rule), spec.nesterov, m.lr * spec.schedule[step],
-                               spec.momentum, spec.decay, step + 1);
-      mlp.update<Adam>(training, rule, spec.batch, false);
+      update<Adam>(Update::at(int(spec.rule), spec.nesterov, m.lr * spec.schedule[step],
+                              spec.momentum, spec.decay, step + 1));
       for (; next < last && next->step == step + 1; ++next) evaluate(*next);
     }
     for (; next < last; ++next)
       for (long i = 0; i < spec.classes * next->count; ++i) next->logits[i] = NAN;
-    if (m.weights) mlp.get(m.weights);
+    if (m.weights) mlp.get(convolutions ? convolutions->get(m.weights) : m.weights);
   }
 };
 
