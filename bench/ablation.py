@@ -19,6 +19,8 @@ from bench.provenance import determinants
 from bench.runner import Runner
 from bench.store import Row, judgements
 from mln.config import EvolutionConfig, LossSpec
+from mln.kernels import engine
+from mln.kernels.engine import KernelName
 
 CONFIDENCE = 0.95
 
@@ -60,6 +62,7 @@ class JudgeJob:
     tasks: int
     rates: tuple[float, ...]
     root_seed: int
+    kernel: KernelName
     device: str
 
     @property
@@ -78,7 +81,9 @@ def judge(job: JudgeJob) -> Row:
         np.array([job.genome], dtype=np.float32),
         judging_draws(job.root_seed, job.families, job.tasks, ABLATE),
         job.rates,
-        Protocol(job.spec, settings.learner, settings.training, job.device, settings.fitness),
+        Protocol(
+            job.spec, settings.learner, settings.training, job.device, settings.fitness, job.kernel
+        ),
     )
     return {"key": job.key, "gain": float(found.gain.mean()), "gains": found.gain[0].tolist()}
 
@@ -111,22 +116,25 @@ def judge_jobs(experiment: Experiment, evolved: dict[str, Row]) -> dict[str, Jud
         "judged_by": [asdict(base.settings.learner), asdict(base.settings.training)],
         "metric": asdict(base.settings.fitness),
         "rates": experiment.tuning.rates,
-        "determinants": determinants(experiment.device),
     }
-    return {
-        key: JudgeJob(
-            digest({**common, "evolution": key}),
-            LossSpec(**row["spec"]),
+    jobs = {}
+    for key, row in evolved.items():
+        spec = LossSpec(**row["spec"])
+        kernel = engine.choose(base.settings.learner, spec, experiment.device, experiment.kernel)
+        own = {"evolution": key, "determinants": determinants(experiment.device, kernel)}
+        jobs[key] = JudgeJob(
+            digest(common | own),
+            spec,
             tuple(row["genome"]),
             base.settings,
             section.families,
             section.tasks,
             experiment.tuning.rates,
             experiment.seed,
+            kernel,
             experiment.device,
         )
-        for key, row in evolved.items()
-    }
+    return jobs
 
 
 def _judge(runner: Runner, jobs: dict[str, JudgeJob]) -> dict[str, float]:

@@ -14,8 +14,9 @@ from bench.tasks.register import mixture
 from mln.checkpoint import save_atomically
 from mln.coevolution import FinalLearners
 from mln.config import LearnerSpec, TrainingSpec
-from mln.kernels.stacked import score
-from mln.rollout import Members, make_problem
+from mln.kernels.reference import score
+from mln.problem import make_problem
+from mln.rollout import Members
 
 
 class LearnerScore(NamedTuple):
@@ -70,6 +71,7 @@ def measure_learners(
         problem = make_problem([task], [seed], spec, TrainingSpec(steps=1), ("test",))
         members = Members(np.zeros(2, np.int64), np.zeros(2), np.stack([ours, ce]))
         scores = score(problem, members, "test")
-        (accuracy, accuracy_ce), (nll, nll_ce) = (values[:, 0].tolist() for values in scores)
+        accuracy, accuracy_ce = scores.accuracy[:, 0].tolist()
+        nll, nll_ce = scores.nll[:, 0].tolist()
         found.append(LearnerScore(task.name, accuracy, nll, accuracy_ce, nll_ce))
     return found

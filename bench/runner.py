@@ -26,7 +26,10 @@ from bench.store import Row, Store, cells, choices, evolutions, experiments, gri
 from bench.tasks.register import canonical
 from bench.training import Job, Member, Outcome, train
 from bench.tuning import Choice, choice_row, choose, plans
-from mln.config import LearnerSpec, LossSpec
+from mln.config import LossSpec
+from mln.kernels import engine
+from mln.kernels.engine import KernelName
+from mln.learners import learner_name
 
 
 class RunSummary(NamedTuple):
@@ -48,11 +51,6 @@ class Unit(NamedTuple):
 
     task: str
     loss: LossRef
-
-
-def learner_name(learner: LearnerSpec) -> str:
-    """A learner's name in the rows: mlp-32-32."""
-    return "-".join(["mlp", *map(str, learner.hidden)])
 
 
 class Runner:
@@ -128,6 +126,11 @@ class Runner:
             raise InputError(f"experiment {self.experiment.name}: has no [benchmark] section")
         return self.experiment.benchmark
 
+    def _kernel(self, loss: LossSpec | str) -> KernelName:
+        """What trains the benchmark's learner under a loss."""
+        chosen, learner = self.experiment, self._benchmark().learner
+        return engine.choose(learner, loss, chosen.device, chosen.kernel)
+
     def _units(self, benchmark: BenchmarkSection, evolved: Sequence[Row]) -> list[Unit]:
         spec = self.experiment.evolution.loss if self.experiment.evolution else LossSpec()
         losses = [reference(name, spec) for name in benchmark.losses]
@@ -144,7 +147,7 @@ class Runner:
             "experiment": self.experiment.model_dump(mode="json"),
             "evolutions": {row["loss"]: row["key"] for row in evolved},
             "study": self.experiment.study.name if self.experiment.study else None,
-            "provenance": provenance(self.experiment.device),
+            "provenance": provenance(self.experiment.device, self._kernel("ce")),
         }
         row = {
             "fingerprint": self.experiment.fingerprint(),
@@ -221,13 +224,14 @@ class Runner:
         seeds: int,
     ) -> Job:
         """All learners of a unit, one for each learning rate and seed, each with its key."""
+        kernel = self._kernel(unit.loss.form)
         common = {
             "task": unit.task,
             "loss": unit.loss.identity(),
             "learner": asdict(benchmark.learner),
             "training": asdict(benchmark.training),
             "curve_points": benchmark.curve_points,
-            "determinants": determinants(self.experiment.device),
+            "determinants": determinants(self.experiment.device, kernel),
         }
         where = [self.experiment.seed, int(purpose)]
         members = tuple(
@@ -244,6 +248,7 @@ class Runner:
             benchmark.learner,
             benchmark.training,
             benchmark.curve_points,
+            kernel,
             self.experiment.device,
         )
 
@@ -273,7 +278,7 @@ class Runner:
             "loss": job.loss.name,
             "parameter": job.loss.parameter,
         }
-        found = provenance(job.device)
+        found = provenance(job.device, job.kernel)
         if job.purpose is Purpose.TUNE:
             self.store.put(
                 tunings,

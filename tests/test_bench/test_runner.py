@@ -133,7 +133,9 @@ def job(purpose: Purpose, loss: LossRef, count: int = 2) -> Job:
     benchmark = tiny().benchmark
     assert benchmark is not None
     members = tuple(Member(f"k{seed}", seed, 0.01) for seed in range(count))
-    return Job("digits", loss, members, 5, purpose, benchmark.learner, benchmark.training, 4)
+    return Job(
+        "digits", loss, members, 5, purpose, benchmark.learner, benchmark.training, 4, "analytic"
+    )
 
 
 def test_the_test_split_is_drawn_for_the_benchmark_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -165,6 +165,7 @@ def test_a_learner_trains_under_its_own_parameter_and_another_key() -> None:
             benchmark.learner,
             benchmark.training,
             4,
+            "analytic",
         )
         (outcome,) = train(job)
         return outcome.metrics["nll"]

@@ -12,7 +12,8 @@ from torch import nn
 
 from mln.config import LearnerSpec, TrainingSpec
 from mln.kernels import analytic, reference
-from mln.rollout import Members, Problem, RolloutResult, curve_points
+from mln.problem import Problem
+from mln.rollout import Members, RolloutResult, curve_points
 
 
 def members_of(problem: Problem, count: int) -> Members:
@@ -51,7 +52,7 @@ def naive(problem: Problem, slot: int, lr: float) -> tuple[float, float]:
             model(pool[torch.from_numpy(index)]), torch.from_numpy(labels)
         ).backward()
         optimizer.step()
-    split = problem.evaluations["outer_valid"]
+    split = problem.phase("outer_valid", 0)
     y = torch.from_numpy(split.y[slot])
     with torch.no_grad():
         z = model(pool[torch.from_numpy(split.rows[slot])])
