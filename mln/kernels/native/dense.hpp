@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <new>
 #include <vector>
 
 #include "gemm.hpp"
@@ -15,7 +16,8 @@ struct Buffer {
   explicit Buffer(long size) {
     long bytes = round_up(size * 4 + 64, 64);
     at = static_cast<float*>(std::aligned_alloc(64, bytes));
-    if (at) std::memset(at, 0, bytes);
+    if (!at) throw std::bad_alloc();
+    std::memset(at, 0, bytes);
   }
   Buffer(Buffer&& other) noexcept : at(other.at) { other.at = nullptr; }
   Buffer& operator=(Buffer&& other) noexcept {
@@ -143,9 +145,10 @@ struct Dense {
           }
         }
         V gradient = sums(c);
-        for (int a = 0; a < O; ++a)
-          for (int k = 0; k < I; ++k)
-            if (o + a >= out || i + k >= in) gradient[a * I + k] = 0;
+        if (o + O > out || i + I > in)
+          for (int a = 0; a < O; ++a)
+            for (int k = 0; k < I; ++k)
+              if (o + a >= out || i + k >= in) gradient[a * I + k] = 0;
         weight.apply<Adam>(rule, o * row + i, gradient);
       }
   }

@@ -177,12 +177,18 @@ struct Workspace {
 
 extern "C" {
 
-void* mln_create(const Spec* spec) { return new (std::nothrow) Workspace(*spec); }
+// Null where memory is short.
+void* mln_create(const Spec* spec) {
+  try {
+    return new Workspace(*spec);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
 
-void mln_train(void* workspace, Member* members, int64_t count) {
+void mln_train(void* workspace, Member* member) {
   Workspace* w = static_cast<Workspace*>(workspace);
-  for (int64_t i = 0; i < count; ++i)
-    w->spec.rule == SGD ? w->train<false>(members[i]) : w->train<true>(members[i]);
+  w->spec.rule == SGD ? w->train<false>(*member) : w->train<true>(*member);
 }
 
 void mln_destroy(void* workspace) { delete static_cast<Workspace*>(workspace); }

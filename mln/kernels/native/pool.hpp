@@ -18,10 +18,23 @@ struct Pool {
       return;
     }
     const uint8_t* rows = static_cast<const uint8_t*>(at);
-    for (long b = 0; b < count; ++b) {
-      const uint8_t* row = rows + index[b] * features;
-      float* x = to + b * stride;
-      for (long i = 0; i < features; ++i) x[i] = float(row[i]) * scale[i] + shift[i];
+    for (long b = 0; b < count; ++b)
+      convert(rows + index[b] * features, scale, shift, to + b * stride, features);
+  }
+
+ private:
+  // As mln.examples.Examples: a product and a sum, each rounded.
+#if defined(__clang__)
+  static void convert(const uint8_t* row, const float* scale, const float* shift, float* x,
+                      long features) {
+#pragma clang fp contract(off)
+#else
+  __attribute__((optimize("fp-contract=off"))) static void convert(
+      const uint8_t* row, const float* scale, const float* shift, float* x, long features) {
+#endif
+    for (long i = 0; i < features; ++i) {
+      float product = float(row[i]) * scale[i];
+      x[i] = product + shift[i];
     }
   }
 };
