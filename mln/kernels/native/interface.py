@@ -18,16 +18,13 @@ ACTIVATIONS = ("tanh", "relu", "silu")
 class Spec(Structure):
     """What the members of a rollout share; see rollout.cpp."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         *((name, c_int64) for name in ("features", "classes", "batch", "steps", "layers")),
         ("hidden", c_void_p),
         ("blocks", c_int64),
         ("channels", c_void_p),
-        *(
-            (name, c_int64)
-            for name in ("image_channels", "image_height", "image_width")
-            + ("kernel", "padding", "per_block", "rule", "nesterov")
-        ),
+        *((f"image_{name}", c_int64) for name in ("channels", "height", "width")),
+        *((name, c_int64) for name in ("kernel", "padding", "per_block", "rule", "nesterov")),
         ("momentum", c_double),
         ("decay", c_double),
         ("schedule", c_void_p),
@@ -47,7 +44,7 @@ class Spec(Structure):
 class Evaluation(Structure):
     """Rows [count] whose logits [classes, count] are wanted after `step` steps."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("step", c_int64),
         ("count", c_int64),
         ("rows", c_void_p),
@@ -58,7 +55,7 @@ class Evaluation(Structure):
 class Member(Structure):
     """One learner; see rollout.cpp."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         *((name, c_void_p) for name in ("batch_index", "batch_y", "start", "weights")),
         ("lr", c_double),
         ("loss", c_void_p),
