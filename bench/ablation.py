@@ -10,19 +10,17 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import t as student
 
 from bench.errors import InputError
 from bench.evolving import EvolutionJob, evolution_jobs
 from bench.experiment import Experiment, digest
+from bench.intervals import mean_and_half_width
 from bench.provenance import determinants
 from bench.runner import Runner
 from bench.store import Row, judgements
 from mln.config import EvolutionConfig, LossSpec
 from mln.kernels import engine
 from mln.kernels.engine import KernelName
-
-CONFIDENCE = 0.95
 
 
 class CellResult(NamedTuple):
@@ -162,15 +160,11 @@ def cell_result(
 ) -> CellResult:
     """The mean over a cell's finished runs and its t interval (Student 1908)."""
     gains = [judged[job.key] for job in runs]
-    count = len(gains)
-    half_width = None
-    if count > 1:
-        error = float(np.std(gains, ddof=1)) / count**0.5
-        half_width = float(student.ppf((1 + CONFIDENCE) / 2, count - 1)) * error
+    mean, half_width = mean_and_half_width(gains)
     return CellResult(
         settings,
-        count,
-        float(np.mean(gains)) if gains else None,
+        len(gains),
+        mean,
         half_width,
         round(np.mean([evolved[job.key]["member_steps"] for job in runs])) if runs else 0,
         gains,
