@@ -275,3 +275,31 @@ def test_what_the_kernel_lacks_has_a_reason() -> None:
     assert "cuda" in str(obstacle(LENET, "ce", "cuda"))
     module = LearnerSpec(kind="module", module="a:b")
     assert "module" in str(obstacle(module, "ce", "cpu"))
+
+
+@pytest.mark.parametrize("scale", [1.0, 4.0, 40.0])
+@pytest.mark.parametrize("spec", [*NETWORKS[:2], LossSpec(hidden=16, features="logp,p,y")])
+def test_tables_of_a_loss_agree_with_the_loss(spec: LossSpec, scale: float) -> None:
+    # Long enough for tables to be made; steep networks, which no table follows, are among them.
+    # The learning rate is small: steep losses make training chaotic, which enlarges all rounding.
+    training = TrainingSpec(30, 64, optimizer="sgd")
+    problem = small_problem(
+        learner=LearnerSpec(hidden=(20,)), training=training, features=5, classes=10
+    )
+    problem = replace(problem, initial=problem.initial * 3)
+    genomes = torch.from_numpy(some_genomes(spec, 4) * np.float32(scale))
+    members = Members(np.array([0, 1, 2, 0]), np.full(4, 0.001))
+    losses = stacked_from_genomes(spec, genomes.float(), 10)
+    ours = fused.rollout(problem, members, losses, [30], keep_weights=True)
+    theirs = reference.rollout(
+        problem,
+        members,
+        stacked_from_genomes(spec, genomes.float().double(), 10),
+        [30],
+        keep_weights=True,
+        dtype=torch.float64,
+    )
+    assert ours.weights is not None
+    assert theirs.weights is not None
+    assert np.abs(theirs.weights - problem.initial[members.slot]).max() > 0.04
+    np.testing.assert_allclose(ours.weights, theirs.weights, rtol=1e-5, atol=1e-5)

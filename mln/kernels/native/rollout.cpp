@@ -100,9 +100,9 @@ struct Workspace {
       labels[b] = -1;
     }
     loss.kind = int(s.loss_kind);
-    loss.activation = int(s.loss_activation);
-    loss.has_log_p = s.loss_has_log_p;
-    loss.softplus = s.loss_softplus;
+    loss.network.activation = int(s.loss_activation);
+    loss.network.has_log_p = s.loss_has_log_p;
+    loss.network.softplus = s.loss_softplus;
     loss.beta = float(s.loss_beta);
     loss.log_zero = float(s.loss_log_zero);
     loss.classes = s.classes;
@@ -150,7 +150,7 @@ struct Workspace {
   void train(Member& m) {
     const float* start = convolutions ? convolutions->set(m.start) : m.start;
     mlp.set(start);
-    loss.set(m.loss, spec.loss_hidden, spec.batch);
+    loss.set(m.loss, spec.loss_hidden, spec.batch, spec.steps);
     const Evaluation *next = m.evaluation, *last = next + m.evaluations;
     m.diverged_at = -1;
     for (; next < last && next->step == 0; ++next) evaluate(*next);
