@@ -1,0 +1,121 @@
+"""What scheduling costs: simulated cells on 64 Dask workers, and a real grid on 1 and 2 processes.
+
+    python benchmarks/scaling.py simulated [--workers 64] [--cells 10000] [--seconds 1.0]
+    python benchmarks/scaling.py real [--seeds 20] [--steps 500]
+
+A simulated cell sleeps; all else is real: the scheduler, the client, the pickled jobs, results
+that stream into a store. The 64 workers are threads of one process with the scheduler and the
+client, which is harder than on many machines, where each has a processor of its own. Prints JSON.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from distributed import LocalCluster
+
+from bench.dask_pool import DaskPool
+from bench.experiment import load
+from bench.pool import WorkerPool
+from bench.progress import Silent
+from bench.runner import Runner
+from bench.store import Store, cells
+
+
+def sleep(seconds: float) -> float:
+    """A simulated cell."""
+    time.sleep(seconds)
+    return seconds
+
+
+def stored(number: int) -> dict[str, Any]:
+    """A row as large as a real cell's."""
+    curve = {"step": list(range(20)), "accuracy": [0.5] * 20, "nll": [0.5] * 20}
+    return {
+        "key": f"{number:064x}",
+        "task": "simulated",
+        "learner": "none",
+        "loss": "none",
+        "seed": number,
+        "lr": 0.01,
+        "parameter": None,
+        "status": "done",
+        "detail": "",
+        "metrics": {"accuracy": 0.5},
+        "curve": curve,
+        "provenance": {"seconds": 1.0},
+    }
+
+
+def simulated(workers: int, count: int, seconds: float) -> dict[str, float]:
+    """Run `count` sleeping cells and store a row for each."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=False,
+            dashboard_address="127.0.0.1:0",
+            worker_dashboard_address="127.0.0.1:0",
+            memory_limit=0,
+        ) as cluster,
+        DaskPool(cluster.scheduler_address) as pool,
+    ):
+        store = Store(f"sqlite:///{folder}/mln.db")
+        list(pool.run(sleep, [0.0] * workers))  # every worker has torch and the code
+        started, busy = time.perf_counter(), time.process_time()
+        for number, finished in enumerate(pool.run(sleep, [seconds] * count)):
+            if finished.error is not None:
+                raise finished.error
+            store.put(cells, [stored(number)])
+        wall = time.perf_counter() - started
+        return {
+            "workers": workers,
+            "cells": count,
+            "seconds_per_cell": seconds,
+            "wall_seconds": round(wall, 1),
+            "efficiency": round(count * seconds / (workers * wall), 3),
+            "cpu_ms_per_cell": round((time.process_time() - busy) / count * 1e3, 2),
+            "stored": len(store.existing(cells, [f"{number:064x}" for number in range(count)])),
+        }
+
+
+def real(seeds: int, steps: int) -> list[dict[str, float]]:
+    """The shipped grid `run`, without its evolution, on one process and on two."""
+    overrides = [f"benchmark.seeds={seeds}", f"benchmark.training.steps={steps}"]
+    experiment = load("run", [*overrides, "benchmark.evolved=false"])
+    found = []
+    for workers in (1, 2):
+        with tempfile.TemporaryDirectory() as folder, WorkerPool(workers) as pool:
+            store = Store(f"sqlite:///{folder}/mln.db")
+            list(pool.run(sleep, [0.5] * workers))
+            started = time.perf_counter()
+            result = Runner(experiment, store, Path(folder), pool, Silent()).run()
+            wall = time.perf_counter() - started
+            rate = {"cells_per_second": round(result.done / wall, 1)}
+            found.append({"processes": workers, "cells": result.done, "seconds": round(wall, 1)})
+            found[-1] |= rate
+    return found
+
+
+def main() -> None:
+    """Read the arguments, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("simulated", "real"))
+    parser.add_argument("--workers", type=int, default=64)
+    parser.add_argument("--cells", type=int, default=10_000)
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=500)
+    chosen = parser.parse_args()
+    if chosen.what == "simulated":
+        print(json.dumps(simulated(chosen.workers, chosen.cells, chosen.seconds)))
+    else:
+        print(json.dumps(real(chosen.seeds, chosen.steps)))
+
+
+if __name__ == "__main__":
+    main()
