@@ -28,7 +28,7 @@ LOCAL = "local"
 CONNECT_SECONDS = 15
 CLOSE_SECONDS = 2
 WAITING_SECONDS = 30.0
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.1
 CONFIG = {
     # Results are small and jobs are long: a profile of every 10 ms tells nothing.
     "distributed.worker.profile.enabled": False,

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import dask
 from distributed import LocalCluster
 
 from bench.dask_pool import DaskPool
@@ -23,6 +24,14 @@ from bench.pool import WorkerPool
 from bench.progress import Silent
 from bench.runner import Runner
 from bench.store import Store, cells
+
+ONE_PROCESS = {
+    "distributed.admin.system-monitor.interval": "60s",
+    "distributed.admin.tick.interval": "1s",
+    "distributed.worker.profile.enabled": False,
+}
+"""What each worker does all the time (50 ticks a second, a look at /proc twice a second) costs
+its own machine little; 64 of them in one process would keep a quarter of a processor busy."""
 
 
 def sleep(seconds: float) -> float:
@@ -53,6 +62,7 @@ def stored(number: int) -> dict[str, Any]:
 def simulated(workers: int, count: int, seconds: float) -> dict[str, float]:
     """Run `count` sleeping cells and store a row for each."""
     with (
+        dask.config.set(ONE_PROCESS),
         tempfile.TemporaryDirectory() as folder,
         LocalCluster(
             n_workers=workers,
