@@ -13,6 +13,7 @@ import typer
 
 from bench.cli_explain import explain
 from bench.cli_report import print_verdicts, report_summary
+from bench.cli_status import doctor, status
 from bench.cli_study import resolved_settings, tune_settings
 from bench.console import (
     complain,
@@ -159,25 +160,6 @@ def run(
 
 
 @app.command()
-def status(
-    experiment: ExperimentArgument,
-    overrides: SetOption = None,
-    storage: StorageOption = DEFAULT_URL,
-    artifacts: ArtifactsOption = ARTIFACTS,
-    as_json: JsonOption = False,
-) -> None:
-    """How much of an experiment is done, and about how long the rest will take."""
-    from bench.checks import load_checked
-    from bench.status import describe
-    from bench.store import Store
-
-    loaded = load_checked(experiment, overrides or ())
-    store = Store(storage, create=False)
-    resolved = resolved_settings(loaded, storage, required=False)
-    print_rows([describe(resolved, store, artifacts)], as_json, f"Experiment {loaded.name}")
-
-
-@app.command()
 def study(
     experiment: ExperimentArgument,
     trials: Annotated[int | None, typer.Option(min=1, help="how many in all")] = None,
@@ -271,6 +253,8 @@ def dashboard(
     launch_dashboard(storage, host, port, on_ready=ready)
 
 
+app.command()(status)
+app.command()(doctor)
 app.command()(explain)
 
 

@@ -14,7 +14,7 @@ from bench.evolving import (
     evolution_jobs,
     write_loss_file,
 )
-from bench.experiment import BenchmarkSection, Experiment, digest
+from bench.experiment import BenchmarkSection, Experiment, digests
 from bench.learners import (
     LearnersJob,
     learners_path,
@@ -222,22 +222,23 @@ class Runner:
     def _run_cells(self, benchmark: BenchmarkSection, chosen: dict[Unit, Choice]) -> None:
         """Train the missing cells: as tuned, and at the common rate with default parameters."""
         common = self.experiment.tuning.common_rate
+        fingerprint, learner = self.experiment.fingerprint(), learner_name(benchmark.learner)
         jobs: list[Job] = []
         rows: list[Row] = []
         for unit, choice in chosen.items():
             tuned = replace(unit.loss, parameter=choice.parameter)
             settings = {"tuned": (tuned, choice.lr), "common": (unit.loss, common)}
             own: dict[LossRef, Job] = {}
-            for loss, _ in settings.values():
+            for loss in dict.fromkeys(loss for loss, _ in settings.values()):
                 rates = sorted({lr for other, lr in settings.values() if other == loss})
                 variant = Unit(unit.task, loss)
                 own[loss] = self._job(benchmark, variant, Purpose.TEST, rates, benchmark.seeds)
             jobs += own.values()
             rows += [
                 {
-                    "fingerprint": self.experiment.fingerprint(),
+                    "fingerprint": fingerprint,
                     "task": unit.task,
-                    "learner": learner_name(benchmark.learner),
+                    "learner": learner,
                     "loss": unit.loss.name,
                     "seed": member.seed,
                     "lr_policy": policy,
@@ -276,11 +277,9 @@ class Runner:
             "determinants": determinants(self.experiment.device, kernel),
         }
         where = [self.experiment.seed, int(purpose)]
-        members = tuple(
-            Member(digest({**common, "seed": [*where, seed], "lr": lr}), seed, lr)
-            for lr in rates
-            for seed in range(seeds)
-        )
+        each = [(seed, lr) for lr in rates for seed in range(seeds)]
+        keys = digests(common, ({"seed": [*where, seed], "lr": lr} for seed, lr in each))
+        members = tuple(Member(key, *own) for key, own in zip(keys, each, strict=True))
         return Job(
             unit.task,
             unit.loss,

@@ -288,13 +288,14 @@ class Store:
         self, table: Table, keys: Iterable[str], where: ColumnElement[bool] | None = None
     ) -> set[str]:
         """Those of `keys` that the table holds, in a row that meets a condition."""
-        found: set[str] = set()
-        for batch in _batches(sorted(set(keys)), 500):
-            statement = select(table.c.key).where(table.c.key.in_(batch))
-            if where is not None:
-                statement = statement.where(where)
-            found.update(row["key"] for row in self.query(statement))
-        return found
+        chosen = select(table.c.key) if where is None else select(table.c.key).where(where)
+        batches = list(_batches(sorted(set(keys)), 500))
+
+        def look(connection: Connection) -> set[str]:
+            statements = (chosen.where(table.c.key.in_(batch)) for batch in batches)
+            return {key for found in statements for key in connection.execute(found).scalars()}
+
+        return transact(self.engine, look)
 
     def close(self) -> None:
         """Give up the database connections."""
