@@ -272,10 +272,11 @@ def digests(common: dict[str, Any], variants: Iterable[dict[str, Any]]) -> list[
 
 
 PLACE = "\0 a value to come"
+ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return ENCODER.encode(value)
 
 
 SHIPPED = "bench.experiments"

@@ -6,6 +6,8 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+from sqlalchemy import select
+
 from bench.errors import InputError
 from bench.evolving import (
     EvolutionJob,
@@ -254,9 +256,10 @@ class Runner:
 
     def _new_in_grid(self, rows: Sequence[Row]) -> list[Row]:
         """Those rows of the grid that are not stored as they are."""
-        stored = self.store.rows(grid, fingerprint=self.experiment.fingerprint())
-        known = {tuple(row.values()) for row in stored}
-        return [row for row in rows if tuple(row[column.name] for column in grid.c) not in known]
+        mine = grid.c.fingerprint == self.experiment.fingerprint()
+        known = self.store.tuples(select(grid).where(mine))
+        names = [column.name for column in grid.c]
+        return [row for row in rows if tuple(row[name] for name in names) not in known]
 
     def _job(
         self,

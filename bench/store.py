@@ -269,6 +269,12 @@ class Store:
             lambda connection: [dict(row) for row in connection.execute(statement).mappings()],
         )
 
+    def tuples(self, statement: Select[Any]) -> set[tuple[Any, ...]]:
+        """The distinct rows that a statement selects, where there are very many."""
+        return transact(
+            self.engine, lambda connection: set(map(tuple, connection.execute(statement)))
+        )
+
     def rows(self, table: Table, **equal: Any) -> list[Row]:
         """All rows of a table whose columns have the given values, in the order of its key."""
         statement = select(table).order_by(*table.primary_key.columns)

@@ -33,6 +33,9 @@ ONE_PROCESS = {
 """What each worker does all the time (50 ticks a second, a look at /proc twice a second) costs
 its own machine little; 64 of them in one process would keep a quarter of a processor busy."""
 
+ROWS_PER_TRANSACTION = 20
+"""As a job of 20 seeds stores them."""
+
 
 def sleep(seconds: float) -> float:
     """A simulated cell."""
@@ -77,10 +80,14 @@ def simulated(workers: int, count: int, seconds: float) -> dict[str, float]:
         store = Store(f"sqlite:///{folder}/mln.db")
         list(pool.run(sleep, [0.0] * workers))  # every worker has torch and the code
         started, busy = time.perf_counter(), time.process_time()
-        for number, finished in enumerate(pool.run(sleep, [seconds] * count)):
+        rows = []
+        for number, finished in enumerate(pool.run(sleep, [seconds] * count), start=1):
             if finished.error is not None:
                 raise finished.error
-            store.put(cells, [stored(number)])
+            rows.append(stored(number))
+            if len(rows) == ROWS_PER_TRANSACTION or number == count:
+                store.put(cells, rows)
+                rows = []
         wall = time.perf_counter() - started
         return {
             "workers": workers,
@@ -89,7 +96,9 @@ def simulated(workers: int, count: int, seconds: float) -> dict[str, float]:
             "wall_seconds": round(wall, 1),
             "efficiency": round(count * seconds / (workers * wall), 3),
             "cpu_ms_per_cell": round((time.process_time() - busy) / count * 1e3, 2),
-            "stored": len(store.existing(cells, [f"{number:064x}" for number in range(count)])),
+            "stored": len(
+                store.existing(cells, [f"{number:064x}" for number in range(1, count + 1)])
+            ),
         }
 
 

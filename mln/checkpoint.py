@@ -37,6 +37,8 @@ STATES = {
         Cohort,
     )
 }
+DAMAGED = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
+"""What a note raises that no `write` has written; such a run starts over."""
 NOTE, CLASS = "mln_checkpoint", "class"
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -91,10 +93,12 @@ def read(path: Path, belongs_to: str) -> Checkpoint | None:
             if note.get("identity") != belongs_to:
                 return None
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (FileNotFoundError, SafetensorError):
+        state, cohort = (rebuild(note[name], arrays) for name in ("state", "cohort"))
+        history = note["history"]
+    except (OSError, SafetensorError, *DAMAGED):
         return None
-    state, cohort = (rebuild(note[name], arrays) for name in ("state", "cohort"))
-    return Checkpoint(state, note["history"], cohort)
+    usable = isinstance(state, SearchState) and isinstance(cohort, Cohort | None)
+    return Checkpoint(state, history, cohort) if usable else None
 
 
 def flatten(state: Any, arrays: Arrays, path: str = "state") -> Any:
