@@ -45,16 +45,25 @@ def wait_for_the_end_of(pids: list[int]) -> None:
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks at processes through /proc")
 @pytest.mark.parametrize(
-    "signal_number",
+    ("signal_number", "dask"),
     [
-        signal.SIGINT,
-        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
-        signal.SIGKILL,
+        (signal.SIGINT, False),
+        pytest.param(signal.SIGTERM, False, marks=pytest.mark.slow),
+        (signal.SIGKILL, False),
+        pytest.param(signal.SIGINT, True, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, True, marks=pytest.mark.slow),
+        pytest.param(signal.SIGKILL, True, marks=pytest.mark.slow),
     ],
 )
-def test_stopped_at_the_first_result_and_continued(signal_number: int, tmp_path: Path) -> None:
+def test_stopped_at_the_first_result_and_continued(
+    signal_number: int, dask: bool, tmp_path: Path
+) -> None:
     process = subprocess.Popen(
-        COMMAND, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*COMMAND, *(["--dask=local", "--jobs=2"] if dask else [])],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stderr is not None
     # The first line tells that work has begun, the next that something of it is done.
@@ -64,7 +73,9 @@ def test_stopped_at_the_first_result_and_continued(signal_number: int, tmp_path:
     workers = children(process.pid)
     assert workers
     process.send_signal(signal_number)
+    sent = time.monotonic()
     _, rest = process.communicate(timeout=60)
+    print(f"signal {signal_number}: ended after {time.monotonic() - sent:.1f} s")
     if signal_number == signal.SIGKILL:
         assert process.returncode == -signal.SIGKILL
     else:
