@@ -6,12 +6,14 @@ import pickle
 import struct
 import tempfile
 from collections.abc import Callable
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from test_reports.simulated import simulated
 from typer.testing import CliRunner
 
 from bench.cli import app
@@ -20,6 +22,7 @@ from bench.experiment import load, shipped
 from mln import MetaLoss
 from mln.checkpoint import NOTE, read
 from mln.files import FORMAT, LossFileError, load_loss
+from reports.render import write_report
 
 ROOT = Path(__file__).parents[2]
 FAST, SLOW = 300, 10_000
@@ -215,3 +218,38 @@ def test_an_experiment_cannot_name_a_place_outside(name: str, tmp_path: Path) ->
     file.write_text(f"name = {json.dumps(name)}\n")
     with pytest.raises(InputError):
         load(str(file))
+
+
+class Elements(HTMLParser):
+    """The elements of a page, and the text of those that are scripts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.scripts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element and its event handlers."""
+        self.names += [tag, *(name for name, _ in attrs if name.startswith("on"))]
+
+    def handle_data(self, data: str) -> None:
+        """Note the text of a script."""
+        if self.names and self.names[-1] == "script":
+            self.scripts.append(data)
+
+
+def test_names_stay_text_in_a_report(tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+    store, experiment = simulated(
+        tmp_path / "mln.db", tasks=(evil, "spirals"), losses=("ce", "mse"), seeds=6, runs=1
+    )
+    written = write_report(store, experiment, tmp_path / "report", [f"mln-bench run {evil}"])
+    page = written.paths.html.read_text()
+    parser = Elements()
+    parser.feed(page)
+    assert "onerror" not in parser.names
+    assert "img" not in parser.names or "src=x" not in page
+    assert not any("alert(" in script for script in parser.scripts)
+    assert "&lt;script&gt;" in page
+    for figure in written.paths.figures:
+        assert "<script>alert" not in figure.read_text()

@@ -20,6 +20,8 @@ COMMAND = [
     "--set=benchmark.training.steps=200",
 ]
 
+DASK = ("--dask=local", "--jobs=2")
+
 
 def children(pid: int) -> list[int]:
     found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
@@ -59,7 +61,7 @@ def test_stopped_at_the_first_result_and_continued(
     signal_number: int, dask: bool, tmp_path: Path
 ) -> None:
     process = subprocess.Popen(
-        [*COMMAND, *(["--dask=local", "--jobs=2"] if dask else [])],
+        [*COMMAND, *DASK] if dask else COMMAND,
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
