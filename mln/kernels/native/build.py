@@ -20,7 +20,8 @@ from pathlib import Path
 MAIN = "rollout.cpp"
 # None of these changes the processor's floating-point state, and NaN stays NaN: -fno-math-errno
 # and -fno-trapping-math only say that nobody asks for errno or floating-point traps.
-# -O2: as fast as -O3 here, since the loops that matter are written out, and built in 2/3 of the time.
+# -O2 is as fast as -O3 here, where the loops that matter are written out, and builds in 2/3 of
+# the time.
 OPTIONS = ("-std=c++17", "-O2", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math")
 QUIET = ("-Wno-psabi",)
 COMPILERS = ("g++", "clang++", "c++")
