@@ -7,10 +7,7 @@ import hashlib
 import itertools
 import json
 import tomllib
-import types
-import typing
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -24,9 +21,12 @@ from pydantic import (
     model_validator,
 )
 
+from bench.complaints import explain
 from bench.errors import InputError, nearest
 from bench.metrics import METRICS, MINIMISED
 from mln.config import EvolutionConfig, LearnerSpec, LossSpec, TrainingSpec
+from mln.kernels import engine
+from mln.kernels.engine import KernelChoice, KernelName
 
 
 class Section(BaseModel):
@@ -142,7 +142,9 @@ class ReportSection(Section):
         if self.direction != direction:
             raise ValueError(f"metric {self.metric!r} needs direction = {direction!r}")
         if self.metric in MINIMISED and self.worst <= 0:
-            raise ValueError(f"metric {self.metric!r} needs worst above 0, as 10.0 (nats)")
+            raise ValueError(
+                f"metric {self.metric!r} needs worst above 0, as 10.0 nats for nll, 1.0 for ece"
+            )
         if len(set(self.baselines)) < len(self.baselines):
             raise ValueError("baselines: a loss is named twice")
         return self
@@ -155,6 +157,9 @@ class Experiment(Section):
     description: str = ""
     seed: int = Field(default=0, ge=0)
     device: str = "cpu"
+    kernel: KernelChoice = Field(
+        default="auto", description="what trains the learners; auto is the fastest that can"
+    )
     evolution: EvolutionSection | None = None
     study: StudySection | None = None
     ablation: AblationSection | None = None
@@ -209,6 +214,13 @@ class Experiment(Section):
             return ()
         return tuple(f"mln_{run + 1}" for run in range(self.evolution.runs))
 
+    def evolution_kernel(self) -> KernelName:
+        """What trains the learners of the experiment's evolutions and of their judgement."""
+        section = self.evolution
+        if section is None:
+            raise ValueError("the experiment has no [evolution] section")
+        return engine.choose(section.settings.learner, section.loss, self.device, self.kernel)
+
     def losses(self) -> tuple[str, ...]:
         """All losses of the benchmark: the baselines, then the evolved ones."""
         return (*(self.benchmark.losses if self.benchmark else ()), *self.evolved_losses())
@@ -232,7 +244,7 @@ def _cell(experiment: Experiment, settings: dict[str, Any]) -> Experiment:
     try:
         return Experiment.model_validate(content)
     except ValidationError as error:
-        raise ValueError(f"ablation.factors at {settings}: {explain(error)}") from error
+        raise ValueError(f"ablation.factors at {settings}: {explain(error, Experiment)}") from error
 
 
 def digest(value: Any) -> str:
@@ -266,7 +278,7 @@ def load(source: str, overrides: Sequence[str] = ()) -> Experiment:
     try:
         return Experiment.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{source}: {explain(error)}") from error
+        raise InputError(f"{source}: {explain(error, Experiment)}") from error
 
 
 def _read(source: str) -> dict[str, Any]:
@@ -306,41 +318,3 @@ def _apply(content: dict[str, Any], override: str) -> None:
         if not isinstance(place, dict):
             raise InputError(f"--set {override!r}: {part!r} is a value, not a section")
     place[parts[-1]] = value
-
-
-def explain(error: ValidationError) -> str:
-    """The first complaint of a validation as one line."""
-    first = error.errors()[0]
-    where = [str(part) for part in first["loc"]]
-    key = ".".join(where)
-    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"unknown key {key!r}{nearest(where[-1], _keys_at(where[:-1]))}"
-    message = first["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    given = first["input"]
-    plain = isinstance(given, (str, int, float, bool))
-    return f"{key}: {message}{f' (given: {given!r})' if key and plain else ''}".removeprefix(": ")
-
-
-def _keys_at(where: Sequence[str]) -> list[str]:
-    """The valid keys of the section at a place of the configuration."""
-    section: Any = Experiment
-    for part in where:
-        section = _section_type(_annotations(section).get(part))
-    return sorted(_annotations(section))
-
-
-def _annotations(section: Any) -> dict[str, Any]:
-    if isinstance(section, type) and issubclass(section, BaseModel):
-        return {name: field.annotation for name, field in section.model_fields.items()}
-    if is_dataclass(section):
-        hints = typing.get_type_hints(section)
-        return {field.name: hints[field.name] for field in fields(section)}
-    return {}
-
-
-def _section_type(annotation: Any) -> Any:
-    """The section within `Section | None`."""
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return next(arg for arg in typing.get_args(annotation) if arg is not type(None))
-    return annotation

@@ -7,8 +7,8 @@ from importlib import metadata, resources
 from pathlib import Path
 
 from mln.kernels import KERNEL_VERSIONS
+from mln.kernels.engine import KernelName
 
-KERNEL = "analytic"
 DTYPE = "float32"
 DETERMINING = ("torch", "numpy", "scikit-learn")
 REPORTED = (*DETERMINING, "scipy", "statsmodels", "pandas", "optuna", "SQLAlchemy", "mln-bench")
@@ -41,10 +41,10 @@ def source_hash() -> str:
     return total.hexdigest()
 
 
-def determinants(device: str) -> dict[str, object]:
+def determinants(device: str, kernel: KernelName) -> dict[str, object]:
     """The part of every result's key that is not its configuration."""
     return {
-        "kernel": [KERNEL, KERNEL_VERSIONS[KERNEL]],
+        "kernel": [kernel, KERNEL_VERSIONS[kernel]],
         "device": device,
         "dtype": DTYPE,
         "versions": {name: versions()[name] for name in DETERMINING},
@@ -63,10 +63,10 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def provenance(device: str) -> dict[str, object]:
+def provenance(device: str, kernel: KernelName) -> dict[str, object]:
     """What is stored beside each result."""
     return {
-        **determinants(device),
+        **determinants(device, kernel),
         "versions": versions(),
         "python": platform.python_version(),
         "processor": processor(),
