@@ -47,7 +47,7 @@ class Case:
 
 LENET = LearnerSpec(kind="cnn", channels=(6, 16), kernel=5, hidden=(120, 84))
 CASES = {
-    "a": Case("MLP 2-32-32-2, B=64, moons", "moons", LearnerSpec((32, 32)), 64, 64, 50),
+    "a": Case("MLP 2-32-32-2, B=64, moons", "moons", LearnerSpec((32, 32)), 64, 64, 100),
     "b": Case("MLP 64-64-10, B=64, digits", "digits", LearnerSpec((64,)), 32, 64, 100),
     "c": Case(
         "MLP 784-128-10, B=128, digits enlarged", "digits", LearnerSpec((128,)), 8, 128, 50, True
@@ -107,7 +107,8 @@ def flops(problem: Problem) -> int:
     """
     layers = learner_plan(problem)
     products = [
-        layer.outputs * layer.fan_in
+        layer.outputs
+        * layer.fan_in
         # Each output of the convolution itself, before pooling.
         * (layer.height + 2 * layer.padding - layer.kernel + 1)
         * (layer.width + 2 * layer.padding - layer.kernel + 1)

@@ -25,16 +25,16 @@ os.environ["XLA_FLAGS"] = " ".join(
     ]
 ).strip()
 
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-from jax import lax  # noqa: E402
+import jax
+import jax.numpy as jnp
+from jax import lax
 
 Array = jax.Array
 Parameters = list[tuple[Array, Array]]
 
 
 class Variant(NamedTuple):
-    """together: members that one vmap takes, None for all; unroll: steps in one turn of the scan."""
+    """together: members that one vmap takes, None for all; unroll: steps per turn of the scan."""
 
     together: int | None
     unroll: int
@@ -133,7 +133,8 @@ def forward(layers: Plan, own: Parameters, x: Array) -> Array:
         at += 1
         edge = (layer.padding, layer.padding)
         x = jnp.pad(x, ((0, 0), edge, edge, (0, 0)))
-        size, high, wide = layer.kernel, x.shape[1] - layer.kernel + 1, x.shape[2] - layer.kernel + 1
+        size = layer.kernel
+        high, wide = x.shape[1] - size + 1, x.shape[2] - size + 1
         patches = jnp.stack(
             [x[:, i : i + high, j : j + wide] for i in range(size) for j in range(size)], 1
         )
