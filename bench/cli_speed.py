@@ -1,6 +1,7 @@
 """The verb `speed`: how fast each design trains a population."""
 
 from collections.abc import Collection
+from math import isfinite
 from typing import Annotated
 
 import typer
@@ -48,6 +49,8 @@ def speed(
         _known(name, comparing.DESIGNS, "--designs")
     if not chosen or not rules or not names:
         raise InputError("--cases, --optimizers and --designs must each name something")
+    if not isfinite(seconds):
+        raise InputError(f"--seconds: must be a finite number, not {seconds}")
     if workers is not None and memory:
         raise InputError("--workers and --memory: give one of them")
     if quick:
@@ -58,7 +61,7 @@ def speed(
         return
     if workers is not None:
         title = "Throughput of worker processes of one thread, the same work"
-        print_rows(worker_rows(chosen, workers, repeats), as_json, title)
+        print_rows(worker_rows(chosen, workers, repeats, seconds), as_json, title)
         return
     settings = comparing.Settings(names, rules, repeats, seconds)
     with Live() as live:

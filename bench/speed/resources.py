@@ -23,19 +23,20 @@ LARGE = {"a": (4096, 32), "c": (256, 8)}
 
 LARGE_STEPS = 150
 JOBS_PER_WORKER = 4
-JOB_SECONDS = 0.5
 
 
-def worker_rows(cases: Mapping[str, Case], workers: int, repeats: int) -> list[dict[str, object]]:
+def worker_rows(
+    cases: Mapping[str, Case], workers: int, repeats: int, seconds: float
+) -> list[dict[str, object]]:
     """Member-steps per second of one worker process and of several, on the same jobs, in turn.
 
     The workers take the jobs one by one from a common queue, as those of a run do, and train with
-    the fastest kernel.
+    the fastest kernel. seconds: about how long a job takes.
     """
     rows: list[dict[str, object]] = []
     with WorkerPool(1) as one, WorkerPool(workers) as many:
         for letter, case in cases.items():
-            rollouts = _rollouts_per_job(one, case)
+            rollouts = _rollouts_per_job(one, case, seconds)
             jobs = [(case, rollouts)] * (JOBS_PER_WORKER * workers)
             work = len(jobs) * rollouts * case.members * case.steps
             for pool in (one, many):  # every worker is started and has its workload
@@ -70,9 +71,9 @@ def train_job(job: tuple[Case, int]) -> float:
     return spent
 
 
-def _rollouts_per_job(pool: WorkerPool, case: Case) -> int:
+def _rollouts_per_job(pool: WorkerPool, case: Case, seconds: float) -> int:
     spent = [done.result for done in pool.run(train_job, [(case, 3)])]
-    return max(1, round(JOB_SECONDS / (spent[0] or JOB_SECONDS)))
+    return max(1, round(seconds / (spent[0] or seconds)))
 
 
 def _seconds(pool: WorkerPool, jobs: list[tuple[Case, int]]) -> float:
