@@ -167,7 +167,7 @@ class _Measured:
     def rows(self, builds: "Builds | None") -> list[Row]:
         """What was measured, in the order of DESIGNS."""
         best = {
-            design: max(variants, key=lambda name, found=variants: median(found[name]))
+            design: max((median(rates), name) for name, rates in variants.items())[1]
             for design, variants in self.rates.items()
         }
         rate = {design: median(self.rates[design][name]) for design, name in best.items()}
@@ -281,7 +281,7 @@ def table(rows: Sequence[Row]) -> list[dict[str, object]]:
             "of sgemm peak": f"{row.share_of_peak:.0%}",
             "first call s": f"{row.first_call_seconds:.2f}",
             "compile s": None if row.compile_seconds is None else f"{row.compile_seconds:.2f}",
-            "cached s": None if row.warm_seconds is None else f"{row.warm_seconds:.2f}",
+            "cached s": None if row.warm_seconds is None else f"{row.warm_seconds:.3f}",
             "break-even member-steps": row.break_even_member_steps,
             "variant": row.variant if row.design == "jax" else None,
         }

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.speed.cases import LOSS, Workload, inputs, learner_plan
-from mln.learners import Plan
+from mln.learners import Convolution, Layer, Plan
 from mln.losses.network import LOG_FLOOR
 
 # Read when jax is first imported: one thread, as for all other designs.
@@ -185,9 +185,10 @@ def adam(own: Any, gradient: Any, state: Any, lr: Array, number: Array) -> Any:
 
 def unflatten(layers: Plan, rows: NDArray[np.float32]) -> list[tuple[Any, Any]]:
     """Weight [P, out, fan_in] and bias [P, out] of each layer from flat weights [P, W]."""
+    each: list[Convolution | Layer] = [*layers.convolutions, *layers.linear]
     return [
         (rows[:, layer.weight].reshape(len(rows), layer.outputs, -1), rows[:, layer.bias])
-        for layer in (*layers.convolutions, *layers.linear)
+        for layer in each
     ]
 
 
