@@ -13,6 +13,7 @@ import typer
 
 from bench.cli_explain import explain
 from bench.cli_report import print_verdicts, report_summary
+from bench.cli_speed import speed
 from bench.cli_study import resolved_settings, tune_settings
 from bench.console import (
     complain,
@@ -269,6 +270,7 @@ def dashboard(
 
 
 app.command()(explain)
+app.command()(speed)
 
 
 @app.command("list")
