@@ -30,6 +30,19 @@ from mln.config import EvolutionConfig, LossSpec
 from mln.kernels import engine
 from mln.kernels.engine import KernelChoice, KernelName
 
+__all__ = [
+    "AblationSection",
+    "BenchmarkSection",
+    "EvolutionSection",
+    "Experiment",
+    "ReportSection",
+    "StudySection",
+    "TuningSection",
+    "digest",
+    "load",
+    "shipped",
+]
+
 
 class EvolutionSection(Section):
     """Which losses are evolved, on what. settings.learner may be a name of `list learners`."""

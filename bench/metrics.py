@@ -62,9 +62,7 @@ METRICS = {
     "area": _share("mean test accuracy along the learning curve"),
     "inner_accuracy": _share("inner_valid accuracy after the last step"),
     "post_drift_accuracy": _share("test accuracy just after a drift, one step on", drift=True),
-    "post_drift_area": _share(
-        "mean test accuracy from a drift's first step to the last", drift=True
-    ),
+    "post_drift_area": _share("mean test accuracy from the start of a drift", drift=True),
     "recovery_steps": Metric(
         f"steps after a drift until test accuracy is {ADAPTS:.0%} of that before it; all that "
         "are left where it never is",

@@ -22,6 +22,7 @@ REPORTED = (
     "SQLAlchemy",
     "mln-bench",
 )
+SUFFIXES = (".py", ".cpp", ".hpp")
 SOURCES = (
     ("mln", ""),
     ("bench", "tasks"),
@@ -46,7 +47,8 @@ def source_hash() -> str:
     total = hashlib.sha256()
     for package, below in SOURCES:
         root = Path(str(resources.files(package))) / below
-        files = sorted(root.rglob("*.py")) if root.is_dir() else [root]
+        found = root.rglob("*") if root.is_dir() else [root]
+        files = sorted(file for file in found if file.suffix in SUFFIXES)
         for file in files:
             total.update(f"{package}/{file.relative_to(root.parent)}\n".encode())
             total.update(file.read_bytes())

@@ -38,7 +38,7 @@ _SHIPPED: dict[str, TaskFamily] = {
 }
 FORMS = {
     "blobs:features=16,classes=6": "blobs of 2 to 32 features and 2 to 10 classes",
-    "classification:features=16,classes=6": "make_classification, 2 to 32 features, 2 to 10 classes",
+    "classification:features=16,classes=6": "make_classification of such a size",
     "moons|circles|xor": "a mixture of families of one shape",
     "folder:PATH,size=32": FolderPictures.description,
     "table:PATH,label=COLUMN": TableFile.description,

@@ -10,7 +10,7 @@ from bench.tasks.base import Floats, Labels, random_ranks
 from mln.task import Split, Task
 
 PROJECTED = 32
-"""Dimensions in which examples are compared; more are projected (Johnson and Lindenstrauss 1984)."""
+"""Dimensions in which examples are compared; others are projected on as many at random."""
 REFERENCES = 1000
 NEIGHBOURS = 10
 BLOCK = 2048

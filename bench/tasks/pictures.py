@@ -104,7 +104,7 @@ def store(key: str, decoded: Decoded) -> Pictures:
 
 
 def _moments(table: Table, rows: Labels, channels: int) -> tuple[Floats, Floats]:
-    """Mean and standard deviation of each channel, [channels]; exact, from sums of whole numbers."""
+    """Mean and standard deviation of each channel [channels], exactly, from whole numbers."""
     count, total, squares = 0, np.zeros(channels), np.zeros(channels)
     for start in range(0, len(rows), BLOCK):
         block = table[rows[start : start + BLOCK]].reshape(-1, channels, table.shape[1] // channels)

@@ -8,14 +8,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Literal, get_args
 
 from mln.config import LearnerSpec, LossSpec
+from mln.kernels.native import interface as native
 
 if TYPE_CHECKING:
     from mln.losses.base import StackedLoss
     from mln.problem import Problem
     from mln.rollout import Kernel, Members, RolloutResult
 
-KernelName = Literal["analytic", "reference"]
-KernelChoice = Literal["auto", "analytic", "reference"]
+KernelName = Literal["fused", "analytic", "reference"]
+KernelChoice = Literal["auto", "fused", "analytic", "reference"]
 KERNELS: tuple[KernelName, ...] = get_args(KernelName)
 """The fastest first."""
 
@@ -27,7 +28,8 @@ def obstacle(
 
     loss: the specification of a learned loss, or the kind of a hand-made one.
     """
-    del loss, device  # neither matters to the kernels that there are
+    if kernel == "fused":
+        return native.obstacle(learner, loss, device)
     if kernel == "analytic" and learner.kind != "mlp":
         return f"the analytic kernel trains perceptrons alone, not learners of kind {learner.kind}"
     return None
