@@ -22,6 +22,7 @@ __all__ = [
     "available_regimes",
     "canonical",
     "identity",
+    "image",
     "mixture",
     "parse",
     "shape",
