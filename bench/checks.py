@@ -3,24 +3,31 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from numpy.random import SeedSequence
+
 from bench.errors import InputError
 from bench.experiment import Experiment, load
 from bench.metrics import METRICS
 from bench.registry import reference
 from bench.tasks.data_root import use_data_root
-from bench.tasks.register import canonical, image, parse, shape
+from bench.tasks.register import canonical, identity, image, parse, shape
+from bench.tasks.register import source as source_of
 from mln.config import LearnerSpec, LossSpec
 from mln.learners import build_module, learner_name, plan
 
 
 def load_checked(
-    source: str, overrides: Sequence[str] = (), data_root: Path | None = None
+    source: str,
+    overrides: Sequence[str] = (),
+    data_root: Path | None = None,
+    *,
+    read_data: bool = True,
 ) -> Experiment:
     """Read an experiment and look up every task and loss it names.
 
-    data_root: where data lies that does not come with the suite, from now on. Raises InputError
-    as `bench.experiment.load` does, for a name that does not exist and for data that cannot be
-    used.
+    data_root: where data lies that does not come with the suite, from now on. read_data: read
+    them, so that they are decoded before anything else begins. Raises InputError as
+    `bench.experiment.load` does, for a name that does not exist and for data that cannot be used.
     """
     use_data_root(data_root)
     experiment = load(source, overrides)
@@ -40,11 +47,23 @@ def load_checked(
         repeated = next((name for name in names if names.count(name) > 1), None)
         if repeated is not None:
             raise InputError(f"{source}: benchmark.tasks: {repeated!r} is named twice")
+    if read_data:
+        _read_data(experiment)
     _check_vector_losses(experiment)
     _check_learners(experiment)
     _check_metric(experiment)
     _check_device(experiment.device)
     return experiment
+
+
+def _read_data(experiment: Experiment) -> None:
+    """Draw a task of everything that lies in files, once."""
+    names = [*experiment.benchmark.tasks] if experiment.benchmark else []
+    for section in (experiment.evolution, experiment.study, experiment.ablation):
+        names += section.families if section else ()
+    for name in dict.fromkeys(names):
+        if identity(name)[1]:
+            source_of(name, test=False)(SeedSequence(0))
 
 
 def _check_learners(experiment: Experiment) -> None:

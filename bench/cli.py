@@ -174,7 +174,7 @@ def status(
     from bench.status import describe
     from bench.store import Store
 
-    loaded = load_checked(experiment, overrides or (), data_root)
+    loaded = load_checked(experiment, overrides or (), data_root, read_data=False)
     store = Store(storage, create=False)
     resolved = resolved_settings(loaded, storage, required=False)
     print_rows([describe(resolved, store, artifacts)], as_json, f"Experiment {loaded.name}")
@@ -248,7 +248,8 @@ def report(
     from bench.store import Store
 
     Store(storage, create=False).close()
-    resolved = resolved_settings(load_checked(experiment, overrides or (), data_root), storage)
+    loaded = load_checked(experiment, overrides or (), data_root, read_data=False)
+    resolved = resolved_settings(loaded, storage)
     out = out or Path("runs/reports") / resolved.name
     require_writable(out)
     commands = reproducing_commands(f"run {experiment}", overrides or ())
