@@ -139,12 +139,13 @@ def _check(kind: Kind, thing: Any, where: str) -> None:
         raise InputError(
             f"{where}: {kind} need a `name` of letters, digits, '_', '.' and '-', not {name!r}"
         )
-    known: Mapping[str, Any] = {"tasks": {}, "losses": LOSSES, "learners": LEARNERS}[kind]
-    taken = name in known or (kind, name) in _loaded.objects
-    if taken or (kind == "tasks" and name in families()):
-        raise InputError(
-            f"{where}: {kind.rstrip('s')} {name!r} exists already; choose another name"
-        )
+    built_in: dict[Kind, Mapping[str, Any]] = {
+        "tasks": families(),
+        "losses": LOSSES,
+        "learners": LEARNERS,
+    }
+    if name in built_in[kind] or (kind, name) in _loaded.objects:
+        raise InputError(f"{where}: {name!r} is among the {kind} already; choose another name")
 
 
 def _objects(kind: Kind) -> dict[str, Any]:

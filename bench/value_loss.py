@@ -12,7 +12,7 @@ from mln.losses.base import per_member
 Value = Callable[..., Tensor]
 
 
-@dataclass(frozen=True)
+@dataclass
 class ValueLoss:
     """A stacked loss (mln.losses.base) from `function(z, y)` or `function(z, y, parameter)`.
 

@@ -48,7 +48,7 @@ class ArrayFamily:
     @property
     def features(self) -> int:
         """D."""
-        return self.arrays().x.shape[1]
+        return int(self.arrays().x.shape[1])
 
     @property
     def classes(self) -> int:

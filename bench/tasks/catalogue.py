@@ -11,6 +11,7 @@ from bench.tasks.digits import Digits
 from bench.tasks.families import FAMILIES
 from bench.tasks.folders import SIDES, FolderPictures
 from bench.tasks.official import OFFICIAL
+from bench.tasks.pictures import PictureFamily
 from bench.tasks.sized import CLASSES, FEATURES, SIZED, MixtureFamily
 from bench.tasks.tables import SHIPPED_TABLES, TableFile
 
@@ -29,26 +30,31 @@ _SHIPPED: dict[str, TaskFamily] = {
     **_by_name((Digits(), *SHIPPED_TABLES, *OFFICIAL.values())),
     "cifar10_jpeg": FolderPictures(
         "cifar10_jpeg",
-        "cifar10_jpeg",
         "cifar10-jpeg.zip",
         description="CIFAR-10 (JPEG): its pictures as JPEG files, in cifar10-jpeg.zip",
         data="CIFAR-10 (Krizhevsky 2009), JPEG-compressed, so not the official bits; no licence "
         "is stated, for research",
     ),
 }
+GENERATED, YOURS = "generated; no licence needed", "yours, under its own licence"
 FORMS = {
-    "blobs:features=16,classes=6": "blobs of 2 to 32 features and 2 to 10 classes",
-    "classification:features=16,classes=6": "make_classification of such a size",
-    "moons|circles|xor": "a mixture of families of one shape",
-    "folder:PATH,size=32": FolderPictures.description,
-    "table:PATH,label=COLUMN": TableFile.description,
+    "blobs:features=16,classes=6": ("blobs of 2 to 32 features and 2 to 10 classes", GENERATED),
+    "classification:features=16,classes=6": ("make_classification of such a size", GENERATED),
+    "moons|circles|xor": ("a mixture of families of one shape", GENERATED),
+    "folder:PATH,size=32": (FolderPictures.description, YOURS),
+    "table:PATH,label=COLUMN": (TableFile.description, YOURS),
 }
-"""Families that are made from their name, by an example of it."""
+"""Families that are made from their name: an example, what it is, whose the data are."""
 
 
 def families() -> Mapping[str, TaskFamily]:
     """All families that have a name of their own, plug-ins' included."""
     return {**_SHIPPED, **plugins.tasks()}
+
+
+def self_contained() -> list[str]:
+    """Names of the families that need no files."""
+    return [name for name, family in families().items() if not isinstance(family, PictureFamily)]
 
 
 def family_of(word: str, name: str) -> TaskFamily:
@@ -79,11 +85,10 @@ def _made(kind: str, text: str, name: str) -> TaskFamily:
         return SIZED[kind](spelled, features, classes)
     if kind == "table":
         label = settings["label"]
-        stem = f"table,label={_quoted(label)}"
-        return TableFile(f"table:{_quoted(path)},label={_quoted(label)}", stem, path, label)
+        return TableFile(f"table:{_quoted(path)},label={_quoted(label)}", path, label)
     size = _whole(settings, "size", (SIDES[0], SIDES[-1]), name) if "size" in settings else None
     tail = f",size={size}" if size is not None else ""
-    return FolderPictures(f"folder:{_quoted(path)}{tail}", f"folder{tail}", path, size)
+    return FolderPictures(f"folder:{_quoted(path)}{tail}", path, size)
 
 
 def _arguments(kind: str, text: str, name: str) -> tuple[str, dict[str, str]]:

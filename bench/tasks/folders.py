@@ -45,16 +45,22 @@ class FolderPictures(PictureFamily):
     """
 
     name: str
-    stem: str
     path: str
     size: int | None = None
     description: str = "your own folder or zip file of pictures, train/<class>/*, test/<class>/*"
     data: str = "yours"
 
     @property
+    def stem(self) -> str:
+        """The name, without the path where that is all there is to it."""
+        if not self.name.startswith("folder:"):
+            return self.name
+        return "folder" if self.size is None else f"folder,size={self.size}"
+
+    @property
     def features(self) -> int:
         """D, the numbers of a picture."""
-        return self.pictures().table.shape[1]
+        return int(self.pictures().table.shape[1])
 
     @property
     def classes(self) -> int:

@@ -81,7 +81,8 @@ def _on_bytes(
     def change(block: Bytes, start: int) -> Bytes:
         rng = np.random.default_rng([PICTURES_SEED, start])
         seen = damage(block.astype(np.float32) * x.scale + x.shift, image, value, rng)
-        return np.clip(np.rint((seen - x.shift) / x.scale), 0, 255).astype(np.uint8)
+        changed: Bytes = np.clip(np.rint((seen - x.shift) / x.scale), 0, 255).astype(np.uint8)
+        return changed
 
     return change
 

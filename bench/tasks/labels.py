@@ -57,7 +57,7 @@ def _resemblance(task: Task, rng: Generator) -> Floats:
     x = np.concatenate(blocks)
     per_class = max(REFERENCES // task.classes, 1)
     chosen = np.flatnonzero(random_ranks(y, rng) < per_class)
-    one_hot = np.eye(task.classes)[y[chosen]]
+    one_hot = np.eye(task.classes, dtype=np.float32)[y[chosen]]
     found = []
     for start in range(0, y.size, BLOCK):
         part = x[start : start + BLOCK]
@@ -67,13 +67,13 @@ def _resemblance(task: Task, rng: Generator) -> Floats:
         near = min(NEIGHBOURS, distance.shape[1] - 1)
         width = np.partition(distance, near - 1, axis=1)[:, near - 1 : near]
         weight = np.exp(-distance / np.maximum(width, 1e-12))
-        found.append(weight @ one_hot / np.maximum(weight.sum(1, keepdims=True), 1e-300))
+        found.append(weight @ one_hot / np.maximum(weight.sum(1, keepdims=True), 1e-30))
     return np.concatenate(found)
 
 
 def _compared(task: Task, projection: "NDArray[np.float32] | None", start: int) -> Floats:
     x = np.asarray(task.train.x[start : start + BLOCK])
-    return (x if projection is None else x @ projection).astype(np.float64)
+    return (x if projection is None else x @ projection).astype(np.float32)
 
 
 def _share(y: Labels, rate: float, rng: Generator) -> NDArray[np.bool_]:

@@ -121,7 +121,11 @@ class PictureFamily(ABC):
     """Tasks drawn from one set of pictures; the test split is the same for every seed."""
 
     name: str
-    stem: str
+
+    @property
+    @abstractmethod
+    def stem(self) -> str:
+        """The name without a path."""
 
     @abstractmethod
     def pictures(self) -> Pictures:

@@ -112,7 +112,7 @@ def identity(name: str) -> list[str]:
 def available() -> list[TaskInfo]:
     """All families, then examples of those made from their name: description, data, licence."""
     named = [TaskInfo(f.name, f.description, f.data) for f in families().values()]
-    return named + [TaskInfo(form, text, "") for form, text in FORMS.items()]
+    return named + [TaskInfo(form, *about) for form, about in FORMS.items()]
 
 
 def available_regimes() -> list[str]:

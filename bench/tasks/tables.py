@@ -59,8 +59,12 @@ class TableFamily(ABC):
     """
 
     name: str
-    stem: str
     image: None = None
+
+    @property
+    @abstractmethod
+    def stem(self) -> str:
+        """The name without a path."""
 
     @abstractmethod
     def columns(self) -> Columns:
@@ -94,11 +98,15 @@ class TableFile(TableFamily):
     """A CSV or Parquet file with a label column."""
 
     name: str
-    stem: str
     path: str
     label: str
     description: str = "your own CSV or Parquet table with a label column"
     data: str = "yours"
+
+    @property
+    def stem(self) -> str:
+        """The name without the path."""
+        return f"table,{self.name.rpartition(',')[2]}"
 
     @property
     def features(self) -> int:
