@@ -1,6 +1,6 @@
 """Hidden units with their derivatives.
 
-Sigmoid and softplus are built from tanh and log1p: torch's own round the tail of a vector
+Sigmoid and softplus are built from exp and log1p: torch's own round the tail of a vector
 otherwise than its body, so that a member's bits would depend on its place.
 """
 
@@ -9,8 +9,9 @@ from torch import Tensor
 
 
 def sigmoid(x: Tensor) -> Tensor:
-    """1 / (1 + exp(-x))."""
-    return torch.tanh(x * 0.5) * 0.5 + 0.5
+    """1 / (1 + exp(-x)), with all digits where it is small: a scale may make it large again."""
+    e = torch.exp(-x.abs())
+    return torch.where(x < 0, e, 1.0) / (1 + e)
 
 
 def softplus(x: Tensor) -> Tensor:

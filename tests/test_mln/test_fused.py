@@ -72,7 +72,7 @@ def assert_agrees(problem: Problem, loss: str | LossSpec, count: int) -> None:
 
 @given(
     hidden=st.lists(st.sampled_from([1, 2, 3, 4, 5, 7, 16, 17, 33]), max_size=3),
-    features=st.sampled_from([1, 2, 3, 4, 5, 9, 16, 31, 40]),
+    features=st.sampled_from([1, 2, 3, 4, 5, 9, 16, 31, 40, 270]),
     classes=st.integers(2, 19),
     batch=st.sampled_from([1, 5, 16, 17, 40, 50, 64, 70]),
     training=st.sampled_from(TRAININGS),
@@ -245,8 +245,10 @@ def test_a_bad_number_in_a_loss_is_seen_in_the_next_step(loss: str | LossSpec) -
     assert found.diverged_at.tolist() == [2, -1]
 
 
-def test_a_table_of_bytes_is_the_table_of_its_numbers() -> None:
-    problem = any_problem(LearnerSpec(hidden=(8,)))
+@pytest.mark.parametrize("side", [10, 17])
+def test_a_table_of_bytes_is_the_table_of_its_numbers(side: int) -> None:
+    training = TrainingSpec(40, batch_size=8, optimizer="sgd")
+    problem = picture_problem((1, side, side), LearnerSpec(hidden=(8,)), training)
     rng = np.random.default_rng(0)
     table = rng.integers(0, 256, problem.pool.shape, dtype=np.uint8)
     scale = rng.uniform(0.005, 0.01, problem.features).astype(np.float32)

@@ -93,16 +93,16 @@ struct Dense {
   void forward(const float* x, float* y, long stride, bool hidden) const {
     const float* b = bias.weight;
     if (hidden)
-      gemm({weight.weight, row, 1}, out, x, stride, in, stride / VW,
+      gemm(Left{weight.weight, row, 1}, out, x, stride, in, stride / VW,
            [=](long m, long n, V c) { store(y + m * stride + n * VW, relu(c + b[m])); });
     else
-      gemm({weight.weight, row, 1}, out, x, stride, in, stride / VW,
+      gemm(Left{weight.weight, row, 1}, out, x, stride, in, stride / VW,
            [=](long m, long n, V c) { store(y + m * stride + n * VW, c + b[m]); });
   }
 
   // Derivative of the inputs, which are outputs of a ReLU: positive just where its input is.
   void backward(const float* d, const float* x, float* dx, long stride) const {
-    gemm({weight.weight, 1, row}, in, d, stride, out, stride / VW, [=](long m, long n, V c) {
+    gemm(Left{weight.weight, 1, row}, in, d, stride, out, stride / VW, [=](long m, long n, V c) {
       long at = m * stride + n * VW;
       store(dx + at, load(x + at) > 0.0f ? c : V{});
     });
@@ -120,7 +120,7 @@ struct Dense {
       return by_lanes<4, Adam>(rule, d, x, stride);
     }
     if (few_outputs()) return by_lanes<VW, Adam>(rule, d, x, stride);
-    gemm({d, stride, 1}, out, transposed, row, examples, row / VW, [&](long m, long n, V c) {
+    gemm(Left{d, stride, 1}, out, transposed, row, examples, row / VW, [&](long m, long n, V c) {
       weight.apply<Adam>(rule, m * row + n * VW, c);
     });
   }

@@ -22,6 +22,14 @@ struct Pool {
       convert(rows + index[b] * features, scale, shift, to + b * stride, features);
   }
 
+  // Where the rows `index` [count] lie as numbers: in the pool, or in `room` [count, features].
+  void rows(const int64_t* index, long count, float* room, const float** found) const {
+    if (bytes) gather(index, count, room, features);
+    for (long b = 0; b < count; ++b)
+      found[b] = bytes ? room + b * features
+                       : static_cast<const float*>(at) + index[b] * features;
+  }
+
  private:
   // As mln.examples.Examples: a product and a sum, each rounded.
 #if defined(__clang__)

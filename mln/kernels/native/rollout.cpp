@@ -61,7 +61,7 @@ struct Workspace {
   Mlp mlp;
   FeatureMaps training_maps, evaluating_maps;
   Activations training, evaluating;
-  Buffer gathered, real, probabilities, label_room;
+  Buffer gathered, zeros, real, probabilities, label_room;
   int32_t* labels;
   Loss loss;
 
@@ -83,10 +83,11 @@ struct Workspace {
       : spec(s),
         pool{s.pool, s.features, s.pool_bytes != 0, s.pool_scale, s.pool_shift},
         convolutions(convolutions_of(s)),
-        mlp(sizes(), s.rule != SGD),
+        mlp(sizes(), s.blocks == 0, s.rule != SGD),
         training(mlp.room(s.batch, true)),
         evaluating(mlp.room(EVALUATED, false)),
-        gathered(EVALUATED * round_up(s.features, VW)),
+        gathered(std::max(EVALUATED, training.stride) * round_up(s.features, VW)),
+        zeros(s.features),
         real(training.stride),
         probabilities(s.classes * VW),
         label_room(training.stride) {
@@ -117,6 +118,9 @@ struct Workspace {
         pool.gather(index + b, std::min<long>(VW, count - b), gathered, row);
         convolutions->forward(gathered, row, maps, b / VW, keep, a.x[0] + b, a.stride);
       }
+    } else if (mlp.wide) {
+      std::fill(a.rows.begin(), a.rows.end(), zeros.at);
+      pool.rows(index, count, gathered, a.rows.data());
     } else {
       // Training wants the rows again: they are the transposed activations.
       float* rows = keep ? a.transposed[0] : gathered;
