@@ -8,7 +8,7 @@ on a CPU takes twenty times as long in the backward pass. Imported only where ja
 import os
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-Array = jax.Array
+Array: TypeAlias = Any  # a jax.Array; mypy does not follow jax
 Parameters = list[tuple[Array, Array]]
 
 
