@@ -27,9 +27,8 @@ os.environ["XLA_FLAGS"] = " ".join(
 
 import jax
 import jax.numpy as jnp
-from jax import lax
+from jax import Array, lax
 
-Array = jax.Array
 Parameters = list[tuple[Array, Array]]
 
 
