@@ -15,9 +15,11 @@ from bench.errors import InputError
 from bench.evolving import EvolutionJob, evolution_jobs
 from bench.experiment import Experiment, digest
 from bench.intervals import mean_and_half_width
+from bench.presets import learner_identity
 from bench.provenance import determinants
 from bench.runner import Runner
 from bench.store import Row, judgements
+from bench.tasks.register import identity
 from mln.config import EvolutionConfig, LossSpec
 from mln.kernels import engine
 from mln.kernels.engine import KernelName
@@ -110,8 +112,12 @@ def judge_jobs(experiment: Experiment, evolved: dict[str, Row]) -> dict[str, Jud
     if section is None or base is None:
         return {}
     common = {
-        "judged_on": [section.families, section.tasks, experiment.seed],
-        "judged_by": [asdict(base.settings.learner), asdict(base.settings.training)],
+        "judged_on": [
+            [identity(family) for family in section.families],
+            section.tasks,
+            experiment.seed,
+        ],
+        "judged_by": [learner_identity(base.settings.learner), asdict(base.settings.training)],
         "metric": asdict(base.settings.fitness),
         "rates": experiment.tuning.rates,
     }

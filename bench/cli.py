@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from bench.cli_data import download
 from bench.cli_explain import explain
 from bench.cli_report import print_verdicts, report_summary
 from bench.cli_speed import speed
@@ -27,6 +28,7 @@ from bench.console import (
 from bench.errors import DEFAULT_URL, InputError
 from bench.options import (
     ArtifactsOption,
+    DataRootOption,
     ExperimentArgument,
     JobsOption,
     JsonOption,
@@ -63,6 +65,7 @@ def demo(
     seed: Annotated[int | None, typer.Option(min=0, help="root seed")] = None,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
+    data_root: DataRootOption = None,
     artifacts: ArtifactsOption = ARTIFACTS,
     jobs: JobsOption = None,
     as_json: JsonOption = False,
@@ -72,7 +75,7 @@ def demo(
     from bench.running import run_all
 
     chosen = [*(overrides or []), *([f"seed={seed}"] if seed is not None else [])]
-    experiment = load_checked("demo", chosen)
+    experiment = load_checked("demo", chosen, data_root)
     require_writable(out)
     tune_settings(experiment, storage, jobs)
     resolved = resolved_settings(experiment, storage)
@@ -94,6 +97,7 @@ def evolve(
     ] = None,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
+    data_root: DataRootOption = None,
     artifacts: ArtifactsOption = ARTIFACTS,
     jobs: JobsOption = None,
     as_json: JsonOption = False,
@@ -102,7 +106,7 @@ def evolve(
     from bench.checks import load_checked
     from bench.running import running
 
-    resolved = resolved_settings(load_checked(experiment, overrides or ()), storage)
+    resolved = resolved_settings(load_checked(experiment, overrides or (), data_root), storage)
     if resolved.evolution is None:
         raise InputError(f"experiment {resolved.name}: has no [evolution] section")
     if out is not None and out.is_dir():
@@ -133,6 +137,7 @@ def run(
     experiment: ExperimentArgument,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
+    data_root: DataRootOption = None,
     artifacts: ArtifactsOption = ARTIFACTS,
     jobs: JobsOption = None,
     as_json: JsonOption = False,
@@ -141,7 +146,7 @@ def run(
     from bench.checks import load_checked
     from bench.running import run_all
 
-    loaded = load_checked(experiment, overrides or ())
+    loaded = load_checked(experiment, overrides or (), data_root)
     if loaded.benchmark is None:
         raise InputError(f"experiment {loaded.name}: has no [benchmark] section")
     resolved = resolved_settings(loaded, storage)
@@ -161,6 +166,7 @@ def status(
     experiment: ExperimentArgument,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
+    data_root: DataRootOption = None,
     artifacts: ArtifactsOption = ARTIFACTS,
     as_json: JsonOption = False,
 ) -> None:
@@ -169,7 +175,7 @@ def status(
     from bench.status import describe
     from bench.store import Store
 
-    loaded = load_checked(experiment, overrides or ())
+    loaded = load_checked(experiment, overrides or (), data_root, read_data=False)
     store = Store(storage, create=False)
     resolved = resolved_settings(loaded, storage, required=False)
     print_rows([describe(resolved, store, artifacts)], as_json, f"Experiment {loaded.name}")
@@ -182,12 +188,13 @@ def study(
     workers: JobsOption = None,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
+    data_root: DataRootOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tune the evolution's settings with Optuna; a finished study is not run again."""
     from bench.checks import load_checked
 
-    loaded = load_checked(experiment, overrides or ())
+    loaded = load_checked(experiment, overrides or (), data_root)
     result = tune_settings(loaded, storage, workers, trials)
     best = {"gain": result.best_value, **(result.best_params or {})}
     print_rows([best], as_json, "Best settings: gain over tuned CE on the study's tasks (fraction)")
@@ -204,6 +211,7 @@ def ablate(
     experiment: ExperimentArgument,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
+    data_root: DataRootOption = None,
     artifacts: ArtifactsOption = ARTIFACTS,
     jobs: JobsOption = None,
     as_json: JsonOption = False,
@@ -213,7 +221,7 @@ def ablate(
     from bench.checks import load_checked
     from bench.running import running
 
-    resolved = resolved_settings(load_checked(experiment, overrides or ()), storage)
+    resolved = resolved_settings(load_checked(experiment, overrides or (), data_root), storage)
     if resolved.ablation is None:
         raise InputError(f"experiment {resolved.name}: has no [ablation] section")
     with running(resolved, storage, artifacts, jobs) as runner:
@@ -232,6 +240,7 @@ def report(
     out: OutOption = None,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
+    data_root: DataRootOption = None,
     strict: Annotated[bool, typer.Option(help="exit 1 if anything is refused or missing")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -240,7 +249,8 @@ def report(
     from bench.store import Store
 
     Store(storage, create=False).close()
-    resolved = resolved_settings(load_checked(experiment, overrides or ()), storage)
+    loaded = load_checked(experiment, overrides or (), data_root, read_data=False)
+    resolved = resolved_settings(loaded, storage)
     out = out or Path("runs/reports") / resolved.name
     require_writable(out)
     commands = reproducing_commands(f"run {experiment}", overrides or ())
@@ -271,16 +281,22 @@ def dashboard(
 
 app.command()(explain)
 app.command()(speed)
+app.command()(download)
 
 
 @app.command("list")
 def list_names(
-    what: Annotated[str, typer.Argument(metavar="tasks|losses|learners|experiments")],
+    what: Annotated[str, typer.Argument(metavar="tasks|regimes|losses|learners|experiments")],
+    plugin: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="list what a plug-in adds, too")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List what an experiment can name."""
+    from bench import plugins
     from bench.listing import listing
 
+    plugins.load_files(plugin or ())
     print_rows(listing(what), as_json, what.capitalize())
 
 
