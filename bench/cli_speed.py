@@ -72,10 +72,16 @@ def speed(
         print_json(comparing.as_dicts(found.rows))
     else:
         peak = found.rows[0].sgemm_gflops if found.rows else 0.0
-        title = f"Speed on one thread, medians of {repeats} rounds; torch.mm: {peak:.0f} GFLOP/s"
+        title = f"One thread, medians of {repeats} rounds; torch.mm: {peak:.0f} GFLOP/s"
         print_rows(comparing.table(found.rows), False, title)
         for letter, case in chosen.items():
             typer.echo(f"{letter}: {case.description}; {case.members} members, {case.steps} steps")
+    if found.load > found.processors:
+        typer.echo(
+            f"warning: the machine was busy (load {found.load:.0f} on {found.processors} "
+            "processors): caches and memory were shared; measure again when it is idle",
+            err=True,
+        )
     complain(found.wrong)
     raise typer.Exit(1 if found.wrong else 0)
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.pool import WorkerPool
+from bench.pool import WorkerPool, default_jobs
 from bench.progress import Reporter
 from bench.speed.cases import Case, workload
 from bench.speed.torch_peers import accuracy
@@ -42,7 +42,8 @@ class Settings(NamedTuple):
 
 @dataclass(frozen=True)
 class Row:
-    """The speed of one design: medians over the rounds, and the slowest and fastest round.
+    """The speed of one design: medians over the rounds, and the slowest and fastest round, all per
+    second of processor time.
 
     share_of_peak: of the rate of torch.mm in the same run, counting the learner's products alone.
     compile_seconds: of `fused`, its build with an empty cache, and `warm_seconds` with the library
@@ -70,11 +71,16 @@ class Row:
 
 
 class Comparison(NamedTuple):
-    """Rows, what could not be had and why, and what computes something else than naive."""
+    """Rows, what could not be had and why, and what computes something else than naive.
+
+    load: processes that wanted a processor in the last minute, and how many there are.
+    """
 
     rows: list[Row]
     missing: list[str]
     wrong: list[str]
+    load: float = 0.0
+    processors: int = 1
 
 
 def compare(cases: Mapping[str, Case], settings: Settings, reporter: Reporter) -> Comparison:
@@ -92,7 +98,7 @@ def compare(cases: Mapping[str, Case], settings: Settings, reporter: Reporter) -
                 measured.prepare(found)
                 measured.run()
                 found.rows.extend(measured.rows(builds))
-    return found
+    return found._replace(load=os.getloadavg()[0], processors=default_jobs())
 
 
 class _Measured:

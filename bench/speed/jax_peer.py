@@ -8,7 +8,7 @@ on a CPU takes twenty times as long in the backward pass. Imported only where ja
 import os
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +27,8 @@ os.environ["XLA_FLAGS"] = " ".join(
 
 import jax
 import jax.numpy as jnp
-from jax import lax
+from jax import Array, lax
 
-Array: TypeAlias = Any  # a jax.Array; mypy does not follow jax
 Parameters = list[tuple[Array, Array]]
 
 

@@ -44,8 +44,7 @@ def test_every_design_trains_the_learners_of_the_naive_loop(
     except Unavailable as reason:
         pytest.skip(f"{design}: {reason}")
     expected = naive().run()
-    names = [*variants][:: 2 if letter == "d" else 1]
-    for name in names:
+    for name in [*variants][::4]:  # of jax one of each kind: compiling takes a second or more
         assert difference(case, optimizer, variants[name]().run(), expected) is None, name
 
 
