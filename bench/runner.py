@@ -36,7 +36,7 @@ from bench.store import (
     tunings,
 )
 from bench.tasks.register import canonical, identity, image
-from bench.training import Job, Member, Outcome, train
+from bench.training import Job, Member, Outcome, failed, train
 from bench.tuning import Choice, choice_row, choose, plans
 from mln.config import LearnerSpec, LossSpec
 from mln.kernels import engine
@@ -298,7 +298,7 @@ class Runner:
                 reason = f"{type(finished.error).__name__}: {finished.error}"
                 self.errors.append(f"{job.task} under {job.loss.name}: {reason}")
                 if job.purpose is Purpose.TEST:
-                    self._store(job, [_failed(member, reason) for member in job.members])
+                    self._store(job, [failed(member, reason) for member in job.members])
             else:
                 self._store(job, finished.result)
             self.reporter.advance(job.member_steps, f"{job.task}, {job.loss.name}")
@@ -340,7 +340,3 @@ class Runner:
 
 def _keys(jobs: Iterable[Job]) -> list[str]:
     return [member.key for job in jobs for member in job.members]
-
-
-def _failed(member: Member, reason: str) -> Outcome:
-    return Outcome(member.key, member.seed, member.lr, "failed", reason[:500], {}, {}, 0.0)

@@ -70,6 +70,11 @@ class Outcome:
     seconds: float
 
 
+def failed(member: Member, reason: str) -> Outcome:
+    """What became of a learner whose training ended in an exception."""
+    return Outcome(member.key, member.seed, member.lr, "failed", reason[:500], {}, {}, 0.0)
+
+
 def train(job: Job) -> list[Outcome]:
     """Train a job's learners in one rollout; the outcomes are in the order of its members.
 

@@ -412,6 +412,12 @@ def test_without_a_data_root_the_line_says_how_to_name_one(monkeypatch: pytest.M
     refused("cifar10", "--data-root DIR or MLN_DATA_ROOT")
 
 
+@pytest.mark.data
+def test_the_real_mnist_has_its_form(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLN_DATA_ROOT", str(real_data))
+    testing.task_has_its_form("mnist+few=100+noise=0.2")
+
+
 REAL = ["mnist", "fashion_mnist", "cifar10_jpeg"]
 
 
