@@ -98,7 +98,7 @@ def measure(job: Job) -> dict[str, float]:
 
 
 def sgemm_peak(size: int = PEAK_SIZE) -> float:
-    """Floating-point operations of torch.mm, square float32, per second of processor time."""
+    """Operations per second of processor time of torch.mm on two square float32 matrices."""
     import torch
 
     pin()
