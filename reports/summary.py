@@ -5,9 +5,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from reports import ranks, stats
+from reports import stats
 from reports.compare import finite, rules_of
 from reports.load import USABLE, ReportData
+from reports.stats import aggregate, ranks
 from reports.verdict import FEWEST_SEEDS
 
 FEWEST_RUNS = 6
@@ -155,9 +156,9 @@ def across_tasks(data: ReportData) -> Across | None:
     cube = np.stack([rules.sign * scores.to_numpy(dtype=float) for scores in complete])
     tasks, seeds, _ = cube.shape
     means = cube.mean(axis=1)
-    indices = ranks.resamples(tasks, seeds)
+    indices = aggregate.resamples(tasks, seeds)
     table = pd.DataFrame({"loss": losses, "mean_rank": ranks.mean_ranks(np.round(means, 10))})
-    intervals = [ranks.iqm_interval(cube[:, :, k], indices) for k in range(len(losses))]
+    intervals = [aggregate.iqm_interval(cube[:, :, k], indices) for k in range(len(losses))]
     table[["iqm", "iqm_low", "iqm_high"]] = [
         _unsigned(interval, rules.sign) for interval in intervals
     ]
@@ -168,9 +169,9 @@ def across_tasks(data: ReportData) -> Across | None:
         others = [k for k in range(len(losses)) if k != b]
         for k in others:
             gains = cube[:, :, k] - cube[:, :, b]
-            found = {"difference": ranks.iqm_difference(cube[:, :, k], cube[:, :, b], indices)}
+            found = {"difference": aggregate.iqm_difference(cube[:, :, k], cube[:, :, b], indices)}
             if tasks >= FEWEST_POOLED:
-                found["pooled"] = ranks.random_effects(
+                found["pooled"] = aggregate.random_effects(
                     gains.mean(axis=1),
                     gains.var(axis=1, ddof=1) / seeds,
                     confidence=1 - rules.alpha,
@@ -178,7 +179,7 @@ def across_tasks(data: ReportData) -> Across | None:
             for name, interval in found.items():
                 columns = [f"{name}_{baseline}{end}" for end in ("", "_low", "_high")]
                 table.loc[k, columns] = _unsigned(interval, rules.sign)
-            table.loc[k, f"improvement_{baseline}"] = ranks.improvement(
+            table.loc[k, f"improvement_{baseline}"] = aggregate.improvement(
                 cube[:, :, k].T, cube[:, :, b].T
             )
         if tasks >= FEWEST_TASKS:

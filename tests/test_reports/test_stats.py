@@ -10,6 +10,7 @@ from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import ttost_paired
 
 from reports import stats
+from reports.stats import paired
 
 MAIZE = np.array([6, 8, 14, 16, 23, 24, 28, 29, 41, -48, 49, 56, 60, -67, 75.0])
 SLEEP = np.array([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]) - np.array(
@@ -45,10 +46,16 @@ def test_students_sleep_data():
     assert stats.d_z(SLEEP) == pytest.approx(-1.2846, abs=1e-4)
     d = stats.differences(SLEEP, np.zeros(10))
     assert stats.wilcoxon(d).p == pytest.approx(0.00390625)
+    t = scipy_stats.ttest_1samp(d, 0)
+    assert (t.statistic, t.pvalue) == (
+        pytest.approx(-4.0621, abs=1e-4),
+        pytest.approx(0.002833, abs=1e-6),
+    )
 
 
 def test_lakens_2013():
     assert stats.d_z(stats.differences(*LAKENS)) == pytest.approx(1.5)
+    assert scipy_stats.ttest_rel(*LAKENS).statistic == pytest.approx(4.743, abs=1e-3)
 
 
 def test_holm_and_benjamini_hochberg():
@@ -101,7 +108,7 @@ def test_sign_flip_equals_scipy():
 def test_exact_and_sampled_sign_flip_agree(monkeypatch):
     d = np.random.default_rng(4).normal(0.4, 1, 20)
     exact = stats.sign_flip(d)
-    monkeypatch.setattr(stats, "EXACT_UP_TO", 5)
+    monkeypatch.setattr(paired, "EXACT_UP_TO", 5)
     sampled = stats.sign_flip(d)
     assert exact.exact
     assert not sampled.exact

@@ -1,39 +1,18 @@
-"""Statistics of one paired comparison: arrays in, named tuples out.
+"""Statistics of one paired comparison: tests, intervals, effect sizes, equivalence.
 
-Every function takes differences of shape (n,), one per seed, and neither draws nor prints.
-Floating-point noise in the differences is rounded away first (`differences`), because tests of
-signs and ranks turn on ties. Results depend neither on the order of the seeds nor, except for
-its sign, on which loss comes first.
+Every function takes differences of shape (n,), one per seed. Floating-point noise in them is
+rounded away first (`differences`), because tests of signs and ranks turn on ties. Results depend
+neither on the order of the seeds nor, except for its sign, on which loss comes first.
 """
 
-from typing import NamedTuple, TypeAlias
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special, stats
-from statsmodels.stats.multitest import multipletests
+from numpy.typing import ArrayLike
+from scipy import stats
 
-Vector: TypeAlias = NDArray[np.float64]
+from reports.stats.types import Interval, Significance, Vector
 
 EXACT_UP_TO = 32
 RESAMPLES = 99_999
-MOST_SEEDS = 100_000
-
-
-class Significance(NamedTuple):
-    """A two-sided test: its statistic, its p-value, and whether p is exact."""
-
-    statistic: float
-    p: float
-    exact: bool
-
-
-class Interval(NamedTuple):
-    """An estimate with its confidence limits."""
-
-    estimate: float
-    low: float
-    high: float
 
 
 def differences(candidate: ArrayLike, baseline: ArrayLike) -> Vector:
@@ -161,6 +140,19 @@ def superiority(d: ArrayLike) -> float:
     return float((values > 0).mean() + (values == 0).mean() / 2)
 
 
+def superiority_interval(d: ArrayLike, *, confidence: float = 0.95) -> Interval:
+    """Paired P(A > B) with its exact binomial interval (Clopper and Pearson 1934).
+
+    With ties the count is not binomial: the limits are NaN.
+    """
+    values = _vector(d)
+    if (values == 0).any():
+        return Interval(superiority(values), float("nan"), float("nan"))
+    test = stats.binomtest(int((values > 0).sum()), values.size)
+    limits = test.proportion_ci(confidence)
+    return Interval(superiority(values), float(limits.low), float(limits.high))
+
+
 def sd(d: ArrayLike) -> float:
     """Sample SD; 0 where the spread is rounding noise or there is one value."""
     values = _vector(d)
@@ -200,49 +192,6 @@ def equivalence(d: ArrayLike, rope: float) -> float:
     if error == 0:
         return 0.0 if abs(mean) < rope else 1.0
     return float(stats.t.sf((rope - abs(mean)) / error, values.size - 1))
-
-
-def power(effect: float, n: int, *, alpha: float = 0.05) -> float:
-    """Power of a two-sided paired t test of n >= 2 differences with d_z = `effect`."""
-    df, shift = n - 1, abs(effect) * np.sqrt(n)
-    critical = stats.t.isf(alpha / 2, df)
-    wrong_side = special.nctdtr(df, shift, -critical)  # NaN where too small to be computed
-    return float(1 - special.nctdtr(df, shift, critical) + np.nan_to_num(wrong_side))
-
-
-def detectable(n: int, *, alpha: float = 0.05, wanted: float = 0.8) -> float:
-    """The smallest d_z that a two-sided paired t test of n >= 2 differences finds that often."""
-    high = 1.0
-    while power(high, n, alpha=alpha) < wanted:
-        high *= 2
-    return float(optimize.brentq(lambda x: power(x, n, alpha=alpha) - wanted, 0, high))
-
-
-def seeds_needed(effect: float, *, alpha: float = 0.05, wanted: float = 0.8) -> int | None:
-    """Fewest differences with which |d_z| = `effect` is found that often; None above 100,000."""
-    if power(effect, MOST_SEEDS, alpha=alpha) < wanted:
-        return None
-    low, high = 1, MOST_SEEDS
-    while high - low > 1:
-        middle = (low + high) // 2
-        if power(effect, middle, alpha=alpha) < wanted:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-def holm(p: ArrayLike) -> Vector:
-    """p-values adjusted by Holm (1979), which bounds the chance of any false finding."""
-    values = np.asarray(p, dtype=float)
-    if values.size == 0:
-        return values
-    return np.asarray(multipletests(values, method="holm")[1], dtype=float)
-
-
-def benjamini_hochberg(p: ArrayLike) -> Vector:
-    """p-values adjusted by Benjamini and Hochberg (1995), which bounds the share of false ones."""
-    return np.asarray(stats.false_discovery_control(np.asarray(p, dtype=np.float64)))
 
 
 def _vector(d: ArrayLike) -> Vector:

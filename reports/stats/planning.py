@@ -1,0 +1,40 @@
+"""Power of a paired t test, the effect it can detect, and the seeds that an effect needs.
+
+statsmodels' TTestPower is the oracle of the tests; its solver gives NaN for large effects, which
+is why the three lines of mathematics stand here.
+"""
+
+import numpy as np
+from scipy import optimize, special, stats
+
+MOST_SEEDS = 100_000
+
+
+def power(effect: float, n: int, *, alpha: float = 0.05) -> float:
+    """Power of a two-sided paired t test of n >= 2 differences with d_z = `effect`."""
+    df, shift = n - 1, abs(effect) * np.sqrt(n)
+    critical = stats.t.isf(alpha / 2, df)
+    wrong_side = special.nctdtr(df, shift, -critical)  # NaN where too small to be computed
+    return float(1 - special.nctdtr(df, shift, critical) + np.nan_to_num(wrong_side))
+
+
+def detectable(n: int, *, alpha: float = 0.05, wanted: float = 0.8) -> float:
+    """The smallest d_z that a two-sided paired t test of n >= 2 differences finds that often."""
+    high = 1.0
+    while power(high, n, alpha=alpha) < wanted:
+        high *= 2
+    return float(optimize.brentq(lambda x: power(x, n, alpha=alpha) - wanted, 0, high))
+
+
+def seeds_needed(effect: float, *, alpha: float = 0.05, wanted: float = 0.8) -> int | None:
+    """Fewest differences with which |d_z| = `effect` is found that often; None above 100,000."""
+    if power(effect, MOST_SEEDS, alpha=alpha) < wanted:
+        return None
+    low, high = 1, MOST_SEEDS
+    while high - low > 1:
+        middle = (low + high) // 2
+        if power(effect, middle, alpha=alpha) < wanted:
+            low = middle
+        else:
+            high = middle
+    return high
