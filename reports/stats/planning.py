@@ -4,6 +4,8 @@ statsmodels' TTestPower is the oracle of the tests; its solver gives NaN for lar
 is why the three lines of mathematics stand here.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from scipy import optimize, special, stats
 
@@ -18,6 +20,7 @@ def power(effect: float, n: int, *, alpha: float = 0.05) -> float:
     return float(1 - special.nctdtr(df, shift, critical) + np.nan_to_num(wrong_side))
 
 
+@lru_cache
 def detectable(n: int, *, alpha: float = 0.05, wanted: float = 0.8) -> float:
     """The smallest d_z that a two-sided paired t test of n >= 2 differences finds that often."""
     high = 1.0

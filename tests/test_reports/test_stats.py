@@ -105,15 +105,41 @@ def test_sign_flip_equals_scipy():
         assert stats.sign_flip(d).p == pytest.approx(expected, abs=1e-12)
 
 
-def test_exact_and_sampled_sign_flip_agree(monkeypatch):
-    d = np.random.default_rng(4).normal(0.4, 1, 20)
-    exact = stats.sign_flip(d)
+@pytest.mark.parametrize("n", [18, 23])
+def test_exact_and_lattice_sign_flip_agree(monkeypatch, n):
+    rng = np.random.default_rng(4)
+    smooth, counts = rng.normal(0.4, 1, n), rng.integers(-8, 14, n) / 539
+    found = [stats.sign_flip(d) for d in (smooth, counts)]
     monkeypatch.setattr(paired, "EXACT_UP_TO", 5)
-    sampled = stats.sign_flip(d)
-    assert exact.exact
-    assert not sampled.exact
-    assert sampled.p == pytest.approx(exact.p, abs=0.005)
-    assert sampled.p == stats.sign_flip(d[::-1]).p
+    on_lattice = [stats.sign_flip(d) for d in (smooth, counts)]
+    assert [result.exact for result in (*found, *on_lattice)] == [True, True, False, True]
+    assert on_lattice[0].p == pytest.approx(found[0].p, rel=2e-3, abs=2e-5)
+    assert on_lattice[1].p == pytest.approx(found[1].p, abs=1e-12)
+    assert on_lattice[0].p == stats.sign_flip(smooth[::-1]).p == stats.sign_flip(-smooth).p
+
+
+def test_many_differences_agree_with_resampling():
+    d = np.random.default_rng(5).normal(0.35, 1, 60)
+    expected = scipy_stats.permutation_test(
+        (d,), np.mean, permutation_type="samples", n_resamples=99_999, rng=1, vectorized=True
+    ).pvalue
+    assert stats.sign_flip(d).p == pytest.approx(expected, abs=0.003)
+
+
+def test_single_precision_breaks_no_ties():
+    counts = np.array([3, -1, 2, 2, 0, 5, 3, -2, 1, 4])
+    baseline = np.linspace(0.7, 0.97, 10, dtype=np.float32) * 539 // 1 / 539
+    candidate = (baseline * 539 + counts) / 539
+    d = stats.differences(candidate.astype(np.float32), baseline.astype(np.float32))
+    assert d == pytest.approx(np.sort(counts) / 539, abs=1e-7)
+    assert len(set(d.tolist())) == len(set(counts.tolist()))
+    assert stats.sign_flip(d).p == stats.sign_flip(counts).p
+    assert stats.wilcoxon(d)[:2] == stats.wilcoxon(counts)[:2]
+
+
+def test_noise_below_single_precision_makes_ties_of_other_metrics_too():
+    d = stats.differences([1.0, 1.3, 0.9, 2.0], [0.9, 1.2 + 3e-8, 1.0 - 2e-8, 2.0 + 1e-8])
+    assert np.abs(d).tolist() == [d[3], 0, d[3], d[3]]
 
 
 def test_wilcoxon_equals_scipy_with_ties_and_zeros():
