@@ -111,9 +111,11 @@ def _signed_sums(magnitudes: Vector) -> Vector:
     return sums
 
 
-def _on_a_lattice(values: Vector, mean: float) -> Significance:
+def _on_a_lattice(values: Vector, mean: float, unit: float | None = None) -> Significance:
     """`sign_flip` by convolution; the observed sum is taken in units, too."""
-    unit = _unit(np.abs(values))
+    if not values.any():
+        return Significance(mean, 1.0, True)
+    unit = unit or _unit(np.abs(values))
     exact = unit is not None
     if unit is None:
         unit = float(np.abs(values).sum()) / CELLS
@@ -145,7 +147,7 @@ def wilcoxon(d: ArrayLike) -> Significance:
     signed = np.sign(values) * ranks
     zeros = float(ranks[values == 0].sum()) / 2
     smaller = min(float(ranks[values > 0].sum()), float(ranks[values < 0].sum())) + zeros
-    return Significance(smaller, *_on_a_lattice(signed, 0.0)[1:])
+    return Significance(smaller, *_on_a_lattice(signed, 0.0, 0.5)[1:])
 
 
 def mean_interval(d: ArrayLike, *, confidence: float = 0.95) -> Interval:
