@@ -1,4 +1,4 @@
-"""Descriptions beside the comparisons: scores, claims about the method, results across tasks."""
+"""Descriptions beside the comparisons: scores per task, and all tasks together."""
 
 from typing import NamedTuple
 
@@ -6,33 +6,17 @@ import numpy as np
 import pandas as pd
 
 from reports import stats
-from reports.compare import finite, rules_of
-from reports.load import USABLE, ReportData
-from reports.stats import aggregate, ranks
-from reports.verdict import FEWEST_SEEDS
-
-FEWEST_RUNS = 6
-"""Independent evolution runs that a claim about the method needs."""
-
-FEWEST_TASKS = 6
-"""Tasks that a test across tasks needs; with fewer the summary is descriptive."""
-
+from reports.compare import rules_of
+from reports.gate import FEWEST_SEEDS
+from reports.load import ReportData
+from reports.scores import Scores
+from reports.stats import Vector, aggregate, ranks
 
 FEWEST_POOLED = 3
 """Tasks from which a random-effects model over tasks is worth showing."""
 
-
-class MethodClaim(NamedTuple):
-    """Mean gain over a baseline of independent evolution runs on one task; p only from six runs."""
-
-    task: str
-    baseline: str
-    gains: dict[str, float]
-    mean: float
-    ci_low: float | None
-    ci_high: float | None
-    p: float | None
-    p_holm: float | None
+MOST_RESAMPLED = 20_000_000
+"""Runs drawn in all bootstrap resamples; the number of resamples follows."""
 
 
 def score_table(data: ReportData, policy: str) -> pd.DataFrame:
@@ -43,8 +27,8 @@ def score_table(data: ReportData, policy: str) -> pd.DataFrame:
     """
     records = []
     wide = matrix(data, policy)
-    usable = data.rows[(data.rows["lr_policy"] == policy) & data.rows["status"].isin(USABLE)]
-    diverged = usable[usable["status"] == "diverged"].groupby(["task", "loss"]).size()
+    failed = (data.rows["lr_policy"] == policy) & (data.rows["status"] == "diverged")
+    diverged = data.rows[failed].groupby(["task", "loss"]).size().to_dict()
     for task, scores in wide.items():
         top = _not_separated(data, scores)
         for loss in scores.columns:
@@ -64,15 +48,22 @@ def score_table(data: ReportData, policy: str) -> pd.DataFrame:
     return pd.DataFrame(records, columns=["task", "loss", "n", "mean", "sd", "diverged", "top"])
 
 
-def matrix(data: ReportData, policy: str) -> dict[str, pd.DataFrame]:
-    """Per task, the declared metric as a frame (seeds, losses), NaN where a run is missing."""
-    rows = data.rows[(data.rows["lr_policy"] == policy) & data.rows["status"].isin(USABLE)]
-    order = [loss for loss in data.experiment.losses() if loss in set(rows["loss"])]
-    metric = data.experiment.report.metric
+def matrix(data: ReportData, policy: str, metric: str | None = None) -> dict[str, pd.DataFrame]:
+    """Per task, a metric (the declared one) as a frame (seeds, losses), NaN where a run is missing.
+
+    Diverged runs have the declared worst score; losses without any run have no column.
+    """
+    scores, metric = Scores(data), metric or data.experiment.report.metric
     found = {}
-    for task, group in rows.groupby("task", sort=False):
-        wide = group.pivot_table(index="seed", columns="loss", values=metric, aggfunc="first")
-        found[str(task)] = wide.reindex(columns=order)
+    for (task, learner), part in data.plan.groupby(["task", "learner"], sort=False):
+        columns = {}
+        for loss in part["loss"]:
+            block = scores.block(task, learner, loss, policy)
+            if block.last > block.first:
+                seeds, values = scores.of(block, metric)
+                columns[str(loss)] = pd.Series(values, index=seeds)
+        if columns:
+            found[str(task)] = pd.DataFrame(columns).sort_index()
     return found
 
 
@@ -91,48 +82,14 @@ def _not_separated(data: ReportData, scores: pd.DataFrame) -> set[str]:
     }
 
 
-def method_claims(data: ReportData) -> list[MethodClaim]:
-    """What the evolution runs of the experiment say about the method, per task and baseline."""
-    rules, report = rules_of(data), data.experiment.report
-    runs = data.experiment.evolved_losses()
-    claims: list[MethodClaim] = []
-    for task, scores in matrix(data, "tuned").items():
-        for baseline in report.baselines:
-            if baseline not in scores:
-                continue
-            found = {
-                run: (scores[run] - scores[baseline]).dropna() for run in runs if run in scores
-            }
-            gains = {run: float(gain.mean()) for run, gain in found.items() if len(gain)}
-            if not gains:
-                continue
-            values = np.array(list(gains.values()))
-            interval = stats.mean_interval(values, confidence=1 - rules.alpha)
-            enough = len(values) >= FEWEST_RUNS
-            claims.append(
-                MethodClaim(
-                    task=task,
-                    baseline=baseline,
-                    gains=gains,
-                    mean=interval.estimate,
-                    ci_low=finite(interval.low),
-                    ci_high=finite(interval.high),
-                    p=stats.sign_flip(stats.differences(values, 0 * values)).p if enough else None,
-                    p_holm=None,
-                )
-            )
-    tested = [claim.p for claim in claims if claim.p is not None]
-    adjusted = iter(stats.holm(tested).tolist())
-    return [claim if claim.p is None else claim._replace(p_holm=next(adjusted)) for claim in claims]
-
-
 class Across(NamedTuple):
     """Losses over all tasks: one row per loss in `table`, in the order of their mean rank.
 
     Columns loss, mean_rank, iqm, iqm_low, iqm_high and for each baseline b: difference_b (of
-    IQMs) and, from three tasks, pooled_b (random effects over tasks), both with _low and _high;
-    improvement_b (probability); from six tasks, p_holm_b (Wilcoxon over task means). `planned`
-    counts the tasks, `tasks` those on which every loss has every run.
+    IQMs), improvement_b (probability) and, from three tasks, pooled_b (random effects over
+    tasks), each with _low and _high. `planned` counts the tasks, `tasks` those on which every
+    loss has every run. `scores` (tasks, seeds, losses) are oriented: higher is better; `losses`
+    names its last axis, `names` its first.
     """
 
     table: pd.DataFrame
@@ -141,60 +98,70 @@ class Across(NamedTuple):
     seeds: int
     friedman: ranks.Friedman | None
     critical_difference: float | None
+    losses: tuple[str, ...]
+    names: tuple[str, ...]
+    scores: Vector
+    weights: aggregate.Weights
 
 
 def across_tasks(data: ReportData) -> Across | None:
     """Summary over the tasks on which every loss has all seeds; None below two tasks."""
     rules, report = rules_of(data), data.experiment.report
-    complete = [
-        scores for scores in matrix(data, "tuned").values() if not scores.isna().any(axis=None)
-    ]
-    sizes = {len(scores) for scores in complete}
+    wanted = set(data.losses)
+    complete = {
+        task: scores
+        for task, scores in matrix(data, "tuned").items()
+        if set(scores) == wanted and not scores.isna().any(axis=None)
+    }
+    sizes = {len(scores) for scores in complete.values()}
     if len(complete) < 2 or len(sizes) != 1 or min(sizes) < 2:
         return None
-    losses = [str(loss) for loss in complete[0].columns]
-    cube = np.stack([rules.sign * scores.to_numpy(dtype=float) for scores in complete])
+    losses = [loss for loss in data.losses if loss in next(iter(complete.values()))]
+    cube = np.stack([rules.sign * found[losses].to_numpy(float) for found in complete.values()])
     tasks, seeds, _ = cube.shape
     means = cube.mean(axis=1)
-    indices = aggregate.resamples(tasks, seeds)
-    table = pd.DataFrame({"loss": losses, "mean_rank": ranks.mean_ranks(np.round(means, 10))})
-    intervals = [aggregate.iqm_interval(cube[:, :, k], indices) for k in range(len(losses))]
+    count = int(min(2000, max(200, MOST_RESAMPLED // (tasks * seeds))))
+    weights = aggregate.resamples(tasks, seeds, count=count)
+    table = pd.DataFrame({"loss": losses, "mean_rank": ranks.mean_ranks(np.round(means, 7))})
+    confidence = 1 - rules.alpha
+    intervals = [
+        aggregate.iqm_interval(cube[:, :, k], weights, confidence=confidence)
+        for k in range(len(losses))
+    ]
     table[["iqm", "iqm_low", "iqm_high"]] = [
         _unsigned(interval, rules.sign) for interval in intervals
     ]
-    for baseline in report.baselines:
-        if baseline not in losses:
-            continue
+    for baseline in [name for name in report.baselines if name in losses]:
         b = losses.index(baseline)
-        others = [k for k in range(len(losses)) if k != b]
-        for k in others:
-            gains = cube[:, :, k] - cube[:, :, b]
-            found = {"difference": aggregate.iqm_difference(cube[:, :, k], cube[:, :, b], indices)}
+        for k in [k for k in range(len(losses)) if k != b]:
+            pair = cube[:, :, k], cube[:, :, b]
+            difference = aggregate.iqm_difference(*pair, weights, confidence=confidence)
+            found = {"difference": _unsigned(difference, rules.sign)}
             if tasks >= FEWEST_POOLED:
-                found["pooled"] = aggregate.random_effects(
-                    gains.mean(axis=1),
-                    gains.var(axis=1, ddof=1) / seeds,
-                    confidence=1 - rules.alpha,
+                gains = pair[0] - pair[1]
+                pooled = aggregate.random_effects(
+                    gains.mean(axis=1), gains.var(axis=1, ddof=1) / seeds, confidence=confidence
                 )
-            for name, interval in found.items():
+                found["pooled"] = _unsigned(pooled, rules.sign)
+            chance = aggregate.improvement_interval(*pair, weights, confidence=confidence)
+            found["improvement"] = (chance.estimate, chance.low, chance.high)
+            for name, values in found.items():
                 columns = [f"{name}_{baseline}{end}" for end in ("", "_low", "_high")]
-                table.loc[k, columns] = _unsigned(interval, rules.sign)
-            table.loc[k, f"improvement_{baseline}"] = aggregate.improvement(
-                cube[:, :, k].T, cube[:, :, b].T
-            )
-        if tasks >= FEWEST_TASKS:
-            p = [stats.wilcoxon(stats.differences(means[:, k], means[:, b])).p for k in others]
-            table.loc[others, f"p_holm_{baseline}"] = stats.holm(p)
+                table.loc[k, columns] = values
     enough = tasks > 10 and len(losses) > 2
     return Across(
         table=table.sort_values(["mean_rank", "loss"], ignore_index=True),
         tasks=tasks,
-        planned=len(set(data.rows["task"]) | set(data.missing["task"])),
+        planned=len(data.tasks),
         seeds=seeds,
         friedman=ranks.friedman(means) if enough else None,
         critical_difference=(
             ranks.critical_difference(len(losses), tasks, alpha=rules.alpha) if enough else None
         ),
+        losses=tuple(losses),
+        names=tuple(complete),
+        scores=cube,
+        weights=weights,
     )
 
 

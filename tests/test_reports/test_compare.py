@@ -30,11 +30,45 @@ def test_families(small):
         "accuracy, common rate, declared baselines": 8,
         "accuracy, common rate, other losses": 4,
         "accuracy_selected, tuned rate, declared baselines": 8,
-        "accuracy_selected, tuned rate, other losses": 4,
         "area, tuned rate, declared baselines": 8,
-        "area, tuned rate, other losses": 4,
+        "nll, tuned rate, declared baselines": 8,
+        "steps_to_ce, tuned rate, declared baselines": 8,
     }
     assert [family.kind for family in families(small)] == ["primary"] + ["secondary"] * 7
+
+
+def test_every_metric_has_its_own_direction_and_rope(small):
+    found = {item.metric: (item.direction, item.rope) for item in compare(small)}
+    assert found == {
+        "accuracy": ("maximise", 0.005),
+        "accuracy_selected": ("maximise", 0.005),
+        "area": ("maximise", 0.005),
+        "nll": ("minimise", 0.01),
+        "steps_to_ce": ("minimise", 25),
+    }
+
+
+def test_the_control_has_families_of_its_own(tmp_path):
+    store, described = simulated(
+        tmp_path / "a.db", tasks=("moons",), losses=("ce", "mse", "mln_initial"), runs=1, seeds=6
+    )
+    names = [family.name for family in families(load(store, described))]
+    assert "accuracy, tuned rate, un-evolved control" in names
+    assert "area, tuned rate, un-evolved control" in names
+
+
+def test_numbers_lead_to_their_lines_of_the_csv(small):
+    lines = small.rows.to_csv(index=False).splitlines()
+    for item in compare(small)[:20]:
+        for loss, (first, last) in (
+            (item.candidate, item.candidate_lines),
+            (item.baseline, item.baseline_lines),
+        ):
+            block = [line.split(",") for line in lines[first - 1 : last]]
+            assert len(block) == 8
+            assert {(row[0], row[2], row[4]) for row in block} == {
+                (item.task, loss, item.lr_policy)
+            }
 
 
 def test_holm_within_the_family(small):
