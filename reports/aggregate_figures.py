@@ -91,7 +91,7 @@ def critical_difference(
         color_palette={names[name]: style[name].color for name in mean_ranks},
         label_fmt_left="{label} ({rank:.2f})",
         label_fmt_right="({rank:.2f}) {label}",
-        crossbar_props={"color": INK, "marker": None, "lw": 3},
+        crossbar_props={"color": INK, "linewidth": 3},
         text_h_margin=0.02,
     )
     panel.set_title(f"Nemenyi critical difference {cd:.2f}", fontsize=9)

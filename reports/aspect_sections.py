@@ -14,6 +14,14 @@ from reports.stats import survival
 from reports.table import Table
 from reports.wording import PLUS_MINUS, counted, unit_of
 
+MOST_LINES = 12
+"""Losses that a figure of learning curves shows all of."""
+
+
+def baselines_of(material: Material) -> tuple[str, ...]:
+    """The declared baselines."""
+    return material.data.experiment.report.baselines
+
 
 def convergence(material: Material) -> Section | None:
     """How fast: learning curves, paired gains, time to tuned CE's accuracy, and their tests."""
@@ -78,7 +86,11 @@ def _tests(material: Material, aspect: Aspect) -> list[Table]:
 def _learning_curves(material: Material, column: str) -> list[Picture]:
     data, unit = material.data, unit_of(column)
     tasks = shown_tasks(material)
+    drawn = list(data.losses)
+    if len(drawn) > MOST_LINES:  # the comparisons' own, without the other rivals
+        drawn = [x for x in drawn if x in (*data.candidates, *baselines_of(material), UNEVOLVED)]
     own = (data.rows["lr_policy"] == "tuned") & data.rows["task"].isin(tasks)
+    own &= data.rows["loss"].isin(drawn)
     places = np.flatnonzero(own.to_numpy())
     values = data.curves.values[column][places].astype(np.float64)
     # A diverged learner has no score from then on: it counts with the declared worst one.

@@ -12,9 +12,7 @@ from reports import gate
 from reports.compare import Comparison, Family, Pairing, comparison, rules_of
 from reports.decision import Question, decide
 from reports.load import ReportData
-from reports.scores import Scores
 from reports.stats.crossed import crossed
-from reports.summary import matrix
 from reports.wording import unit_of
 
 METHOD = "the method"
@@ -45,7 +43,7 @@ def method_claims(data: ReportData) -> tuple[list[MethodClaim], list[Comparison]
     rules, report, runs = rules_of(data), data.experiment.report, data.evolved
     questions, pairings, gains = [], [], []
     learners = dict(data.plan[["task", "learner"]].itertuples(index=False, name=None))
-    for task, scores in matrix(data, "tuned").items():
+    for task, scores in data.scores.matrix("tuned").items():
         present = [run for run in runs if run in scores]
         for baseline in [name for name in report.baselines if name in scores and present]:
             wide = scores[[*present, baseline]].dropna()
@@ -68,11 +66,10 @@ def method_claims(data: ReportData) -> tuple[list[MethodClaim], list[Comparison]
     if not questions:
         return claims, comparisons
     family = Family("method", "the method: all tasks and baselines", report.metric, pairings)
-    decided = decide(questions, rules, unit_of(report.metric), "run", bootstrap=False)
-    scores_of = Scores(data)
+    decided = decide(questions, rules, unit_of(report.metric), "run")
     for pairing, decision, (means, table) in zip(pairings, decided, gains, strict=True):
         both = crossed(table, confidence=1 - rules.alpha)
-        found = comparison(scores_of, family, pairing, decision, rules, None, "run")
+        found = comparison(data.scores, family, pairing, decision, rules, None, "run")
         comparisons.append(found)
         known = np.isfinite(both.low)
         claims.append(
@@ -99,7 +96,7 @@ def new_tasks(data: ReportData) -> list[Comparison]:
     """
     rules, report = rules_of(data), data.experiment.report
     matrices = {
-        task: scores for task, scores in matrix(data, "tuned").items() if len(scores.dropna())
+        task: scores for task, scores in data.scores.matrix("tuned").items() if len(scores.dropna())
     }
     if len(matrices) < 2:
         return []
@@ -122,9 +119,8 @@ def new_tasks(data: ReportData) -> list[Comparison]:
                 Pairing(ALL_TASKS, "all learners", candidate, baseline, report.metric, "tuned")
             )
     family = Family("new tasks", "new tasks: means over seeds", report.metric, pairings)
-    decided = decide(questions, rules, unit_of(report.metric), "task", bootstrap=False)
-    scores_of = Scores(data)
+    decided = decide(questions, rules, unit_of(report.metric), "task")
     return [
-        comparison(scores_of, family, pairing, decision, rules, None, "task")
+        comparison(data.scores, family, pairing, decision, rules, None, "task")
         for pairing, decision in zip(pairings, decided, strict=True)
     ]

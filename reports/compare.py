@@ -23,6 +23,10 @@ UNEVOLVED = "mln_initial"
 """The control: the candidate's network before any evolution."""
 
 
+MOST_ANALYSED = 3000
+"""Comparisons up to which the secondary ones have all sensitivity analyses, too."""
+
+
 @dataclass(frozen=True)
 class Comparison:
     """One candidate against one baseline; differences are candidate minus baseline.
@@ -145,14 +149,16 @@ def families(data: ReportData) -> list[Family]:
     return sorted(found, key=lambda family: family.kind != "primary")
 
 
-def compare(data: ReportData, scores: Scores | None = None) -> list[Comparison]:
+def compare(data: ReportData) -> list[Comparison]:
     """Every comparison of every family, corrected within its family."""
-    scores = scores or Scores(data)
+    scores = data.scores
     budgets = _budgets(data)
     planned = {key[:3]: key[3] for key in _planned(data)}
     overlaps = gate.overlapping_seeds(data.provenance.get("seeds", {}))
     found: list[Comparison] = []
-    for family in families(data):
+    every = families(data)
+    few = sum(len(family.pairings) for family in every) <= MOST_ANALYSED
+    for family in every:
         rules = rules_for(family.metric, data.experiment.report, data.budget)
         if rules is None:
             continue
@@ -180,7 +186,7 @@ def compare(data: ReportData, scores: Scores | None = None) -> list[Comparison]:
             rules,
             unit_of(family.metric),
             "seed",
-            bootstrap=family.kind == "primary",
+            sensitivity=family.kind == "primary" or few,
         )
         found.extend(
             comparison(scores, family, pairing, decision, rules, own)

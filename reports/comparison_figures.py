@@ -70,7 +70,8 @@ def pair_matrices(matrices: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], la
             sns.heatmap(
                 differences, ax=panel, cmap="vlag_r", center=0, vmin=-limit, vmax=limit,
                 annot=False if many else text, fmt="", square=True, linewidths=0.5,
-                annot_kws={"fontsize": 7}, cbar=many and panel is axes[0], cbar_kws={"shrink": 0.7, "label": label},
+                annot_kws={"fontsize": 7}, cbar=many and panel is axes[0],
+                cbar_kws={"shrink": 0.7, "label": label},
             )  # fmt: skip
         panel.set_title(broken(task), fontsize=9)
         panel.tick_params(labelsize=8, length=0)

@@ -6,7 +6,6 @@ import pandas as pd
 from reports import stats
 from reports.load import ReportData
 from reports.measures import STEPS_TO_CE
-from reports.summary import matrix
 
 REFERENCE = "ce"
 
@@ -20,7 +19,7 @@ def costs(data: ReportData) -> pd.DataFrame:
     paid back; NaN where nothing is saved), uses_low, uses_high (of the interval), seconds (of one
     training run) and seconds_ratio (to CE).
     """
-    times = matrix(data, "tuned", STEPS_TO_CE) if STEPS_TO_CE in data.rows else {}
+    times = data.scores.matrix("tuned", STEPS_TO_CE) if STEPS_TO_CE in data.rows else {}
     study = int(data.trials["member_steps"].sum()) if len(data.trials) else 0
     seconds = _seconds(data)
     records = []

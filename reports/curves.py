@@ -36,6 +36,7 @@ class CurveBuilder:
 
     def __init__(self) -> None:
         self._parts: list[tuple[tuple[int, ...], dict[str, Array]]] = []
+        self._grids: dict[tuple[int, ...], tuple[int, ...]] = {}
 
     def add(self, curve: Mapping[str, Sequence[Any]] | None) -> None:
         """Append a run's curve, {step: [...], accuracy: [...]}; None for a run without one."""
@@ -47,11 +48,12 @@ class CurveBuilder:
             for name, series in curve.items()
             if name != "step"
         }
-        self._parts.append((tuple(curve["step"]), values))
+        grid = tuple(curve["step"])
+        self._parts.append((self._grids.setdefault(grid, grid), values))
 
     def build(self) -> Curves:
         """All curves on one grid of steps."""
-        grids = {grid for grid, _ in self._parts if grid}
+        grids = list(self._grids)
         names = dict.fromkeys(name for _, values in self._parts for name in values)
         if not grids:
             return NO_CURVES

@@ -56,13 +56,14 @@ def decide(
     shown: Unit,
     unit: Replicate,
     *,
-    bootstrap: bool = True,
+    sensitivity: bool = True,
 ) -> list[Decision]:
     """Verdicts on one family of questions.
 
-    A refused question keeps its place in the family: it counts with p = 1.
+    A refused question keeps its place in the family: it counts with p = 1. `sensitivity`: whether
+    the analyses beside the test are made (reports.verdict.measure).
     """
-    measured = [_measured(question, rules, unit, bootstrap) for question in questions]
+    measured = [_measured(question, rules, unit, sensitivity) for question in questions]
     p = [
         1.0 if question.refusals or not numbers else numbers.p
         for question, numbers in zip(questions, measured, strict=True)
@@ -73,7 +74,9 @@ def decide(
     ]
 
 
-def _measured(question: Question, rules: Rules, unit: Replicate, bootstrap: bool) -> Numbers | None:
+def _measured(
+    question: Question, rules: Rules, unit: Replicate, sensitivity: bool
+) -> Numbers | None:
     if question.candidate_scores.size < 2:
         return None
     numbers = verdict.measure(
@@ -81,7 +84,7 @@ def _measured(question: Question, rules: Rules, unit: Replicate, bootstrap: bool
         question.baseline_scores,
         rules,
         unit=unit,
-        bootstrap=bootstrap,
+        sensitivity=sensitivity,
     )
     if question.least_p > numbers.p:
         return numbers._replace(p=question.least_p, p_exact=False)

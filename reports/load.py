@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -16,6 +17,7 @@ from bench.store import Row, Store
 from reports import load_search
 from reports.curves import CurveBuilder, Curves, first_passage
 from reports.measures import STEPS_TO_CE
+from reports.scores import Scores
 
 IDENTITY = ["task", "learner", "loss", "seed", "lr_policy"]
 USABLE = ("done", "diverged")
@@ -64,6 +66,11 @@ class ReportData:
         declared = self.experiment.report.metric
         fixed = {*IDENTITY, "lr", "status", f"{declared}_raw", declared, REACHED}
         return [declared, *(name for name in self.rows.columns if name not in fixed)]
+
+    @cached_property
+    def scores(self) -> Scores:
+        """The rows by task, learner, loss and policy."""
+        return Scores(self)
 
     @property
     def losses(self) -> tuple[str, ...]:
@@ -163,6 +170,7 @@ class _Cells:
         self._metrics: dict[str, list[float]] = {}
         self._curves = CurveBuilder()
         self._seconds: list[float] = []
+        self._about: dict[str, Any] | None = None
 
     def add(self, row: Any) -> None:
         """Take one row of the grid with its cell."""
@@ -177,10 +185,12 @@ class _Cells:
             values.append(float("nan") if value is None else float(value))
         self.records.append((*identity, row.lr, row.status))
         self._curves.add(row.curve)
-        about = row.provenance or {}
-        self._seconds.append(float(about.get("seconds", "nan")))
-        for name, value in _flat(about):
-            self.provenance.setdefault(name, set()).add(value)
+        about = dict(row.provenance or {})
+        self._seconds.append(float(about.pop("seconds", "nan")))
+        if about != self._about:
+            self._about = about
+            for name, value in _flat(about):
+                self.provenance.setdefault(name, set()).add(value)
         if processor := about.get("processor"):
             group = (row.task, row.learner, row.seed, row.lr_policy)
             self.processors.setdefault(group, set()).add(str(processor))

@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from reports.claims import MethodClaim
 from reports.compare import Comparison, rules_of
 from reports.load import ReportData
 from reports.plotting import Look, looks
-from reports.scores import Scores
-from reports.summary import Across
+from reports.summary import Across, score_table
 from reports.table import Table
 from reports.wording import counted
 
@@ -67,7 +68,6 @@ class Material:
     """What the sections of a significance report are made of."""
 
     data: ReportData
-    scores: Scores
     comparisons: Sequence[Comparison]
     claims: Sequence[MethodClaim]
     method: Sequence[Comparison]
@@ -78,6 +78,11 @@ class Material:
     def primary(self) -> list[Comparison]:
         """The comparisons of the primary family."""
         return [item for item in self.comparisons if item.family == "primary"]
+
+    @cached_property
+    def score_tables(self) -> dict[str, pd.DataFrame]:
+        """Means and standard deviations under each policy (reports.summary.score_table)."""
+        return {policy: score_table(self.data, policy) for policy in ("tuned", "common")}
 
     @property
     def style(self) -> dict[str, Look]:

@@ -1,6 +1,7 @@
 """From a page to files: one HTML document, JSON, CSV, LaTeX, BibTeX, SVG and PDF."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,9 +53,7 @@ def write_page(page: Page, out_dir: Path) -> ReportPaths:
     files["rows.csv"] = page.rows
     files["methods.tex"] = cited_in_latex(page.methods)
     files["references.bib"] = bibtex(page.methods)
-    files["report.json"] = (
-        json.dumps(page.document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    )
+    files["report.json"] = json_text(page.document)
     files["report.html"] = _html(page, drawings)
     files |= page.files
     write_files(out_dir, files)
@@ -71,6 +70,21 @@ def write_page(page: Page, out_dir: Path) -> ReportPaths:
             path for name, path in within.items() if "/" not in name and name not in fixed
         ),
     )
+
+
+def json_text(document: Mapping[str, Any]) -> str:
+    """A JSON object with one line per key, and one per entry of a list."""
+
+    def compact(value: Any) -> str:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+    lines = []
+    for key, value in document.items():
+        text = compact(value)
+        if isinstance(value, list) and value:
+            text = "[\n  " + ",\n  ".join(compact(entry) for entry in value) + "\n ]"
+        lines.append(f" {compact(key)}: {text}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -7,10 +7,9 @@ from reports import comparison_figures, figures, stats
 from reports.compare import rules_of
 from reports.material import Material, Picture, Section
 from reports.stats import Vector, ranks
-from reports.summary import matrix
 from reports.wording import PLUS_MINUS, counted, listed, unit_of
 
-MOST_PANELS = 12
+MOST_PANELS = 8
 """Tasks that a figure with one panel per task shows: those with the largest effects."""
 
 MOST_ROWS = 40
@@ -72,10 +71,10 @@ def pairs(material: Material, tasks: list[str]) -> pd.DataFrame:
         if item.task not in wanted or not item.n:
             continue
         blocks = [
-            material.scores.block(item.task, item.learner, loss, item.lr_policy)
+            material.data.scores.block(item.task, item.learner, loss, item.lr_policy)
             for loss in (item.candidate, item.baseline)
         ]
-        found = material.scores.pairs(*blocks, metric)
+        found = material.data.scores.pairs(*blocks, metric)
         d = stats.differences(found.candidate, found.baseline)
         order = np.argsort(found.candidate - found.baseline, kind="stable")
         parts.append(
@@ -157,7 +156,7 @@ def all_pairs(material: Material) -> Section | None:
     unit, sign = unit_of(report.metric), rules_of(data).sign
     entries, lines = [], []
     tasks = set(shown_tasks(material, 6))
-    for task, scores in matrix(data, "tuned").items():
+    for task, scores in data.scores.matrix("tuned").items():
         complete = scores.dropna(axis="columns")
         if task not in tasks or complete.shape[1] < 3 or len(complete) < 6:
             continue
@@ -174,7 +173,7 @@ def all_pairs(material: Material) -> Section | None:
         )
     if not entries:
         return None
-    n = max(len(scores) for scores in matrix(data, "tuned").values())
+    n = max(len(scores) for scores in data.scores.matrix("tuned").values())
     caption = (
         f"Mean {report.metric.replace('_', ' ')} of the row's loss minus that of the column's, in "
         f"{unit.difference}, tuned rate, n = {n} paired seeds; losses in the order of their mean, "
@@ -202,10 +201,10 @@ def power(material: Material) -> Section | None:
     for item in material.primary:
         if item.task in tasks and item.n >= 3 and item.baseline == report.baselines[0]:
             blocks = [
-                material.scores.block(item.task, item.learner, loss, item.lr_policy)
+                material.data.scores.block(item.task, item.learner, loss, item.lr_policy)
                 for loss in (item.candidate, item.baseline)
             ]
-            found = material.scores.pairs(*blocks, report.metric)
+            found = material.data.scores.pairs(*blocks, report.metric)
             name = f"{item.task}, {item.candidate}"
             d[name] = stats.differences(found.candidate, found.baseline) * unit.factor
     if not d:

@@ -117,6 +117,7 @@ def svg(figure: Figure) -> str:
     stream = io.StringIO()
     with mpl.rc_context(STYLE):
         figure.savefig(stream, format="svg", metadata={"Date": None})
+    figure.set_layout_engine("none")  # its layout is done: other formats keep it
     return stream.getvalue()
 
 

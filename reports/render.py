@@ -18,7 +18,6 @@ from reports.material import Material, Page
 from reports.merge import merge
 from reports.methods import methods
 from reports.page import ReportPaths, records, write_page
-from reports.scores import Scores
 from reports.sections import sections
 from reports.sentences import LABELS
 from reports.summary import across_tasks
@@ -74,11 +73,10 @@ def render(data: ReportData, out_dir: Path, commands: Sequence[str] = ()) -> Rep
 
     The files are a pure function of `data` and `commands`.
     """
-    scores = Scores(data)
-    comparisons = compare(data, scores)
+    comparisons = compare(data)
     claims, method = wider.method_claims(data)
     material = Material(
-        data, scores, comparisons, claims, method, wider.new_tasks(data), across_tasks(data)
+        data, comparisons, claims, method, wider.new_tasks(data), across_tasks(data)
     )
     sentences = findings(data, comparisons, claims)
     warned = warnings(material)

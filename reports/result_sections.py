@@ -92,7 +92,7 @@ def rates(material: Material) -> Section | None:
         "Tuned and common rate",
         text,
         [tables.policies(material), common],
-        folded=[tables.rates(data)],
+        folded=[tables.rates(material)],
     )
 
 

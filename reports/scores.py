@@ -1,14 +1,16 @@
 """Looking up the scores of a comparison: two blocks of rows, paired by seed."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reports.load import ReportData
 from reports.measures import worst_of
 from reports.stats import Vector
+
+if TYPE_CHECKING:
+    from reports.load import ReportData
 
 
 class Block(NamedTuple):
@@ -37,13 +39,14 @@ Key = tuple[str, str, str, str]
 class Scores:
     """The rows of a report by (task, learner, loss, policy)."""
 
-    def __init__(self, data: ReportData) -> None:
+    def __init__(self, data: "ReportData") -> None:
         rows = data.rows
         self._data = data
         self._seeds = rows["seed"].to_numpy()
         self._diverged = (rows["status"] == "diverged").to_numpy()
         self.blocks = _blocks(rows)
         self._columns: dict[str, Vector] = {}
+        self._matrices: dict[tuple[str, str], dict[str, pd.DataFrame]] = {}
 
     def block(self, task: str, learner: str, loss: str, policy: str) -> Block:
         """Where the rows of a loss are; an empty block where there are none."""
@@ -66,6 +69,26 @@ class Scores:
             return Paired(seeds, a, b)
         common, first, second = np.intersect1d(seeds, others, return_indices=True)
         return Paired(common, a[first], b[second])
+
+    def matrix(self, policy: str, metric: str | None = None) -> dict[str, pd.DataFrame]:
+        """Per task, a metric (the declared one) as a frame (seeds, losses), NaN where missing.
+
+        Diverged runs have the declared worst score; losses without any run have no column.
+        """
+        metric = metric or self._data.experiment.report.metric
+        if (policy, metric) not in self._matrices:
+            self._matrices[policy, metric] = self._matrix(policy, metric)
+        return self._matrices[policy, metric]
+
+    def _matrix(self, policy: str, metric: str) -> dict[str, pd.DataFrame]:
+        columns: dict[str, dict[str, pd.Series]] = {}
+        plan = self._data.plan[["task", "learner", "loss"]]
+        for task, learner, loss in plan.itertuples(index=False, name=None):
+            block = self.block(task, learner, loss, policy)
+            if block.last > block.first:
+                seeds, values = self.of(block, metric)
+                columns.setdefault(task, {})[loss] = pd.Series(values, index=seeds)
+        return {task: pd.DataFrame(found).sort_index() for task, found in columns.items()}
 
     def diverged(self, block: Block) -> int:
         """Diverged runs of a block."""

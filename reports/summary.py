@@ -9,7 +9,6 @@ from reports import stats
 from reports.compare import rules_of
 from reports.gate import FEWEST_SEEDS
 from reports.load import ReportData
-from reports.scores import Scores
 from reports.stats import Vector, aggregate, ranks
 
 FEWEST_POOLED = 3
@@ -26,7 +25,7 @@ def score_table(data: ReportData, policy: str) -> pd.DataFrame:
     from the task's best: paired sign-flip tests against the best, Holm over the task's losses.
     """
     records = []
-    wide = matrix(data, policy)
+    wide = data.scores.matrix(policy)
     failed = (data.rows["lr_policy"] == policy) & (data.rows["status"] == "diverged")
     diverged = data.rows[failed].groupby(["task", "loss"]).size().to_dict()
     for task, scores in wide.items():
@@ -46,25 +45,6 @@ def score_table(data: ReportData, policy: str) -> pd.DataFrame:
                     }
                 )
     return pd.DataFrame(records, columns=["task", "loss", "n", "mean", "sd", "diverged", "top"])
-
-
-def matrix(data: ReportData, policy: str, metric: str | None = None) -> dict[str, pd.DataFrame]:
-    """Per task, a metric (the declared one) as a frame (seeds, losses), NaN where a run is missing.
-
-    Diverged runs have the declared worst score; losses without any run have no column.
-    """
-    scores, metric = Scores(data), metric or data.experiment.report.metric
-    found = {}
-    for (task, learner), part in data.plan.groupby(["task", "learner"], sort=False):
-        columns = {}
-        for loss in part["loss"]:
-            block = scores.block(task, learner, loss, policy)
-            if block.last > block.first:
-                seeds, values = scores.of(block, metric)
-                columns[str(loss)] = pd.Series(values, index=seeds)
-        if columns:
-            found[str(task)] = pd.DataFrame(columns).sort_index()
-    return found
 
 
 def _not_separated(data: ReportData, scores: pd.DataFrame) -> set[str]:
@@ -110,7 +90,7 @@ def across_tasks(data: ReportData) -> Across | None:
     wanted = set(data.losses)
     complete = {
         task: scores
-        for task, scores in matrix(data, "tuned").items()
+        for task, scores in data.scores.matrix("tuned").items()
         if set(scores) == wanted and not scores.isna().any(axis=None)
     }
     sizes = {len(scores) for scores in complete.values()}
@@ -124,9 +104,11 @@ def across_tasks(data: ReportData) -> Across | None:
     weights = aggregate.resamples(tasks, seeds, count=count)
     table = pd.DataFrame({"loss": losses, "mean_rank": ranks.mean_ranks(np.round(means, 7))})
     confidence = 1 - rules.alpha
+    iqms = [aggregate.iqm(cube[:, :, k]) for k in range(len(losses))]
+    draws = [aggregate.iqm_draws(cube[:, :, k], weights) for k in range(len(losses))]
     intervals = [
-        aggregate.iqm_interval(cube[:, :, k], weights, confidence=confidence)
-        for k in range(len(losses))
+        aggregate.percentile_interval(*found, confidence=confidence)
+        for found in zip(iqms, draws, strict=True)
     ]
     table[["iqm", "iqm_low", "iqm_high"]] = [
         _unsigned(interval, rules.sign) for interval in intervals
@@ -135,7 +117,9 @@ def across_tasks(data: ReportData) -> Across | None:
         b = losses.index(baseline)
         for k in [k for k in range(len(losses)) if k != b]:
             pair = cube[:, :, k], cube[:, :, b]
-            difference = aggregate.iqm_difference(*pair, weights, confidence=confidence)
+            difference = aggregate.percentile_interval(
+                iqms[k] - iqms[b], draws[k] - draws[b], confidence=confidence
+            )
             found = {"difference": _unsigned(difference, rules.sign)}
             if tasks >= FEWEST_POOLED:
                 gains = pair[0] - pair[1]

@@ -7,6 +7,9 @@ import pandas as pd
 
 from reports.wording import DASH, MINUS, PLUS_MINUS
 
+MOST_SHOWN = 300
+"""Rows of a table on the page and in LaTeX; its CSV has all."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -30,16 +33,31 @@ class Table:
     anchors: Sequence[str] = ()
     tags: Mapping[tuple[int, int], str] = field(default_factory=dict)
 
+    @property
+    def rows(self) -> list[list[object]]:
+        """The rows that the page shows: at most MOST_SHOWN."""
+        return self.shown.iloc[:MOST_SHOWN].to_numpy(dtype=object).tolist()
+
+    @property
+    def cut(self) -> str:
+        """What to say where the page does not show all rows."""
+        if len(self.shown) <= MOST_SHOWN:
+            return ""
+        return f" The first {MOST_SHOWN} of {len(self.shown)} rows; tables/{self.name}.csv has all."
+
     def csv(self) -> str:
         """The numbers as CSV."""
         return self.numbers.to_csv(index=False, lineterminator="\n")
 
     def latex(self) -> str:
-        """The text as a LaTeX tabular with booktabs rules."""
-        bold = pd.DataFrame("", index=self.shown.index, columns=self.shown.columns)
+        """The text as a LaTeX tabular with booktabs rules, of the rows that the page shows."""
+        own = self.shown.iloc[:MOST_SHOWN]
+        bold = pd.DataFrame("", index=own.index, columns=own.columns)
         for row, column in self.bold:
+            if row >= MOST_SHOWN:
+                continue
             bold.iloc[row, column] = "textbf:--rwrap"
-        shown = self.shown.map(latex_text)
+        shown = own.map(latex_text)
         shown.columns = pd.Index([latex_text(name) for name in self.shown.columns])
         bold.columns = shown.columns
         style = shown.style.apply(lambda _: bold, axis=None).hide(axis="index")

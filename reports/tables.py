@@ -9,7 +9,7 @@ from reports.compare import Comparison, rules_of
 from reports.load import ReportData
 from reports.material import Material
 from reports.sentences import LABELS
-from reports.summary import Across, score_table
+from reports.summary import Across
 from reports.table import Table
 from reports.wording import DASH, PLUS_MINUS, Unit, p_cell, signed_minus, unit_of
 
@@ -17,7 +17,7 @@ from reports.wording import DASH, PLUS_MINUS, Unit, p_cell, signed_minus, unit_o
 def scores(material: Material, policy: str, losses: Sequence[str]) -> Table:
     """Mean and SD per task (rows) and loss (columns); bold: not separated from the best."""
     data = material.data
-    numbers, unit = score_table(data, policy), unit_of(data.experiment.report.metric)
+    numbers, unit = material.score_tables[policy], unit_of(data.experiment.report.metric)
     losses = [loss for loss in losses if loss in set(numbers["loss"])]
     tasks = list(dict.fromkeys(numbers["task"]))
     found = {(row["task"], row["loss"]): row for row in numbers.to_dict("records")}
@@ -62,7 +62,7 @@ def scores(material: Material, policy: str, losses: Sequence[str]) -> Table:
 def _lines_by_task(material: Material, policy: str) -> dict[tuple[str, str], tuple[int, int]]:
     return {
         (task, loss): block.lines()
-        for (task, _, loss, own), block in material.scores.blocks.items()
+        for (task, _, loss, own), block in material.data.scores.blocks.items()
         if own == policy
     }
 
@@ -137,9 +137,9 @@ def blocks(material: Material) -> Table:
     """Where the rows of every task, loss and policy stand in rows.csv."""
     data, unit = material.data, unit_of(material.data.experiment.report.metric)
     records, shown, anchors = [], [], []
-    for (task, learner, loss, policy), block in material.scores.blocks.items():
+    for (task, learner, loss, policy), block in material.data.scores.blocks.items():
         first, last = lines = block.lines()
-        _, values = material.scores.of(block, data.experiment.report.metric)
+        _, values = material.data.scores.of(block, data.experiment.report.metric)
         mean = float(values.mean()) if values.size else float("nan")
         records.append((task, learner, loss, policy, first, last, values.size, mean))
         command = f"sed -n '1p;{first},{last}p' rows.csv"
@@ -214,10 +214,11 @@ def policies(material: Material) -> Table:
     )
 
 
-def rates(data: ReportData) -> Table:
+def rates(material: Material) -> Table:
     """Tuned and common learning rate side by side, per task and loss."""
+    data = material.data
     unit, report = unit_of(data.experiment.report.metric), data.experiment.report
-    both = {policy: score_table(data, policy) for policy in ("tuned", "common")}
+    both = material.score_tables
     joined = both["tuned"].merge(both["common"], on=["task", "loss"], suffixes=("", "_common"))
     rows = data.rows[data.rows["lr_policy"] == "tuned"]
     chosen = rows.groupby(["task", "loss"], sort=False)["lr"].first().rename("lr").reset_index()

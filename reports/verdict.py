@@ -42,8 +42,8 @@ class Rules(NamedTuple):
 class Numbers(NamedTuple):
     """Everything measured in one comparison of n pairs; `wins` and `p_better` favour the candidate.
 
-    `bca_low` and `bca_high` are NaN below 20 pairs, where the bootstrap covers too little, and
-    where it was not asked for.
+    `bca_low` and `bca_high` are NaN below 20 pairs, where the bootstrap covers too little. Without
+    sensitivity analyses they, `p_wilcoxon`, `rank_biserial` and `median_difference` are NaN.
     """
 
     n: int
@@ -83,7 +83,7 @@ def measure(
     rules: Rules,
     *,
     unit: Replicate = "seed",
-    bootstrap: bool = True,
+    sensitivity: bool = True,
 ) -> Numbers:
     """The numbers of one comparison from paired scores of shape (n,), n >= 2.
 
@@ -92,10 +92,10 @@ def measure(
     """
     d = stats.differences(candidate, baseline)
     interval = stats.mean_interval(d, confidence=1 - rules.alpha)
-    ranked = stats.wilcoxon(d)
-    test = ranked if unit == "task" else stats.sign_flip(d)
+    ranked = stats.wilcoxon(d) if sensitivity or unit == "task" else None
+    test = ranked if ranked and unit == "task" else stats.sign_flip(d)
     bca = stats.Interval(interval.estimate, math.nan, math.nan)
-    if bootstrap and d.size >= FEWEST_FOR_BOOTSTRAP:
+    if sensitivity and d.size >= FEWEST_FOR_BOOTSTRAP:
         bca = stats.bootstrap_interval(d, confidence=1 - rules.alpha)
     favourable = rules.sign * d
     return Numbers(
@@ -106,14 +106,14 @@ def measure(
         sd_difference=stats.sd(d),
         p=test.p,
         p_exact=test.exact,
-        p_wilcoxon=ranked.p,
+        p_wilcoxon=ranked.p if ranked else math.nan,
         p_equivalence=stats.equivalence(d, rules.rope),
         dz=stats.d_z(d),
-        rank_biserial=stats.rank_biserial(d),
+        rank_biserial=stats.rank_biserial(d) if sensitivity else math.nan,
         p_better=stats.superiority(favourable),
         wins=int((favourable > 0).sum()),
         ties=int((d == 0).sum()),
-        median_difference=stats.hodges_lehmann(d).estimate,
+        median_difference=stats.hodges_lehmann(d).estimate if sensitivity else math.nan,
         bca_low=bca.low,
         bca_high=bca.high,
     )

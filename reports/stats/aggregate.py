@@ -15,6 +15,9 @@ from reports.stats.types import Interval, Vector
 
 Weights = NDArray[np.uint16]
 
+MOST_PAIRS = 50_000_000
+"""Pairs of runs in all resamples of `improvement_interval`, which then uses fewer resamples."""
+
 CHUNK = 200
 """Resamples that are held as floats at a time."""
 
@@ -52,9 +55,15 @@ def iqm_draws(scores: ArrayLike, weights: Weights) -> Vector:
     return np.concatenate(draws)
 
 
+def percentile_interval(estimate: float, draws: Vector, *, confidence: float = 0.95) -> Interval:
+    """An estimate with the percentile interval of its bootstrap draws."""
+    low, high = np.quantile(draws, ((1 - confidence) / 2, (1 + confidence) / 2))
+    return Interval(estimate, float(low), float(high))
+
+
 def iqm_interval(scores: ArrayLike, weights: Weights, *, confidence: float = 0.95) -> Interval:
     """IQM with its stratified percentile bootstrap interval."""
-    return _interval(iqm(scores), iqm_draws(scores, weights), confidence)
+    return percentile_interval(iqm(scores), iqm_draws(scores, weights), confidence=confidence)
 
 
 def iqm_difference(
@@ -62,7 +71,7 @@ def iqm_difference(
 ) -> Interval:
     """Difference of two IQMs with its stratified, seed-paired bootstrap interval."""
     draws = iqm_draws(candidate, weights) - iqm_draws(baseline, weights)
-    return _interval(iqm(candidate) - iqm(baseline), draws, confidence)
+    return percentile_interval(iqm(candidate) - iqm(baseline), draws, confidence=confidence)
 
 
 def improvement_interval(
@@ -75,15 +84,17 @@ def improvement_interval(
     """
     a, b = np.asarray(candidate, dtype=float), np.asarray(baseline, dtype=float)
     tasks, seeds = a.shape
+    weights = weights[: max(200, MOST_PAIRS // (tasks * seeds**2))]
     draws = np.zeros(len(weights))
     for task in range(tasks):
-        drawn, wins = weights[:, task].astype(float), _wins(a[task], b[task])
+        drawn, wins = weights[:, task].astype(np.float32), _wins(a[task], b[task])
         own = np.diag(wins).copy()
         np.fill_diagonal(wins, 0.0)
-        pairs = seeds**2 - (drawn**2).sum(axis=1)  # of different seeds, in this resample
-        share = ((drawn @ wins) * drawn).sum(axis=1) / np.maximum(pairs, 1)
+        pairs = seeds**2 - np.einsum("ij,ij->i", drawn, drawn)  # of different seeds, as drawn
+        share = np.einsum("ij,ij->i", drawn @ wins.astype(np.float32), drawn)
+        share = share / np.maximum(pairs, 1)
         draws += ((1 - 1 / seeds) * share + drawn @ own / seeds**2) / tasks
-    return _interval(improvement(a.T, b.T), draws, confidence)
+    return percentile_interval(improvement(a.T, b.T), draws, confidence=confidence)
 
 
 def profile(
@@ -137,8 +148,3 @@ def _wins(a: Vector, b: Vector) -> Vector:
 
 def _chunks(weights: Weights) -> list[Weights]:
     return [weights[start : start + CHUNK] for start in range(0, len(weights), CHUNK)]
-
-
-def _interval(estimate: float, draws: Vector, confidence: float) -> Interval:
-    low, high = np.quantile(draws, ((1 - confidence) / 2, (1 + confidence) / 2))
-    return Interval(estimate, float(low), float(high))

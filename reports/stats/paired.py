@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special, stats
 
 from reports.stats.types import Interval, Significance, Vector
 
@@ -156,7 +156,7 @@ def mean_interval(d: ArrayLike, *, confidence: float = 0.95) -> Interval:
     mean, error = float(values.mean()), sd(values) / np.sqrt(values.size)
     if values.size < 2:
         return Interval(mean, float("nan"), float("nan"))
-    half = float(stats.t.ppf((1 + confidence) / 2, values.size - 1) * error)
+    half = float(special.stdtrit(values.size - 1, (1 + confidence) / 2) * error)
     return Interval(mean, mean - half, mean + half)
 
 
@@ -261,7 +261,7 @@ def equivalence(d: ArrayLike, rope: float) -> float:
         return 1.0
     if error == 0:
         return 0.0 if abs(mean) < rope else 1.0
-    return float(stats.t.sf((rope - abs(mean)) / error, values.size - 1))
+    return float(special.stdtr(values.size - 1, (abs(mean) - rope) / error))
 
 
 def _vector(d: ArrayLike) -> Vector:

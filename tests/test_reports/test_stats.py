@@ -64,6 +64,7 @@ def test_holm_and_benjamini_hochberg():
     assert stats.benjamini_hochberg(p) == pytest.approx([0.02, 0.04, 0.04, 0.02])
     assert stats.holm([]).size == 0
     many = np.random.default_rng(1).uniform(size=40) ** 3
+    assert stats.holm(many) == pytest.approx(multipletests(many, method="holm")[1])
     assert stats.benjamini_hochberg(many) == pytest.approx(multipletests(many, method="fdr_bh")[1])
 
 

@@ -5,13 +5,12 @@ import pandas as pd
 from reports import tables
 from reports.compare import compare
 from reports.material import Material
-from reports.scores import Scores
 from reports.sentences import LABELS
 from reports.table import Table
 
 
 def material(data):
-    return Material(data, Scores(data), compare(data), [], [], [], None)
+    return Material(data, compare(data), [], [], [], None)
 
 
 def test_latex_escapes_and_marks():
@@ -39,7 +38,7 @@ def test_comparisons_have_one_row_each(small):
 
 
 def test_rates_and_budgets(small):
-    assert "tuned rate" in tables.rates(small).shown
+    assert "tuned rate" in tables.rates(material(small)).shown
     budgets = tables.budgets(small)
     assert set(budgets.shown["runs"]) == {"15"}
     assert "are equal" in budgets.caption
