@@ -4,7 +4,7 @@ The declared metric takes all three from the experiment; the others take those o
 where it declares them, or else the values below, which were set before any run.
 """
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from bench import metrics as declared
 from bench.experiment import ReportSection
@@ -31,6 +31,9 @@ class Measure(NamedTuple):
         """Whether it counts training steps."""
         return self.name in TIMES
 
+
+NOT_ON_TEST = frozenset({"inner_accuracy"})
+"""Scores on validation labels, which chose rates and parameters: never compared."""
 
 TIMES = frozenset({STEPS_TO_CE, "recovery_steps"})
 
@@ -63,14 +66,12 @@ _KNOWN = {
 def measure_of(name: str) -> Measure | None:
     """What is declared of a metric; None for one that nothing is declared of."""
     known = _KNOWN.get(name)
-    entry = declared.METRICS.get(name)
-    if known is None or entry is None or isinstance(entry, str):
+    entry: Any = declared.METRICS.get(name)
+    if entry is None or isinstance(entry, str) or name in NOT_ON_TEST:
         return known
-    return known._replace(
-        direction=getattr(entry, "direction", known.direction),
-        rope=getattr(entry, "rope", known.rope),
-        worst=getattr(entry, "worst", known.worst),
-    )
+    aspect: Aspect = "adaptability" if entry.drift else "performance"
+    known = known or Measure(name, entry.description, aspect, "maximise", 0.0, 0.0)
+    return known._replace(direction=entry.direction, rope=entry.rope, worst=entry.worst)
 
 
 def rules_for(name: str, report: ReportSection, budget: int) -> Rules | None:

@@ -10,7 +10,7 @@ from reports.stats.types import Vector
 FEWEST_TASKS = 8
 """With fewer the prior decides (Benavoli et al. 2017)."""
 
-SAMPLES = 10_000
+SAMPLES = 5_000
 
 
 class Posterior(NamedTuple):

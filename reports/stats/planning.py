@@ -4,9 +4,9 @@ statsmodels' TTestPower is the oracle of the tests; its solver gives NaN for lar
 is why the three lines of mathematics stand here.
 """
 
+import math
 from functools import lru_cache
 
-import numpy as np
 from scipy import optimize, special
 
 MOST_SEEDS = 100_000
@@ -14,10 +14,12 @@ MOST_SEEDS = 100_000
 
 def power(effect: float, n: int, *, alpha: float = 0.05) -> float:
     """Power of a two-sided paired t test of n >= 2 differences with d_z = `effect`."""
-    df, shift = n - 1, abs(effect) * np.sqrt(n)
+    df, shift = n - 1, abs(effect) * math.sqrt(n)
     critical = special.stdtrit(df, 1 - alpha / 2)
-    wrong_side = special.nctdtr(df, shift, -critical)  # NaN where too small to be computed
-    return float(1 - special.nctdtr(df, shift, critical) + np.nan_to_num(wrong_side))
+    wrong_side = float(special.nctdtr(df, shift, -critical))
+    if math.isnan(wrong_side):  # too small to be computed
+        wrong_side = 0.0
+    return 1 - float(special.nctdtr(df, shift, critical)) + wrong_side
 
 
 @lru_cache
