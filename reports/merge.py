@@ -56,7 +56,7 @@ def merge(parts: Sequence[ReportData]) -> ReportData:
         intermediate=parts[0].intermediate.iloc[:0],
         importances=parts[0].importances.iloc[:0],
         provenance=_provenance(parts),
-        runs=tuple(loss for part in renamed for loss in _evolved(part)),
+        runs=tuple(f"{loss} [{part.experiment.name}]" for part in parts for loss in part.evolved),
     )
 
 
@@ -72,17 +72,13 @@ class MergedData(ReportData):
         return self.runs
 
 
-def _evolved(part: ReportData) -> list[str]:
-    return [str(loss) for loss in part.losses if str(loss).startswith("mln_") and "[" in str(loss)]
-
-
 def _renamed(part: ReportData, parts: Sequence[ReportData]) -> ReportData:
     """The data with names that no other experiment has."""
     label = part.experiment.name
     others = [other for other in parts if other is not part]
     shared = {task for task in part.tasks if any(task in other.tasks for other in others)}
     tasks = {task: f"{task} [{label}]" for task in shared}
-    losses = {loss: f"{loss} [{label}]" for loss in part.experiment.evolved_losses()}
+    losses = {loss: f"{loss} [{label}]" for loss in part.evolved}
     changes: dict[str, Any] = {}
     for name in FRAMES:
         frame = getattr(part, name).copy()

@@ -37,7 +37,9 @@ def experiment(
     return valid.model_copy(update={"report": valid.report.model_copy(update=unchecked)})
 
 
-def fill(store, experiment, *, diverged=(), failed=(), absent=(), effects=None, spread=0.008):
+def fill(
+    store, experiment, *, diverged=(), failed=(), absent=(), effects=None, spread=0.008, salt=2
+):
     """Store simulated cells; the exceptional ones are tuples (task, loss, seed, policy)."""
     fingerprint, benchmark = experiment.fingerprint(), experiment.benchmark
     effects = EFFECTS if effects is None else effects
@@ -48,14 +50,14 @@ def fill(store, experiment, *, diverged=(), failed=(), absent=(), effects=None, 
                 shared = np.random.default_rng((1, t, seed)).normal(0.90 - 0.03 * t, 0.015)
                 for p, policy in enumerate(("tuned", "common")):
                     identity = (task, loss, seed, policy)
-                    key = "-".join(map(str, identity))
+                    key = "-".join(map(str, (salt, *identity)))
                     grid.append(
                         {"fingerprint": fingerprint, "task": task, "learner": "mlp_32",
                          "loss": loss, "seed": seed, "lr_policy": policy, "cell": key}
                     )  # fmt: skip
                     if identity in absent:
                         continue
-                    rng = np.random.default_rng((2, t, k, seed, p))
+                    rng = np.random.default_rng((salt, t, k, seed, p))
                     gain = effects.get(loss, 0.0) - 0.004 * p
                     score = round(float(shared + gain + rng.normal(0, spread)), 4)
                     status = "diverged" if identity in diverged else "done"
@@ -73,7 +75,7 @@ def fill(store, experiment, *, diverged=(), failed=(), absent=(), effects=None, 
             for k, loss in enumerate(experiment.losses())
         ],
     )  # fmt: skip
-    evolved = {name: f"evolution-{name}" for name in experiment.evolved_losses()}
+    evolved = {name: f"evolution-{salt}-{name}" for name in experiment.evolved_losses()}
     store.put(tables.evolutions, [_evolution(n, k) for n, k in evolved.items()])
     study = experiment.study.name if experiment.study else None
     if study:
