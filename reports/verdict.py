@@ -146,8 +146,8 @@ def plan(numbers: Numbers, rules: Rules, family: int, unit: Replicate = "seed") 
     alpha = rules.alpha / max(family, 1)
     sd = numbers.sd_difference
     enough = next(n for n in range(2, 200) if floor(n, family) < rules.alpha)
-    possible = numbers.n >= enough
-    detectable = stats.detectable(numbers.n, alpha=alpha) * sd if possible else math.inf
+    least = stats.detectable_by_signs(numbers.n, alpha=alpha)
+    detectable = least * sd if math.isfinite(least) else math.inf
     if sd == 0 or rules.rope == 0:
         return Plan(detectable, None, alpha)
     seeds = stats.seeds_needed(rules.rope / sd, alpha=alpha)

@@ -20,7 +20,7 @@ from reports.stats.paired import (
     superiority_interval,
     wilcoxon,
 )
-from reports.stats.planning import detectable, power, seeds_needed
+from reports.stats.planning import detectable, detectable_by_signs, power, seeds_needed
 from reports.stats.types import Interval, Significance, Vector
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "bootstrap_interval",
     "d_z",
     "detectable",
+    "detectable_by_signs",
     "differences",
     "equivalence",
     "hodges_lehmann",

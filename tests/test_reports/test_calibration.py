@@ -70,7 +70,7 @@ def test_families_without_an_effect_are_rarely_called_one():
     assert 0.93 <= covered / intervals <= 0.97
 
 
-@pytest.mark.parametrize(("seeds", "size"), [(10, 1), (20, 1), (20, 6), (30, 12)])
+@pytest.mark.parametrize(("seeds", "size"), [(8, 4), (10, 1), (10, 12), (20, 1), (20, 6), (30, 12)])
 def test_power_at_the_stated_detectable_difference(seeds, size):
     """One comparison of a family has exactly the effect that the report states as detectable."""
     rng, sd, found = np.random.default_rng(2), 0.01, 0

@@ -1,11 +1,13 @@
 """Families, corrections and refusals."""
 
+import dataclasses
 import json
 
 import pytest
 from test_reports.simulated import simulated
 
 from bench import store as tables
+from bench.store import Store
 from reports import stats
 from reports.compare import compare, families
 from reports.load import load
@@ -167,3 +169,27 @@ def test_eight_seeds_are_too_few_for_eight_comparisons(tmp_path):
     item = found[0]
     assert item.verdict == "inconclusive"
     assert "8 pairs are too few for 8 comparisons: Holm p cannot fall below 0.062" in item.reason
+
+
+def test_a_constant_added_to_all_changes_nothing(small):
+    report = small.experiment.report.model_copy(update={"worst": 1.0})
+    moved = dataclasses.replace(
+        small,
+        experiment=small.experiment.model_copy(update={"report": report}),
+        rows=small.rows.assign(accuracy=small.rows["accuracy"] + 1),
+    )
+    shifted = primary(compare(moved))
+    for before, after in zip(primary(compare(small)), shifted, strict=True):
+        assert before.verdict == after.verdict
+        assert before.mean_difference == pytest.approx(after.mean_difference)
+        assert (before.p, before.p_wilcoxon) == pytest.approx((after.p, after.p_wilcoxon))
+
+
+def test_the_order_of_rows_in_the_store_changes_nothing(tmp_path):
+    store, described = simulated(tmp_path / "a.db", **SMALL)
+    expected = [item.as_json() for item in compare(load(store, described))]
+    other = Store(f"sqlite:///{tmp_path / 'b.db'}")
+    for table in tables.metadata.tables.values():
+        if table.name != "mln_schema":
+            other.put(table, store.rows(table)[::-1])
+    assert [item.as_json() for item in compare(load(other, described))] == expected

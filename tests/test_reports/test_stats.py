@@ -96,6 +96,16 @@ def test_power_of_statsmodels_and_seeds_needed():
     assert stats.seeds_needed(1e-4) is None
 
 
+def test_few_differences_detect_less_by_signs_than_by_t():
+    assert stats.detectable_by_signs(5) == float("inf")
+    assert stats.detectable_by_signs(6) > stats.detectable(6) > 1.4
+    assert stats.detectable_by_signs(14) == pytest.approx(stats.detectable(14), rel=0.05)
+    assert stats.detectable_by_signs(30) == pytest.approx(stats.detectable(30), rel=1e-6)
+    rng, effect = np.random.default_rng(1), stats.detectable_by_signs(9, alpha=0.01)
+    p = [stats.sign_flip(rng.normal(effect, 1, 9)).p for _ in range(1500)]
+    assert np.mean(np.array(p) < 0.01) == pytest.approx(0.8, abs=0.03)
+
+
 def test_sign_flip_equals_scipy():
     rng = np.random.default_rng(3)
     for n in (2, 6, 9, 12):
