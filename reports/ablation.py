@@ -75,20 +75,26 @@ def load_ablation(store: Store, experiment: Experiment) -> AblationData:
             "experiment and the same --storage first"
         )
     about = _rows(store, STUDIES, study.name)
-    factors = tuple(study.factors)
+    protocol = about[0]["protocol"] if about else {}
+    return from_rows(experiment, study.name, study.design, tuple(study.factors), rows, protocol)
+
+
+def from_rows(
+    experiment: Experiment,
+    study: str,
+    design: Design,
+    factors: tuple[str, ...],
+    rows: Sequence[Mapping[str, Any]],
+    protocol: Mapping[str, Any],
+) -> AblationData:
+    """An ablation's data from rows of mln_gains, whose settings hold the factors."""
     frame = pd.DataFrame(rows)
     settings = frame.pop("settings")
     for name in factors:
         frame[name] = [_level(found.get(name)) for found in settings]
     frame = frame[["slot", "seed", "family", *factors, "gain", "tasks", "diverged", "member_steps"]]
-    return AblationData(
-        experiment,
-        study.name,
-        study.design,
-        factors,
-        frame.sort_values(["slot", "seed", "family"], ignore_index=True),
-        about[0]["protocol"] if about else {},
-    )
+    frame = frame.sort_values(["slot", "seed", "family"], ignore_index=True)
+    return AblationData(experiment, study, design, factors, frame, protocol)
 
 
 def _rows(store: Store, table: str, study: str) -> list[dict[str, Any]]:

@@ -182,8 +182,8 @@ def _pairs(
 
 
 def _cells(runs: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    table = runs.groupby(["slot", *names], sort=True)["gain"].agg(n="count", mean="mean", sd="std")
-    table = table.reset_index()
+    grouped = runs.groupby(["slot", *names], sort=True)["gain"]
+    table = pd.DataFrame(grouped.agg(n="count", mean="mean", sd="std")).reset_index()
     labels = [
         ", ".join(f"{short(name)} = {row[name]}" for name in names)
         for row in table.to_dict("records")

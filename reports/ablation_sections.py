@@ -112,7 +112,9 @@ def _anova(analysis: Analysis) -> Section | None:
             f"Gain, mean over families, by the settings with n = {analysis.seeds} evolution seeds "
             "as blocks; sums of squares of type II; interactions first. Holm p: over all "
             f"{len(analysis.terms)} terms. Mixed p: Wald test with a random intercept per family "
-            "(all gains, not averaged), a sensitivity analysis, not corrected."
+            "(all gains, not averaged), a sensitivity analysis, not corrected. The error pools how "
+            "much the effects themselves differ between seeds; where that is much, trust the "
+            "paired tests of the effects, which give the verdicts."
         ),
         numbers=frame,
         shown=pd.DataFrame(
@@ -138,7 +140,7 @@ def _effects(analysis: Analysis, metric: str, rules: Rules) -> Section | None:
     )  # fmt: skip
     caption = (
         f"Difference in gain over CE from the reference level, n = {analysis.seeds} evolution "
-        f"seeds; small points: seeds; bars: {100 * (1 - rules.alpha):g} % t intervals, not "
+        f"seeds; bars: {100 * (1 - rules.alpha):g} % t intervals, not "
         f"corrected; grey: ROPE, {PLUS_MINUS}{unit.value(rules.rope)} {unit.difference}. Filled: "
         f"better or worse after Holm over {counted(len(analysis.effects), 'effect')}; positive "
         "favours the level."

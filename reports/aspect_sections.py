@@ -5,12 +5,12 @@ import pandas as pd
 
 from reports import comparison_figures, figures, tables
 from reports.compare import UNEVOLVED
-from reports.curves import Array, bands
+from reports.curves import bands
 from reports.load import REACHED, USABLE
 from reports.material import Material, Picture, Section
 from reports.measures import STEPS_TO_CE, Aspect, title_of, worst_of
 from reports.picture_sections import MOST_PANELS, shown_tasks, shown_text
-from reports.stats import survival
+from reports.stats import Vector, survival
 from reports.table import Table
 from reports.wording import PLUS_MINUS, counted, unit_of
 
@@ -109,7 +109,7 @@ def _learning_curves(material: Material, column: str) -> list[Picture]:
     return [Picture("learning_curves", curves, caption), *_gains(material, rows, values, column)]
 
 
-def _gains(material: Material, rows: pd.DataFrame, values: Array, column: str) -> list[Picture]:
+def _gains(material: Material, rows: pd.DataFrame, values: Vector, column: str) -> list[Picture]:
     """Paired gains over the first declared baseline by training step."""
     data, unit = material.data, unit_of(column)
     baselines = data.experiment.report.baselines

@@ -166,8 +166,11 @@ def compare(data: ReportData) -> list[Comparison]:
         for pairing in family.pairings:
             task, learner, policy = pairing.task, pairing.learner, pairing.policy
             names = pairing.candidate, pairing.baseline
-            own = [scores.block(task, learner, name, policy) for name in names]
-            pairs = scores.pairs(*own, pairing.metric)
+            own = (
+                scores.block(task, learner, names[0], policy),
+                scores.block(task, learner, names[1], policy),
+            )
+            pairs = scores.pairs(own[0], own[1], pairing.metric)
             spent = [budgets.get((task, learner, name)) for name in names]
             refusals = gate.gate(
                 metric=pairing.metric,
@@ -180,7 +183,7 @@ def compare(data: ReportData) -> list[Comparison]:
                 overlaps=overlaps,
             )
             questions.append(Question(*names, pairs.candidate, pairs.baseline, refusals))
-            blocks.append((own[0], own[1]))
+            blocks.append(own)
         decisions = decide(
             questions,
             rules,

@@ -26,7 +26,8 @@ def slopes(pairs: pd.DataFrame, style: Mapping[str, Look], label: str) -> Figure
     """
     groups = list(pairs.groupby(["task", "candidate", "baseline"], sort=False))
     figure, axes = panels(len(groups), 4, 2.7)
-    for panel, ((task, candidate, baseline), part) in zip(axes, groups, strict=False):
+    for panel, (key, part) in zip(axes, groups, strict=False):
+        task, candidate, baseline = map(str, key)
         won = part["candidate_score"] >= part["baseline_score"]
         for up, color in ((True, style[candidate].color), (False, "#D55E00")):
             chosen = part[won == up]

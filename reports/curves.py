@@ -77,7 +77,10 @@ def first_passage(curves: Array, steps: NDArray[np.int64], threshold: Array) -> 
 
 
 def bands(
-    values: Array, steps: NDArray[np.int64], groups: pd.DataFrame, factor: float = 1.0
+    values: NDArray[np.floating[Any]],
+    steps: NDArray[np.int64],
+    groups: pd.DataFrame,
+    factor: float = 1.0,
 ) -> pd.DataFrame:
     """Mean over runs with its 95 % t band: the columns of `groups`, step, n, mean, low, high.
 

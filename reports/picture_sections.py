@@ -70,11 +70,9 @@ def pairs(material: Material, tasks: list[str]) -> pd.DataFrame:
     for item in material.primary:
         if item.task not in wanted or not item.n:
             continue
-        blocks = [
-            material.data.scores.block(item.task, item.learner, loss, item.lr_policy)
-            for loss in (item.candidate, item.baseline)
-        ]
-        found = material.data.scores.pairs(*blocks, metric)
+        found = material.data.scores.of_comparison(
+            item.task, item.learner, item.candidate, item.baseline, item.lr_policy, metric
+        )
         d = stats.differences(found.candidate, found.baseline)
         order = np.argsort(found.candidate - found.baseline, kind="stable")
         parts.append(
@@ -200,11 +198,14 @@ def power(material: Material) -> Section | None:
     d: dict[str, Vector] = {}
     for item in material.primary:
         if item.task in tasks and item.n >= 3 and item.baseline == report.baselines[0]:
-            blocks = [
-                material.data.scores.block(item.task, item.learner, loss, item.lr_policy)
-                for loss in (item.candidate, item.baseline)
-            ]
-            found = material.data.scores.pairs(*blocks, report.metric)
+            found = material.data.scores.of_comparison(
+                item.task,
+                item.learner,
+                item.candidate,
+                item.baseline,
+                item.lr_policy,
+                report.metric,
+            )
             name = f"{item.task}, {item.candidate}"
             d[name] = stats.differences(found.candidate, found.baseline) * unit.factor
     if not d:

@@ -3,6 +3,7 @@
 Runs are two rows.csv of a significance report: A, the earlier one, and B.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,9 @@ from reports.wording import PLUS_MINUS, counted, p_cell, unit_of
 
 KEYS = ["task", "learner", "loss", "lr_policy"]
 ALPHA = 0.05
+
+MOST_DRAWN = 40
+"""Changes that the figure shows."""
 
 
 class Change(NamedTuple):
@@ -54,6 +58,11 @@ class Change(NamedTuple):
             "verdict": self.verdict,
             "reason": self.decision.reason if self.decision else "every row is the same",
         }
+
+    @property
+    def label(self) -> str:
+        """The verdict in words."""
+        return LABELS[self.decision.verdict] if self.decision else "unchanged"
 
     @property
     def verdict(self) -> str:
@@ -146,18 +155,15 @@ def _changes(both: pd.DataFrame, metric: str, rules: Rules) -> list[Change]:
         usable = part[part["status_a"].isin(USABLE) & part["status_b"].isin(USABLE)]
         usable = usable.dropna(subset=[f"{metric}_a", f"{metric}_b"])
         a, b = (usable[f"{metric}_{side}"].to_numpy(dtype=float) for side in "ab")
-        groups.append((key, a, b))
+        task, learner, loss, policy = map(str, key)
+        groups.append(((task, learner, loss, policy), a, b))
     moved = [(key, a, b) for key, a, b in groups if (a != b).any()]
     questions = [Question("B", "A", b, a, too_few(len(a), "seed")) for _, a, b in moved]
     decided = decide(questions, rules, unit_of(metric), "seed", sensitivity=False)
     by_key = {key: found for (key, _, _), found in zip(moved, decided, strict=True)}
     return [
         Change(
-            *(str(name) for name in key),
-            paired=len(a),
-            changed=int((a != b).sum()),
-            largest=float(abs(b - a).max(initial=0.0)),
-            decision=by_key.get(key),
+            *key, len(a), int((a != b).sum()), float(abs(b - a).max(initial=0.0)), by_key.get(key)
         )
         for key, a, b in groups
     ]
@@ -170,8 +176,8 @@ def _findings(found: Regression) -> tuple[str, ...]:
     if not changed:
         return (f"All {counted(rows, 'common row')} are the same in {found.metric}.",)
     largest = max(found.changes, key=lambda change: change.largest)
-    counts = pd.Series([change.verdict for change in found.changes]).value_counts().to_dict()
-    parts = [f"{count} {LABELS.get(name, name)}" for name, count in counts.items()]
+    counts = Counter(change.label for change in found.changes)
+    parts = [f"{count} {label}" for label, count in counts.most_common()]
     sentences = [
         f"{changed} of {counted(rows, 'common row')} differ in {found.metric}, by up to "
         f"{unit.value(largest.largest)} {unit.difference} ({largest.loss} on {largest.task}).",
@@ -210,7 +216,7 @@ def change_table(found: Regression) -> Table:
                 unit.gain(numbers.mean_difference) if numbers else unit.value(0.0),
                 interval_text(numbers.ci_low, numbers.ci_high, unit) if numbers else "",
                 p_cell(change.decision.p_holm) if change.decision else "",
-                LABELS.get(change.verdict, change.verdict),  # type: ignore[call-overload]
+                change.label,
             ]
         )  # fmt: skip
         tags[place, 8] = change.verdict
@@ -238,27 +244,23 @@ def write_regression(
 ) -> ReportPaths:
     """Write the report of a comparison. Raises InputError where the folder cannot be written."""
     unit = unit_of(found.metric)
-    d = {
-        f"{change.task}, {change.loss}, {change.lr_policy}": change
+    moved = [
+        (f"{change.task}, {change.loss}, {change.lr_policy}", change.decision.numbers)
         for change in found.changes
         if change.decision and change.decision.numbers
-    }
+    ]
+    moved.sort(key=lambda item: -abs(item[1].mean_difference))
     sections = []
-    if d:
-        worst_first = sorted(
-            d.items(),
-            key=lambda item: -abs(item[1].decision.numbers.mean_difference),  # type: ignore[union-attr]
-        )[:40]
+    if moved:
         figure = regression_figures.changes(
-            [(name, change.decision.numbers) for name, change in worst_first],  # type: ignore[union-attr, misc]
-            found.rules.rope * unit.factor, unit.factor,
+            moved[:MOST_DRAWN], found.rules.rope * unit.factor, unit.factor,
             f"B minus A, {found.metric} ({unit.difference})",
         )  # fmt: skip
-        n = max(change.paired for change in d.values())
         caption = (
-            f"Mean paired change with its 95 % t interval, n = {n} seeds, not corrected; grey: "
+            "Mean paired change with its 95 % t interval, n = "
+            f"{max(numbers.n for _, numbers in moved)} seeds, not corrected; grey: "
             f"ROPE; {'positive' if found.rules.sign > 0 else 'negative'} values favour B. By size"
-            f"{'' if len(d) <= 40 else f', the 40 largest of {len(d)}'}."
+            f"{'' if len(moved) <= MOST_DRAWN else f', the {MOST_DRAWN} largest of {len(moved)}'}."
         )
         sections.append(
             Section("changes", "Changes", pictures=[Picture("changes", figure, caption)])

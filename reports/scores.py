@@ -70,6 +70,13 @@ class Scores:
         common, first, second = np.intersect1d(seeds, others, return_indices=True)
         return Paired(common, a[first], b[second])
 
+    def of_comparison(
+        self, task: str, learner: str, candidate: str, baseline: str, policy: str, metric: str
+    ) -> Paired:
+        """The scores of two losses on their common seeds."""
+        first = self.block(task, learner, candidate, policy)
+        return self.pairs(first, self.block(task, learner, baseline, policy), metric)
+
     def matrix(self, policy: str, metric: str | None = None) -> dict[str, pd.DataFrame]:
         """Per task, a metric (the declared one) as a frame (seeds, losses), NaN where missing.
 

@@ -250,8 +250,8 @@ def best_trial(data: StudyData) -> dict[str, Any]:
     complete = data.trials[data.trials["value"].notna()]
     if complete.empty:
         return {}
-    place = complete["value"].astype(float).idxmax()
-    return {str(name): value for name, value in records(complete.loc[[place]])[0].items()}
+    place = int(complete["value"].astype(float).to_numpy().argmax())
+    return records(complete.iloc[[place]])[0]
 
 
 def findings(data: StudyData, gains: Sequence[Gain]) -> list[str]:

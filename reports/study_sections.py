@@ -63,7 +63,7 @@ def _settings(data: StudyData) -> Section | None:
     complete = data.trials[data.trials["value"].notna()]
     if complete.empty:
         return None
-    best = complete.loc[complete["value"].astype(float).idxmax()]
+    best = complete.iloc[int(complete["value"].astype(float).to_numpy().argmax())]
     settings = data.default.experiment.evolution if data.default else None
     frame = pd.DataFrame(
         [

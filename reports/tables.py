@@ -183,11 +183,11 @@ def policies(material: Material) -> Table:
     for key, both in found.items():
         line = list(key)
         for policy in ("tuned", "common"):
-            item = both.get(policy)
+            own = both.get(policy)
             line += [
-                unit.gain(item.mean_difference) if item else DASH,
-                interval_text(item.ci_low, item.ci_high, unit) if item else DASH,
-                LABELS[item.verdict] if item else DASH,
+                unit.gain(own.mean_difference) if own else DASH,
+                interval_text(own.ci_low, own.ci_high, unit) if own else DASH,
+                LABELS[own.verdict] if own else DASH,
             ]
         shown.append(line)
         records.append(

@@ -25,7 +25,7 @@ class Term(NamedTuple):
 
 
 class WaldTerm(NamedTuple):
-    """A term of the mixed model with its Wald chi-square test."""
+    """A term of the mixed model with its Wald test: chi-square, or F where tasks do not vary."""
 
     factors: tuple[str, ...]
     chi2: float
@@ -84,9 +84,9 @@ def mixed_terms(
 ) -> list[WaldTerm]:
     """Wald tests of y ~ block + factors with interactions, with a random intercept per task.
 
-    For designs with several tasks (Laird and Ware 1982). Empty where the model has no solution.
+    For designs with several tasks (Laird and Ware 1982).
     """
-    from statsmodels.formula.api import mixedlm
+    from statsmodels.formula.api import mixedlm, ols
 
     frame, names = _frame(y, levels, block)
     frame["task"] = [str(name) for name in task]
@@ -96,8 +96,10 @@ def mixed_terms(
         try:
             model = mixedlm(f"y ~ C(block) + {product}", frame, groups=frame["task"]).fit()
             table = model.wald_test_terms(scalar=True).table
-        except (np.linalg.LinAlgError, ValueError):
-            return []
+        except np.linalg.LinAlgError:
+            # No variance between tasks is left: the model is one of ordinary least squares.
+            model = ols(f"y ~ C(block) + {product}", frame).fit()
+            table = model.wald_test_terms(scalar=True).table
     found = []
     for name, row in table.iterrows():
         factors = _factors(str(name), names)

@@ -102,4 +102,4 @@ def wilcoxon_pairs(scores: ArrayLike) -> Vector:
 def _matrix(found: pd.DataFrame) -> Vector:
     matrix = np.asarray(found, dtype=float).copy()
     np.fill_diagonal(matrix, 1.0)  # the library marks it with -1 or 1
-    return np.clip(matrix, 0.0, 1.0)
+    return np.asarray(np.clip(matrix, 0.0, 1.0))
