@@ -13,13 +13,12 @@ import typer
 
 from bench.cli_data import download
 from bench.cli_explain import explain
-from bench.cli_report import print_verdicts, report_summary
+from bench.cli_report import compare, print_report, report
 from bench.cli_speed import speed
 from bench.cli_study import resolved_settings, tune_settings
 from bench.console import (
     complain,
     copy_loss,
-    print_json,
     print_rows,
     reproducing_commands,
     require_writable,
@@ -32,7 +31,6 @@ from bench.options import (
     ExperimentArgument,
     JobsOption,
     JsonOption,
-    OutOption,
     SetOption,
     StorageOption,
 )
@@ -80,11 +78,9 @@ def demo(
     tune_settings(experiment, storage, jobs)
     resolved = resolved_settings(experiment, storage)
     cells = run_all(resolved, storage, artifacts, jobs).cells
-    report = _report(resolved, storage, out, reproducing_commands("demo", chosen))
-    if as_json:
-        print_json(report_summary(report))
-    else:
-        print_verdicts(report)
+    written = _report(resolved, storage, out, reproducing_commands("demo", chosen))
+    print_report(written, as_json)
+    if not as_json:
         typer.echo("Review the study:  mln-bench dashboard" + storage_flag(storage))
     raise typer.Exit(1 if cells.failed or cells.missing else 0)
 
@@ -234,32 +230,8 @@ def ablate(
     raise typer.Exit(1 if errors else 0)
 
 
-@app.command()
-def report(
-    experiment: ExperimentArgument,
-    out: OutOption = None,
-    overrides: SetOption = None,
-    storage: StorageOption = DEFAULT_URL,
-    data_root: DataRootOption = None,
-    strict: Annotated[bool, typer.Option(help="exit 1 if anything is refused or missing")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Write the significance report: one HTML page, JSON, CSV, LaTeX tables, figures."""
-    from bench.checks import load_checked
-    from bench.store import Store
-
-    Store(storage, create=False).close()
-    loaded = load_checked(experiment, overrides or (), data_root, read_data=False)
-    resolved = resolved_settings(loaded, storage)
-    out = out or Path("runs/reports") / resolved.name
-    require_writable(out)
-    commands = reproducing_commands(f"run {experiment}", overrides or ())
-    written = _report(resolved, storage, out, commands)
-    if as_json:
-        print_json(report_summary(written))
-    else:
-        print_verdicts(written)
-    raise typer.Exit(1 if strict and (written.refusals or written.missing) else 0)
+app.command()(report)
+app.command()(compare)
 
 
 @app.command()
