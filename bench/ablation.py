@@ -10,17 +10,19 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import t as student
 
 from bench.errors import InputError
 from bench.evolving import EvolutionJob, evolution_jobs
 from bench.experiment import Experiment, digest
+from bench.intervals import mean_and_half_width
+from bench.presets import learner_identity
 from bench.provenance import determinants
 from bench.runner import Runner
 from bench.store import Row, judgements
+from bench.tasks.register import identity
 from mln.config import EvolutionConfig, LossSpec
-
-CONFIDENCE = 0.95
+from mln.kernels import engine
+from mln.kernels.engine import KernelName
 
 
 class CellResult(NamedTuple):
@@ -60,6 +62,7 @@ class JudgeJob:
     tasks: int
     rates: tuple[float, ...]
     root_seed: int
+    kernel: KernelName
     device: str
 
     @property
@@ -78,7 +81,9 @@ def judge(job: JudgeJob) -> Row:
         np.array([job.genome], dtype=np.float32),
         judging_draws(job.root_seed, job.families, job.tasks, ABLATE),
         job.rates,
-        Protocol(job.spec, settings.learner, settings.training, job.device, settings.fitness),
+        Protocol(
+            job.spec, settings.learner, settings.training, job.device, settings.fitness, job.kernel
+        ),
     )
     return {"key": job.key, "gain": float(found.gain.mean()), "gains": found.gain[0].tolist()}
 
@@ -107,26 +112,33 @@ def judge_jobs(experiment: Experiment, evolved: dict[str, Row]) -> dict[str, Jud
     if section is None or base is None:
         return {}
     common = {
-        "judged_on": [section.families, section.tasks, experiment.seed],
-        "judged_by": [asdict(base.settings.learner), asdict(base.settings.training)],
+        "judged_on": [
+            [identity(family) for family in section.families],
+            section.tasks,
+            experiment.seed,
+        ],
+        "judged_by": [learner_identity(base.settings.learner), asdict(base.settings.training)],
         "metric": asdict(base.settings.fitness),
         "rates": experiment.tuning.rates,
-        "determinants": determinants(experiment.device),
     }
-    return {
-        key: JudgeJob(
-            digest({**common, "evolution": key}),
-            LossSpec(**row["spec"]),
+    jobs = {}
+    for key, row in evolved.items():
+        spec = LossSpec(**row["spec"])
+        kernel = engine.choose(base.settings.learner, spec, experiment.device, experiment.kernel)
+        own = {"evolution": key, "determinants": determinants(experiment.device, kernel)}
+        jobs[key] = JudgeJob(
+            digest(common | own),
+            spec,
             tuple(row["genome"]),
             base.settings,
             section.families,
             section.tasks,
             experiment.tuning.rates,
             experiment.seed,
+            kernel,
             experiment.device,
         )
-        for key, row in evolved.items()
-    }
+    return jobs
 
 
 def _judge(runner: Runner, jobs: dict[str, JudgeJob]) -> dict[str, float]:
@@ -154,15 +166,11 @@ def cell_result(
 ) -> CellResult:
     """The mean over a cell's finished runs and its t interval (Student 1908)."""
     gains = [judged[job.key] for job in runs]
-    count = len(gains)
-    half_width = None
-    if count > 1:
-        error = float(np.std(gains, ddof=1)) / count**0.5
-        half_width = float(student.ppf((1 + CONFIDENCE) / 2, count - 1)) * error
+    mean, half_width = mean_and_half_width(gains)
     return CellResult(
         settings,
-        count,
-        float(np.mean(gains)) if gains else None,
+        len(gains),
+        mean,
         half_width,
         round(np.mean([evolved[job.key]["member_steps"] for job in runs])) if runs else 0,
         gains,

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from bench.cli_data import download
 from bench.cli_explain import explain
 from bench.cli_report import compare, print_report, report
+from bench.cli_speed import speed
 from bench.cli_study import resolved_settings, tune_settings
 from bench.console import (
     complain,
@@ -25,6 +27,7 @@ from bench.console import (
 from bench.errors import DEFAULT_URL, InputError
 from bench.options import (
     ArtifactsOption,
+    DataRootOption,
     ExperimentArgument,
     JobsOption,
     JsonOption,
@@ -38,6 +41,10 @@ if TYPE_CHECKING:
 
 ARTIFACTS = Path("runs/artifacts")
 INTERRUPTED = 130
+LEARNERS_TITLE = (
+    "Co-evolved learners on test beside cross-entropy's of the same age: paired gain +- half of "
+    "its 95 % t interval"
+)
 
 app = typer.Typer(
     name="mln-bench",
@@ -56,6 +63,7 @@ def demo(
     seed: Annotated[int | None, typer.Option(min=0, help="root seed")] = None,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
+    data_root: DataRootOption = None,
     artifacts: ArtifactsOption = ARTIFACTS,
     jobs: JobsOption = None,
     as_json: JsonOption = False,
@@ -65,16 +73,16 @@ def demo(
     from bench.running import run_all
 
     chosen = [*(overrides or []), *([f"seed={seed}"] if seed is not None else [])]
-    experiment = load_checked("demo", chosen)
+    experiment = load_checked("demo", chosen, data_root)
     require_writable(out)
     tune_settings(experiment, storage, jobs)
     resolved = resolved_settings(experiment, storage)
-    summary = run_all(resolved, storage, artifacts, jobs)
+    cells = run_all(resolved, storage, artifacts, jobs).cells
     written = _report(resolved, storage, out, reproducing_commands("demo", chosen))
     print_report(written, as_json)
     if not as_json:
         typer.echo("Review the study:  mln-bench dashboard" + storage_flag(storage))
-    raise typer.Exit(1 if summary.failed or summary.missing else 0)
+    raise typer.Exit(1 if cells.failed or cells.missing else 0)
 
 
 @app.command()
@@ -85,6 +93,7 @@ def evolve(
     ] = None,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
+    data_root: DataRootOption = None,
     artifacts: ArtifactsOption = ARTIFACTS,
     jobs: JobsOption = None,
     as_json: JsonOption = False,
@@ -93,7 +102,7 @@ def evolve(
     from bench.checks import load_checked
     from bench.running import running
 
-    resolved = resolved_settings(load_checked(experiment, overrides or ()), storage)
+    resolved = resolved_settings(load_checked(experiment, overrides or (), data_root), storage)
     if resolved.evolution is None:
         raise InputError(f"experiment {resolved.name}: has no [evolution] section")
     if out is not None and out.is_dir():
@@ -124,6 +133,7 @@ def run(
     experiment: ExperimentArgument,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
+    data_root: DataRootOption = None,
     artifacts: ArtifactsOption = ARTIFACTS,
     jobs: JobsOption = None,
     as_json: JsonOption = False,
@@ -132,16 +142,19 @@ def run(
     from bench.checks import load_checked
     from bench.running import run_all
 
-    loaded = load_checked(experiment, overrides or ())
+    loaded = load_checked(experiment, overrides or (), data_root)
     if loaded.benchmark is None:
         raise InputError(f"experiment {loaded.name}: has no [benchmark] section")
     resolved = resolved_settings(loaded, storage)
-    summary = run_all(resolved, storage, artifacts, jobs)
-    print_rows([summary._asdict()], as_json, "Cells (both learning-rate policies)")
-    if not as_json and not summary.failed and not summary.missing:
+    cells, learners = run_all(resolved, storage, artifacts, jobs)
+    count = cells._asdict() | ({"learners": learners} if as_json and learners else {})
+    print_rows([count], as_json, "Cells (both learning-rate policies)")
+    if learners and not as_json:
+        print_rows(learners, False, LEARNERS_TITLE)
+    if not as_json and not cells.failed and not cells.missing:
         report_command = reproducing_commands(f"run {experiment}", overrides or ())[1]
         typer.echo(f"Next:  {report_command}" + storage_flag(storage))
-    raise typer.Exit(1 if summary.failed or summary.missing else 0)
+    raise typer.Exit(1 if cells.failed or cells.missing else 0)
 
 
 @app.command()
@@ -149,6 +162,7 @@ def status(
     experiment: ExperimentArgument,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
+    data_root: DataRootOption = None,
     artifacts: ArtifactsOption = ARTIFACTS,
     as_json: JsonOption = False,
 ) -> None:
@@ -157,7 +171,7 @@ def status(
     from bench.status import describe
     from bench.store import Store
 
-    loaded = load_checked(experiment, overrides or ())
+    loaded = load_checked(experiment, overrides or (), data_root, read_data=False)
     store = Store(storage, create=False)
     resolved = resolved_settings(loaded, storage, required=False)
     print_rows([describe(resolved, store, artifacts)], as_json, f"Experiment {loaded.name}")
@@ -170,12 +184,13 @@ def study(
     workers: JobsOption = None,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
+    data_root: DataRootOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tune the evolution's settings with Optuna; a finished study is not run again."""
     from bench.checks import load_checked
 
-    loaded = load_checked(experiment, overrides or ())
+    loaded = load_checked(experiment, overrides or (), data_root)
     result = tune_settings(loaded, storage, workers, trials)
     best = {"gain": result.best_value, **(result.best_params or {})}
     print_rows([best], as_json, "Best settings: gain over tuned CE on the study's tasks (fraction)")
@@ -192,6 +207,7 @@ def ablate(
     experiment: ExperimentArgument,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
+    data_root: DataRootOption = None,
     artifacts: ArtifactsOption = ARTIFACTS,
     jobs: JobsOption = None,
     as_json: JsonOption = False,
@@ -201,7 +217,7 @@ def ablate(
     from bench.checks import load_checked
     from bench.running import running
 
-    resolved = resolved_settings(load_checked(experiment, overrides or ()), storage)
+    resolved = resolved_settings(load_checked(experiment, overrides or (), data_root), storage)
     if resolved.ablation is None:
         raise InputError(f"experiment {resolved.name}: has no [ablation] section")
     with running(resolved, storage, artifacts, jobs) as runner:
@@ -236,16 +252,23 @@ def dashboard(
 
 
 app.command()(explain)
+app.command()(speed)
+app.command()(download)
 
 
 @app.command("list")
 def list_names(
-    what: Annotated[str, typer.Argument(metavar="tasks|losses|learners|experiments")],
+    what: Annotated[str, typer.Argument(metavar="tasks|regimes|losses|learners|experiments")],
+    plugin: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="list what a plug-in adds, too")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List what an experiment can name."""
+    from bench import plugins
     from bench.listing import listing
 
+    plugins.load_files(plugin or ())
     print_rows(listing(what), as_json, what.capitalize())
 
 

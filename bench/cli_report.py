@@ -9,7 +9,7 @@ import typer
 from bench.cli_study import resolved_settings
 from bench.console import print_json, print_rows, require_writable
 from bench.errors import DEFAULT_URL, InputError
-from bench.options import JsonOption, OutOption, SetOption, StorageOption
+from bench.options import DataRootOption, JsonOption, OutOption, SetOption, StorageOption
 
 if TYPE_CHECKING:
     from bench.experiment import Experiment
@@ -35,6 +35,7 @@ def report(
     out: OutOption = None,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
+    data_root: DataRootOption = None,
     strict: Annotated[bool, typer.Option(help=STRICT)] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -44,7 +45,8 @@ def report(
 
     Store(storage, create=False).close()
     loaded = [
-        resolved_settings(load_checked(name, overrides or ()), storage) for name in experiments
+        resolved_settings(load_checked(name, overrides or (), data_root, read_data=False), storage)
+        for name in experiments
     ]
     out = out or Path("runs/reports") / "+".join(one.name for one in loaded)
     require_writable(out)

@@ -7,36 +7,45 @@ import hashlib
 import itertools
 import json
 import tomllib
-import types
-import typing
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PositiveFloat,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from bench import plugins
+from bench.complaints import explain
 from bench.errors import InputError, nearest
-from bench.metrics import METRICS, MINIMISED
-from mln.config import EvolutionConfig, LearnerSpec, LossSpec, TrainingSpec
+from bench.overrides import apply_override, scaled, scales_of
+from bench.sections import (
+    BenchmarkSection,
+    ReportSection,
+    Section,
+    TuningSection,
+    specified,
+    with_declared_report,
+)
+from mln.config import EvolutionConfig, LossSpec
+from mln.kernels import engine
+from mln.kernels.engine import KernelChoice, KernelName
 
-
-class Section(BaseModel):
-    """A part of an experiment: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+__all__ = [
+    "AblationSection",
+    "BenchmarkSection",
+    "EvolutionSection",
+    "Experiment",
+    "ReportSection",
+    "StudySection",
+    "TuningSection",
+    "digest",
+    "load",
+    "shipped",
+]
 
 
 class EvolutionSection(Section):
-    """Which losses are evolved, on what."""
+    """Which losses are evolved, on what. settings.learner may be a name of `list learners`."""
 
     runs: int = Field(default=3, ge=1, le=100, description="independent evolution runs")
     families: tuple[str, ...] = Field(min_length=1, description="task families to draw from")
@@ -45,6 +54,13 @@ class EvolutionSection(Section):
     settings_from_study: bool = Field(
         default=False, description="take the settings that the study of this experiment found best"
     )
+
+    @field_validator("settings", mode="before")
+    @classmethod
+    def _named_learner(cls, settings: Any) -> Any:
+        if isinstance(settings, dict) and "learner" in settings:
+            return settings | {"learner": specified(settings["learner"])}
+        return settings
 
 
 class StudySection(Section):
@@ -74,93 +90,34 @@ class AblationSection(Section):
     tasks: int = Field(default=32, ge=2, description="tasks a loss is judged on")
 
 
-class BenchmarkSection(Section):
-    """The grid: every task x loss x seed, for one learner."""
-
-    tasks: tuple[str, ...] = Field(min_length=1)
-    losses: tuple[str, ...] = Field(min_length=1, description="baselines and controls")
-    evolved: bool = Field(default=True, description="benchmark the experiment's evolved losses too")
-    seeds: int = Field(default=20, ge=1)
-    learner: LearnerSpec = LearnerSpec()
-    training: TrainingSpec = TrainingSpec(steps=500, batch_size=32)
-    curve_points: int = Field(default=20, ge=1, description="points of a stored learning curve")
-
-
-LARGEST_GRID = 5
-"""Values of its parameter that every registered loss declares at least."""
-
-
-class TuningSection(Section):
-    """The tuning that every loss gets alike: len(rates) * parameter_values configurations.
-
-    A loss with a parameter is tuned over `rates` x `parameter_values` values of it, a loss
-    without one over a grid of rates as many times finer.
-    """
-
-    rates: tuple[PositiveFloat, ...] = Field(
-        default=(0.0003, 0.001, 0.003, 0.01, 0.03), min_length=1
-    )
-    seeds: int = Field(default=3, ge=1)
-    parameter_values: int = Field(
-        default=1,
-        ge=1,
-        le=LARGEST_GRID,
-        description="values of a loss's own parameter; with 1 it stays at its published default",
-    )
-    common_rate: float = Field(
-        default=0.01, gt=0, description="the rate of the same-rate comparison"
-    )
-
-    @model_validator(mode="after")
-    def _can_be_finer(self) -> "TuningSection":
-        if len(set(self.rates)) < len(self.rates):
-            raise ValueError("rates: a rate is named twice")
-        if self.parameter_values > 1 and len(self.rates) < 2:
-            raise ValueError(
-                "parameter_values above 1 needs two or more rates, to make a finer grid"
-            )
-        return self
-
-
-class ReportSection(Section):
-    """What is declared before the run."""
-
-    metric: str = "accuracy"
-    direction: Literal["maximise", "minimise"] = "maximise"
-    rope: float = Field(
-        default=0.005, ge=0, description="region of practical equivalence, +-, in units"
-    )
-    worst: float = Field(default=0.0, description="score of a diverged run")
-    baselines: tuple[str, ...] = ("ce", "mse")
-    alpha: float = Field(default=0.05, gt=0, lt=1)
-
-    @model_validator(mode="after")
-    def _fits_the_metric(self) -> "ReportSection":
-        if self.metric not in METRICS:
-            raise ValueError(f"metric {self.metric!r} is unknown{nearest(self.metric, METRICS)}")
-        direction = "minimise" if self.metric in MINIMISED else "maximise"
-        if self.direction != direction:
-            raise ValueError(f"metric {self.metric!r} needs direction = {direction!r}")
-        if self.metric in MINIMISED and self.worst <= 0:
-            raise ValueError(f"metric {self.metric!r} needs worst above 0, as 10.0 (nats)")
-        if len(set(self.baselines)) < len(self.baselines):
-            raise ValueError("baselines: a loss is named twice")
-        return self
-
-
 class Experiment(Section):
     """A whole experiment."""
 
     name: str = Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.-]+$")
     description: str = ""
+    scale: str = Field(
+        default="full", description="a part of [scales], or several joined by '+'; full is none"
+    )
+    plugins: tuple[str, ...] = Field(
+        default=(), description="Python files with tasks, losses, learners; relative to this file"
+    )
     seed: int = Field(default=0, ge=0)
     device: str = "cpu"
+    kernel: KernelChoice = Field(
+        default="auto", description="what trains the learners; auto is the fastest that can"
+    )
     evolution: EvolutionSection | None = None
     study: StudySection | None = None
     ablation: AblationSection | None = None
     benchmark: BenchmarkSection | None = None
     tuning: TuningSection = TuningSection()
     report: ReportSection = ReportSection()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _declared_of_the_metric(cls, content: Any) -> Any:
+        """What a report leaves open is as its metric declares."""
+        return with_declared_report(content)
 
     @model_validator(mode="after")
     def _consistent(self) -> "Experiment":
@@ -209,6 +166,13 @@ class Experiment(Section):
             return ()
         return tuple(f"mln_{run + 1}" for run in range(self.evolution.runs))
 
+    def evolution_kernel(self) -> KernelName:
+        """What trains the learners of the experiment's evolutions and of their judgement."""
+        section = self.evolution
+        if section is None:
+            raise ValueError("the experiment has no [evolution] section")
+        return engine.choose(section.settings.learner, section.loss, self.device, self.kernel)
+
     def losses(self) -> tuple[str, ...]:
         """All losses of the benchmark: the baselines, then the evolved ones."""
         return (*(self.benchmark.losses if self.benchmark else ()), *self.evolved_losses())
@@ -232,7 +196,7 @@ def _cell(experiment: Experiment, settings: dict[str, Any]) -> Experiment:
     try:
         return Experiment.model_validate(content)
     except ValidationError as error:
-        raise ValueError(f"ablation.factors at {settings}: {explain(error)}") from error
+        raise ValueError(f"ablation.factors at {settings}: {explain(error, Experiment)}") from error
 
 
 def digest(value: Any) -> str:
@@ -261,12 +225,20 @@ def load(source: str, overrides: Sequence[str] = ()) -> Experiment:
     InputError with one line that names the key and, for a typo, the nearest valid one.
     """
     content = _read(source)
+    chosen: dict[str, Any] = {}
     for override in overrides:
-        _apply(content, override)
+        apply_override(chosen, override)
+    folder = Path(source).parent if Path(source).is_file() else Path()
+    scales = scales_of(content, source)
+    content = scaled(content, chosen, scales, source)
+    for override in overrides:
+        apply_override(content, override)
+    if isinstance(files := content.get("plugins", []), list):
+        plugins.load_files(folder / str(file) for file in files)
     try:
         return Experiment.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{source}: {explain(error)}") from error
+        raise InputError(f"{source}: {explain(error, Experiment)}") from error
 
 
 def _read(source: str) -> dict[str, Any]:
@@ -289,58 +261,3 @@ def _read(source: str) -> dict[str, Any]:
         raise InputError(f"{source}: not a text file in UTF-8") from error
     except OSError as error:
         raise InputError(f"{source}: cannot be read: {error.strerror}") from error
-
-
-def _apply(content: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    parts = key.strip().split(".")
-    if not equals or not all(parts):
-        raise InputError(f"--set {override!r}: write it as section.key=value")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
-    place: Any = content
-    for part in parts[:-1]:
-        place = place.setdefault(part, {})
-        if not isinstance(place, dict):
-            raise InputError(f"--set {override!r}: {part!r} is a value, not a section")
-    place[parts[-1]] = value
-
-
-def explain(error: ValidationError) -> str:
-    """The first complaint of a validation as one line."""
-    first = error.errors()[0]
-    where = [str(part) for part in first["loc"]]
-    key = ".".join(where)
-    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"unknown key {key!r}{nearest(where[-1], _keys_at(where[:-1]))}"
-    message = first["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    given = first["input"]
-    plain = isinstance(given, (str, int, float, bool))
-    return f"{key}: {message}{f' (given: {given!r})' if key and plain else ''}".removeprefix(": ")
-
-
-def _keys_at(where: Sequence[str]) -> list[str]:
-    """The valid keys of the section at a place of the configuration."""
-    section: Any = Experiment
-    for part in where:
-        section = _section_type(_annotations(section).get(part))
-    return sorted(_annotations(section))
-
-
-def _annotations(section: Any) -> dict[str, Any]:
-    if isinstance(section, type) and issubclass(section, BaseModel):
-        return {name: field.annotation for name, field in section.model_fields.items()}
-    if is_dataclass(section):
-        hints = typing.get_type_hints(section)
-        return {field.name: hints[field.name] for field in fields(section)}
-    return {}
-
-
-def _section_type(annotation: Any) -> Any:
-    """The section within `Section | None`."""
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return next(arg for arg in typing.get_args(annotation) if arg is not type(None))
-    return annotation

@@ -23,3 +23,9 @@ JobsOption = Annotated[
     int | None, typer.Option(min=1, help="worker processes; by default one per processor")
 ]
 OutOption = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="output folder")]
+DataRootOption = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="MLN_DATA_ROOT", metavar="DIR", help="folder of data sets that are downloaded"
+    ),
+]

@@ -7,17 +7,30 @@ from importlib import metadata, resources
 from pathlib import Path
 
 from mln.kernels import KERNEL_VERSIONS
+from mln.kernels.engine import KernelName
 
-KERNEL = "analytic"
 DTYPE = "float32"
 DETERMINING = ("torch", "numpy", "scikit-learn")
-REPORTED = (*DETERMINING, "scipy", "statsmodels", "pandas", "optuna", "SQLAlchemy", "mln-bench")
+REPORTED = (
+    *DETERMINING,
+    "scipy",
+    "statsmodels",
+    "pandas",
+    "torchvision",
+    "pillow",
+    "optuna",
+    "SQLAlchemy",
+    "mln-bench",
+)
+SUFFIXES = (".py", ".cpp", ".hpp")
 SOURCES = (
     ("mln", ""),
     ("bench", "tasks"),
     ("bench", "registry.py"),
     ("bench", "seeds.py"),
     ("bench", "training.py"),
+    ("bench", "adaptability.py"),
+    ("bench", "value_loss.py"),
     ("bench", "judging.py"),
 )
 
@@ -34,17 +47,18 @@ def source_hash() -> str:
     total = hashlib.sha256()
     for package, below in SOURCES:
         root = Path(str(resources.files(package))) / below
-        files = sorted(root.rglob("*.py")) if root.is_dir() else [root]
+        found = root.rglob("*") if root.is_dir() else [root]
+        files = sorted(file for file in found if file.suffix in SUFFIXES)
         for file in files:
             total.update(f"{package}/{file.relative_to(root.parent)}\n".encode())
             total.update(file.read_bytes())
     return total.hexdigest()
 
 
-def determinants(device: str) -> dict[str, object]:
+def determinants(device: str, kernel: KernelName) -> dict[str, object]:
     """The part of every result's key that is not its configuration."""
     return {
-        "kernel": [KERNEL, KERNEL_VERSIONS[KERNEL]],
+        "kernel": [kernel, KERNEL_VERSIONS[kernel]],
         "device": device,
         "dtype": DTYPE,
         "versions": {name: versions()[name] for name in DETERMINING},
@@ -63,10 +77,10 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def provenance(device: str) -> dict[str, object]:
+def provenance(device: str, kernel: KernelName) -> dict[str, object]:
     """What is stored beside each result."""
     return {
-        **determinants(device),
+        **determinants(device, kernel),
         "versions": versions(),
         "python": platform.python_version(),
         "processor": processor(),

@@ -84,6 +84,16 @@ tunings = Table(
 )
 """One learner trained to choose a learning rate; `score` is accuracy on inner_valid."""
 
+learners = Table(
+    "mln_learners",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("scores", JSON, nullable=False),
+)
+"""The learners that a co-evolution ended with, by the evolution's key. `scores` is a list of
+objects {task, accuracy, nll, accuracy_ce, nll_ce}: test scores of each learner, and of
+cross-entropy's that trained as long on the same minibatches."""
+
 choices = Table(
     "mln_choices",
     metadata,
@@ -188,9 +198,9 @@ class Store:
                 )
             metadata.create_all(self.engine)
             self.put(schema_table, [{"version": SCHEMA_VERSION}])
-        elif create and judgements.name not in tables:
-            # Younger than the other tables: a database from before gets it when it is written to.
-            judgements.create(self.engine, checkfirst=True)
+        elif create:
+            # Tables younger than a database are added to it when it is written to.
+            metadata.create_all(self.engine)
         with self.engine.connect() as connection:
             versions = [row.version for row in connection.execute(select(schema_table))]
         if versions != [SCHEMA_VERSION]:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from bench.registry import LossRef
 from bench.seeds import Purpose, seed_for
 from mln.config import LearnerSpec, TrainingSpec
+from mln.kernels.engine import KernelName
 from mln.random import child
 
 if TYPE_CHECKING:
+    from mln.drift import Timing
+    from mln.rollout import RolloutResult
     from mln.task import Task
 
 TASK, LEARNER = 0, 1
@@ -40,7 +43,12 @@ class Job:
     learner: LearnerSpec
     training: TrainingSpec
     curve_points: int
+    kernel: KernelName
     device: str = "cpu"
+
+    def without(self, known: set[str]) -> "Job":
+        """The job for those of its members alone whose keys are not known."""
+        return replace(self, members=tuple(m for m in self.members if m.key not in known))
 
     @property
     def member_steps(self) -> int:
@@ -62,15 +70,22 @@ class Outcome:
     seconds: float
 
 
+def failed(member: Member, reason: str) -> Outcome:
+    """What became of a learner whose training ended in an exception."""
+    return Outcome(member.key, member.seed, member.lr, "failed", reason[:500], {}, {}, 0.0)
+
+
 def train(job: Job) -> list[Outcome]:
     """Train a job's learners in one rollout; the outcomes are in the order of its members.
 
     A learner's numbers depend on its own seed and rate alone. Only a job with purpose TEST can
     reach a test split: for all others the task is drawn without it.
     """
+    from bench.adaptability import drift_points
     from bench.tasks.register import source
-    from mln.kernels import analytic
-    from mln.rollout import Members, curve_points, make_problem
+    from mln.kernels import engine
+    from mln.problem import make_problem
+    from mln.rollout import Members, curve_points
 
     started = time.perf_counter()
     tested = job.purpose is Purpose.TEST
@@ -87,16 +102,21 @@ def train(job: Job) -> list[Outcome]:
         splits,
     )
     slots = np.array([indices.index(member.seed) for member in job.members])
+    steps = job.training.steps
+    even = curve_points(steps, job.curve_points)
+    timings = [drift_timing(task, steps) if tested else None for task in tasks]
+    around = [step for timing in timings if timing for step in drift_points(timing, steps)]
     counts = class_counts(tasks)[slots] if job.loss.needs_class_counts else None
-    result = analytic.rollout(
+    result = engine.rollout(
         problem,
         Members(slots, np.array([member.lr for member in job.members])),
         job.loss.stacked(len(job.members), problem.classes, job.device, counts),
-        curve_points(job.training.steps, job.curve_points),
+        sorted({*even, *around}),
+        kernel=job.kernel,
         device=job.device,
     )
     outcomes = [
-        _outcome(member, row, result.points, result.scores, int(result.diverged_at[row]))
+        _outcome(member, row, result, even, timings[slots[row]], steps)
         for row, member in enumerate(job.members)
     ]
     seconds = (time.perf_counter() - started) / len(outcomes)
@@ -108,22 +128,49 @@ def class_counts(tasks: "Sequence[Task]") -> NDArray[np.int64]:
     return np.stack([np.bincount(task.train.y, minlength=task.classes) for task in tasks])
 
 
+def drift_timing(task: "Task", steps: int) -> "Timing | None":
+    """When a task drifts in a training of `steps` steps."""
+    from mln.drift import Timing
+
+    return Timing(task.drift.start, task.drift.width, steps) if task.drift else None
+
+
 def _outcome(
-    member: Member, row: int, points: np.ndarray, scores: dict[str, Any], diverged_at: int
+    member: Member,
+    row: int,
+    result: "RolloutResult",
+    even: Sequence[int],
+    timing: "Timing | None",
+    steps: int,
 ) -> Outcome:
-    inner = scores["inner_valid"].accuracy[row]
+    """A learner's scores at the even points of its curve, and at those around its own drift."""
+    from bench.adaptability import adaptability, drift_points
+
+    around = drift_points(timing, steps) if timing else []
+    # Neighbours that drift elsewhere are measured at points of their own.
+    own = np.isin(result.points, [*even, *around])
+    points = result.points[own]
+    on_curve = np.isin(points, even)
+    inner = result.scores["inner_valid"].accuracy[row, own]
     metrics = {"inner_accuracy": inner[-1]}
     curve: dict[str, list[float | None]] = {"step": points.tolist()}
-    if "test" in scores:
-        accuracy, nll = (values[row] for values in scores["test"])
+    if "test" in result.scores:
+        accuracy, nll, balanced, ece = (values[row, own] for values in result.scores["test"])
         metrics |= {
             "accuracy": accuracy[-1],
-            "accuracy_selected": accuracy[int(np.argmax(np.nan_to_num(inner, nan=-1.0)))],
+            "accuracy_selected": accuracy[on_curve][
+                int(np.argmax(np.nan_to_num(inner[on_curve], nan=-1.0)))
+            ],
+            "balanced_accuracy": balanced[-1],
             "nll": nll[-1],
-            "area": accuracy.mean(),
+            "ece": ece[-1],
+            "area": accuracy[on_curve].mean(),
         }
+        if timing is not None:
+            metrics |= adaptability(points, accuracy, timing, steps)._asdict()
         curve |= {"accuracy": _plain(accuracy), "nll": _plain(nll)}
-    detail = f"logits not finite at step {diverged_at}" if diverged_at >= 0 else ""
+    diverged = result.diverged_at[row] >= 0
+    detail = f"{result.reasons[row]} at step {result.diverged_at[row]}" if diverged else ""
     if not detail and not np.isfinite(list(metrics.values())).all():
         detail = "logits not finite after the last step"
     return Outcome(

@@ -44,6 +44,7 @@ def run_trial(experiment: Experiment, params: Params, slot: int) -> TrialOutcome
         seed_for(experiment.seed, Purpose.STUDY, EVOLVE, slot),
         callback=keep,
         device=experiment.device,
+        kernel=experiment.kernel,
     )
     # The last generation ends short of the budget unless its cost divides it.
     incumbents += [result.genome] * (len(steps) - len(incumbents))
@@ -57,6 +58,7 @@ def run_trial(experiment: Experiment, params: Params, slot: int) -> TrialOutcome
             config.training,
             experiment.device,
             evolution.settings.fitness,
+            experiment.kernel,
         ),
     ).gain.mean(1)
     values = tuple(float(gain) for gain in gains)

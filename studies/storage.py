@@ -99,7 +99,7 @@ def study_fingerprint(experiment: Experiment) -> str:
     config["tuning"] = {"rates": config["tuning"]["rates"]}
     config["study"] = section.model_dump(mode="json", exclude={"name", "trials"})
     config["optuna"] = versions()["optuna"]
-    config["determinants"] = determinants(experiment.device)
+    config["determinants"] = determinants(experiment.device, experiment.evolution_kernel())
     return digest(config | {"space": SPACE_VERSION})
 
 
