@@ -55,10 +55,9 @@ def method_claims(data: ReportData) -> tuple[list[MethodClaim], list[Comparison]
             refusals += [] if whole else ["some runs or seeds are missing"]
             gains.append((dict(zip(present, table.mean(axis=1).tolist(), strict=True)), table))
             zeros = np.zeros(len(present))
-            least = crossed(table, confidence=1 - rules.alpha).p
-            least = 0.0 if np.isnan(least) else least
+            both = crossed(table, confidence=1 - rules.alpha)
             questions.append(
-                Question(METHOD, baseline, table.mean(axis=1), zeros, tuple(refusals), least)
+                Question(METHOD, baseline, table.mean(axis=1), zeros, tuple(refusals), both)
             )
             pairings.append(Pairing(task, learners[task], METHOD, baseline, report.metric, "tuned"))
     claims: list[MethodClaim] = []

@@ -6,12 +6,14 @@ there on they are alike: a test per question, Holm's correction over the declare
 interval, equivalence, and the verdict's fixed order.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from reports import stats, verdict
 from reports.sentences import sentence
 from reports.stats import Vector
+from reports.stats.crossed import Crossed
 from reports.verdict import Numbers, Plan, Replicate, Rules, Verdict
 from reports.wording import Unit
 
@@ -27,8 +29,8 @@ SCOPES: dict[Replicate, Scope] = {
 class Question(NamedTuple):
     """Paired scores of two named losses (n,), and why the gate refuses them, if it does.
 
-    `least_p` is a second p-value that the test's may not fall below, where one test alone does
-    not see all variation.
+    `crossed`: where runs and seeds are both drawn, the analysis that sees both; it gives the
+    interval and equivalence, and the test's p-value may not fall below its own.
     """
 
     candidate: str
@@ -36,7 +38,7 @@ class Question(NamedTuple):
     candidate_scores: Vector
     baseline_scores: Vector
     refusals: tuple[str, ...] = ()
-    least_p: float = 0.0
+    crossed: Crossed | None = None
 
 
 class Decision(NamedTuple):
@@ -86,9 +88,16 @@ def _measured(
         unit=unit,
         sensitivity=sensitivity,
     )
-    if question.least_p > numbers.p:
-        return numbers._replace(p=question.least_p, p_exact=False)
-    return numbers
+    both = question.crossed
+    if both is None or not math.isfinite(both.p):
+        return numbers
+    return numbers._replace(
+        ci_low=both.low,
+        ci_high=both.high,
+        p=max(numbers.p, both.p),
+        p_exact=numbers.p_exact and numbers.p >= both.p,
+        p_equivalence=both.equivalence(rules.rope),
+    )
 
 
 def _decision(

@@ -179,7 +179,7 @@ def bought(data: StudyData) -> list[Gain]:
     questions = [
         Question(
             f"the winner on {task}", "the default", gains.mean(axis=1), np.zeros(len(runs)),
-            refusals, 0.0 if np.isnan(one.p) else one.p,
+            refusals, one,
         )
         for (task, gains, refusals), one in zip(found, both, strict=True)
     ]  # fmt: skip
