@@ -14,6 +14,7 @@ import typer
 from bench.cli_data import download
 from bench.cli_explain import explain
 from bench.cli_report import print_verdicts, report_summary
+from bench.cli_speed import speed
 from bench.cli_study import resolved_settings, tune_settings
 from bench.console import (
     complain,
@@ -279,6 +280,7 @@ def dashboard(
 
 
 app.command()(explain)
+app.command()(speed)
 app.command()(download)
 
 

@@ -200,7 +200,7 @@ class Runner:
         }
         every = list(chain.from_iterable(jobs.values()))
         known = self.store.existing(tunings, _keys(every))
-        self._train("tune every loss", [_without(job, known) for job in every], known)
+        self._train("tune every loss", [job.without(known) for job in every], known)
         rows = self.store.rows_of(tunings, _keys(every))
         chosen: dict[Unit, Choice] = {}
         for unit, own in jobs.items():
@@ -245,7 +245,7 @@ class Runner:
         self.store.put(grid, rows, replace=True)
         finished = self.store.rows_of(cells, _keys(jobs))
         known = {key for key, row in finished.items() if row["status"] != "failed"}
-        self._train("benchmark", [_without(job, known) for job in jobs], known)
+        self._train("benchmark", [job.without(known) for job in jobs], known)
 
     def _job(
         self,
@@ -340,8 +340,3 @@ class Runner:
 
 def _keys(jobs: Iterable[Job]) -> list[str]:
     return [member.key for job in jobs for member in job.members]
-
-
-def _without(job: Job, known: set[str]) -> Job:
-    """The job for its missing members alone."""
-    return replace(job, members=tuple(m for m in job.members if m.key not in known))

@@ -46,6 +46,10 @@ class Job:
     kernel: KernelName
     device: str = "cpu"
 
+    def without(self, known: set[str]) -> "Job":
+        """The job for those of its members alone whose keys are not known."""
+        return replace(self, members=tuple(m for m in self.members if m.key not in known))
+
     @property
     def member_steps(self) -> int:
         """Cost of the job."""
