@@ -26,7 +26,8 @@ def load_checked(
     """Read an experiment and look up every task and loss it names.
 
     data_root: where data lies that does not come with the suite, from now on. read_data: read
-    them, so that they are decoded before anything else begins. Raises InputError as
+    them, so that they are decoded before anything else begins, and compare their shapes; a report
+    needs neither. Raises InputError as
     `bench.experiment.load` does, for a name that does not exist and for data that cannot be used.
     """
     use_data_root(data_root)
@@ -49,8 +50,8 @@ def load_checked(
             raise InputError(f"{source}: benchmark.tasks: {repeated!r} is named twice")
     if read_data:
         _read_data(experiment)
-    _check_vector_losses(experiment)
-    _check_learners(experiment)
+        _check_vector_losses(experiment)
+        _check_learners(experiment)
     _check_metric(experiment)
     _check_device(experiment.device)
     return experiment
