@@ -4,12 +4,11 @@ Reading one imports no torch: tasks, losses and learners are names here.
 """
 
 import hashlib
-import itertools
 import json
 import tomllib
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from importlib import resources
 from pathlib import Path
@@ -17,22 +16,18 @@ from typing import Any, Literal
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     PositiveFloat,
+    Tag,
     ValidationError,
     model_validator,
 )
 
 from bench.errors import InputError, nearest
 from bench.metrics import METRICS, MINIMISED
+from bench.section import Section
+from bench.study_section import KINDS, StudySection, dotted
 from mln.config import EvolutionConfig, LearnerSpec, LossSpec, TrainingSpec
-
-
-class Section(BaseModel):
-    """A part of an experiment: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class EvolutionSection(Section):
@@ -45,33 +40,6 @@ class EvolutionSection(Section):
     settings_from_study: bool = Field(
         default=False, description="take the settings that the study of this experiment found best"
     )
-
-
-class StudySection(Section):
-    """An Optuna study of the evolution's settings."""
-
-    name: str = Field(min_length=1, max_length=150)
-    trials: int = Field(default=8, ge=1)
-    batch: int = Field(default=2, ge=1, description="trials asked for at a time")
-    startup_trials: int = Field(default=4, ge=1, description="random trials before the TPE sampler")
-    budget: int = Field(default=160_000, ge=1, description="member-steps of each trial")
-    rungs: int = Field(default=4, ge=1, description="intermediate values per trial")
-    families: tuple[str, ...] = Field(min_length=1, description="families a trial is judged on")
-    tasks: int = Field(default=32, ge=2, description="tasks a trial is judged on")
-    modes: tuple[Literal["ga", "es", "hybrid"], ...] = ("ga", "es", "hybrid")
-    populations: tuple[int, ...] = (16, 24, 32)
-    mutation_sigma: tuple[float, float] = (0.05, 0.5)
-    switch_point: tuple[float, float] = (0.3, 0.9)
-
-
-class AblationSection(Section):
-    """Every combination of some settings of the evolution, judged on families of its own."""
-
-    factors: dict[str, tuple[Any, ...]] = Field(
-        min_length=1, description="dotted keys below evolution, each with its values"
-    )
-    families: tuple[str, ...] = Field(min_length=1, description="families a loss is judged on")
-    tasks: int = Field(default=32, ge=2, description="tasks a loss is judged on")
 
 
 class BenchmarkSection(Section):
@@ -157,23 +125,23 @@ class Experiment(Section):
     device: str = "cpu"
     evolution: EvolutionSection | None = None
     study: StudySection | None = None
-    ablation: AblationSection | None = None
     benchmark: BenchmarkSection | None = None
     tuning: TuningSection = TuningSection()
     report: ReportSection = ReportSection()
 
     @model_validator(mode="after")
     def _consistent(self) -> "Experiment":
-        if self.evolution and self.evolution.settings_from_study and not self.study:
-            raise ValueError("evolution.settings_from_study needs a [study] section")
+        if self.evolution and self.evolution.settings_from_study:
+            if not self.study:
+                raise ValueError("evolution.settings_from_study needs a [study] section")
+            if self.study.kind == "ablate":
+                raise ValueError("evolution.settings_from_study needs a study that tunes")
         if self.study and not self.evolution:
             raise ValueError("a [study] tunes an [evolution]; the section is missing")
         try:
             self.fingerprint()
         except ValueError:
             raise ValueError("every number must be finite: found inf or nan") from None
-        if self.ablation:
-            self.ablation_cells()
         if self.benchmark:
             absent = [name for name in self.report.baselines if name not in self.benchmark.losses]
             if absent:
@@ -183,25 +151,6 @@ class Experiment(Section):
             if self.benchmark.evolved and not self.evolution:
                 raise ValueError("benchmark.evolved = true needs an [evolution] section")
         return self
-
-    def ablation_cells(self) -> list[tuple[dict[str, Any], "Experiment"]]:
-        """The ablation's cells: the factors' values, and the experiment with these alone.
-
-        Raises ValueError for a factor that is no setting of the evolution, a combination that
-        is not valid, and cells whose budgets differ.
-        """
-        if self.ablation is None:
-            return []
-        if self.evolution is None:
-            raise ValueError("an [ablation] varies an [evolution]; the section is missing")
-        cells = []
-        for values in itertools.product(*self.ablation.factors.values()):
-            settings = dict(zip(self.ablation.factors, values, strict=True))
-            cells.append((settings, _cell(self, settings)))
-        budgets = {cell.evolution.settings.budget for _, cell in cells if cell.evolution}
-        if len(budgets) > 1:
-            raise ValueError("ablation.factors: all cells must have the same budget")
-        return cells
 
     def evolved_losses(self) -> tuple[str, ...]:
         """Names of the experiment's evolved losses: mln_1, mln_2, ..."""
@@ -218,21 +167,26 @@ class Experiment(Section):
         return digest(self.model_dump(mode="json", exclude={"description"}))
 
 
-def _cell(experiment: Experiment, settings: dict[str, Any]) -> Experiment:
-    """The experiment with an ablation's settings in place of its own."""
-    content = experiment.model_dump(mode="json", exclude={"ablation"})
+def with_settings(evolution: EvolutionSection, settings: Mapping[str, Any]) -> EvolutionSection:
+    """The evolution with some of its settings changed at once, by dotted keys of the experiment.
+
+    Raises ValueError for a key that is no setting of the evolution, and for settings that are
+    not valid together.
+    """
+    content: dict[str, Any] = {"evolution": evolution.model_dump(mode="json")}
     for key, value in settings.items():
         place: Any = content
         *sections, last = key.split(".")
         for part in sections:
             place = place.get(part) if isinstance(place, dict) else None
         if sections[:1] != ["evolution"] or not isinstance(place, dict) or last not in place:
-            raise ValueError(f"ablation.factors: {key!r} is no setting of the evolution")
+            hint = nearest(key, dotted(content))
+            raise ValueError(f"{key!r} is no setting of the evolution{hint}")
         place[last] = value
     try:
-        return Experiment.model_validate(content)
+        return EvolutionSection.model_validate(content["evolution"])
     except ValidationError as error:
-        raise ValueError(f"ablation.factors at {settings}: {explain(error)}") from error
+        raise ValueError(explain(error)) from error
 
 
 def digest(value: Any) -> str:
@@ -311,10 +265,11 @@ def _apply(content: dict[str, Any], override: str) -> None:
 def explain(error: ValidationError) -> str:
     """The first complaint of a validation as one line."""
     first = error.errors()[0]
-    where = [str(part) for part in first["loc"]]
+    where = _without_kind([str(part) for part in first["loc"]])
     key = ".".join(where)
     if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"unknown key {key!r}{nearest(where[-1], _keys_at(where[:-1]))}"
+        kind = next((part for part in first["loc"][1:2] if part in KINDS), None)
+        return f"unknown key {key!r}{nearest(where[-1], _keys_at(where[:-1], kind))}"
     message = first["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     given = first["input"]
@@ -322,11 +277,16 @@ def explain(error: ValidationError) -> str:
     return f"{key}: {message}{f' (given: {given!r})' if key and plain else ''}".removeprefix(": ")
 
 
-def _keys_at(where: Sequence[str]) -> list[str]:
+def _without_kind(where: list[str]) -> list[str]:
+    """A place in the configuration without the kind of study that was tried there."""
+    return [part for at, part in enumerate(where) if at != 1 or part not in KINDS]
+
+
+def _keys_at(where: Sequence[str], kind: Any) -> list[str]:
     """The valid keys of the section at a place of the configuration."""
     section: Any = Experiment
     for part in where:
-        section = _section_type(_annotations(section).get(part))
+        section = _section_type(_annotations(section).get(part), kind)
     return sorted(_annotations(section))
 
 
@@ -339,8 +299,15 @@ def _annotations(section: Any) -> dict[str, Any]:
     return {}
 
 
-def _section_type(annotation: Any) -> Any:
-    """The section within `Section | None`."""
+def _section_type(annotation: Any, kind: Any) -> Any:
+    """The section within `Section | None`, or that of a kind of study."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        inner, *notes = typing.get_args(annotation)
+        if any(isinstance(note, Tag) for note in notes):
+            return inner
+        annotation = inner
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return next(arg for arg in typing.get_args(annotation) if arg is not type(None))
+        options = [arg for arg in typing.get_args(annotation) if arg is not type(None)]
+        tagged = [arg for arg in options if Tag(str(kind)) in typing.get_args(arg)]
+        return _section_type((tagged or options)[0], kind)
     return annotation

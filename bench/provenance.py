@@ -18,7 +18,6 @@ SOURCES = (
     ("bench", "registry.py"),
     ("bench", "seeds.py"),
     ("bench", "training.py"),
-    ("bench", "judging.py"),
 )
 
 

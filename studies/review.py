@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from ipaddress import ip_address
+from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import NamedTuple
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -9,6 +10,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import optuna_dashboard
 
 from bench.errors import InputError
+from studies.records import artifact_store
 from studies.storage import storage_of_studies
 
 
@@ -21,12 +23,14 @@ class Serving(NamedTuple):
 
 def launch_dashboard(
     url: str,
+    artifacts: Path,
     host: str = "127.0.0.1",
     port: int = 8080,
     *,
     on_ready: Callable[[Serving], None],
 ) -> None:
-    """Serve the dashboard of the studies at a storage URL until interrupted.
+    """Serve the dashboard of the studies at a storage URL, with the files in the folder of
+    artifacts, until interrupted.
 
     `on_ready` is told the address once the port is bound; port 0 takes a free one. Nothing is
     printed.
@@ -34,7 +38,8 @@ def launch_dashboard(
     Raises:
         InputError: the storage has no study (no file is made), or the port cannot be bound.
     """
-    application = optuna_dashboard.wsgi(storage_of_studies(url))
+    studies = storage_of_studies(url)
+    application = optuna_dashboard.wsgi(studies, artifact_store=artifact_store(artifacts))
     try:
         server = make_server(
             host, port, application, server_class=_Server, handler_class=_QuietHandler
