@@ -84,8 +84,10 @@ class ScreenStudy(TuningStudy):
 class ConfirmStudy(TuningStudy):
     """Few configurations, all on the same instances (evolution seed, task), in shuffled order.
 
-    A trial that is worse than the best by Wilcoxon's signed-rank test over the instances both
-    have, at level `p_threshold` and after `startup_instances` of them, is stopped.
+    Before a trial evolves another seed, and after `startup_instances`, it is stopped if it is
+    worse than the best by Wilcoxon's signed-rank test over the instances that both have, at level
+    `p_threshold`. Seeds are evolved FEWEST_SEEDS at a time: with more of them there is something
+    to be spared.
     incumbent_from: a study in the same storage whose best configuration is tried first; by
     default that is the experiment's own configuration. paper_defaults: then try the defaults.
     """

@@ -60,7 +60,7 @@ def _screen(
         reach = generation.member_steps + settings.generation_cost
         while len(judged) < len(grid) - 1 and reach > grid[len(judged)]:
             judged.append(judge(job.experiment, study, evolution.loss, genome))
-            if report(_mean(judged[-1]), grid[len(judged) - 1]):
+            if report(_mean(judged[-1]), grid[len(judged) - 1], True):
                 raise _Stopped
 
     switch = None
@@ -68,8 +68,7 @@ def _screen(
         result = _evolve(job, study, evolution, job.slot, follow)
         switch = result.handover.member_steps if result.handover else None
         judged.append(judge(job.experiment, study, evolution.loss, result.genome))
-        if BUDGET not in job.params:
-            report(_mean(judged[-1]), grid[-1])
+        report(_mean(judged[-1]), grid[-1], False)
         last[:] = [result.genome]
     except _Stopped:
         switch = _switch(history)
@@ -93,12 +92,15 @@ def _confirm(
     runs: dict[int, Run] = {}
     steps: list[int] = []
     values: list[float] = []
-    for seed, task in instances(job.experiment.seed, study):
+    order = instances(job.experiment.seed, study)
+    for (seed, task), following in zip(order, [*order[1:], None], strict=True):
         if seed not in runs:
             runs[seed] = _run(job, study, evolution, seed)
         steps.append(seed * study.tasks + task)
         values.append(float(runs[seed].by_task[task]))
-        if report(values[-1], steps[-1]):
+        # The other tasks of a seed that has been evolved cost next to nothing.
+        is_costly = following is not None and following[0] not in runs
+        if report(values[-1], steps[-1], is_costly):
             break
     is_pruned = len(values) < study.seeds * study.tasks
     return TrialOutcome(
@@ -113,7 +115,7 @@ def _ablate(
     runs = []
     for seed in range(study.seeds):
         runs.append(_run(job, study, evolution, seed))
-        report(float(runs[-1].by_task.mean()), seed)
+        report(float(runs[-1].by_task.mean()), seed, False)
     values = tuple(float(run.by_task.mean()) for run in runs)
     return TrialOutcome(
         float(np.mean(values)), False, tuple(range(len(values))), values, tuple(runs)

@@ -48,9 +48,10 @@ def text(experiment: Experiment, study: StudyBase) -> str:
     if isinstance(study, ConfirmStudy):
         return (
             f"Every trial has the same {study.seeds * study.tasks} instances: {study.seeds} "
-            f"evolution seeds x {study.tasks} tasks, in one shuffled order. A trial that is worse "
-            f"than the best by Wilcoxon's signed-rank test (p < {study.p_threshold:g}, after "
-            f"{study.startup_instances} instances) is stopped. {judged} {_search(study)}"
+            f"evolution seeds x {study.tasks} tasks, in one shuffled order. Before it evolves "
+            "another seed, a trial that is worse than the best by Wilcoxon's signed-rank test "
+            f"(p < {study.p_threshold:g}, after {study.startup_instances} instances) is stopped. "
+            f"{judged} {_search(study)}"
         )
     assert isinstance(study, AblateStudy)
     design = (

@@ -188,7 +188,9 @@ def _insistently(url: str, create: Callable[[], T]) -> T:
     raise AssertionError("unreachable")
 
 
+@lru_cache(maxsize=2)
 def _storage(url: str) -> RDBStorage:
+    """A process opens a storage once: Optuna looks at all of its migrations each time."""
     is_sqlite = make_url(url).get_backend_name() == "sqlite"
     arguments = {"connect_args": {"timeout": BUSY_TIMEOUT_MS / 1000}} if is_sqlite else {}
     try:

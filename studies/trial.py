@@ -6,8 +6,8 @@ from typing import NamedTuple
 from bench.experiment import Experiment
 from studies.outcome import Params, TrialOutcome
 
-Report = Callable[[float, int], bool]
-"""Told a value and its step; says whether to stop here."""
+Report = Callable[[float, int, bool], bool]
+"""Told a value, its step, and if stopping here would spare anything; says whether to stop."""
 
 
 class TrialJob(NamedTuple):

@@ -6,7 +6,6 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from studies.sampler import SLOT, SlotSampler
 from studies.slots import GRACE_SECONDS, Beating, Claim, Slots
 from studies.storage import load_study
 from studies.telling import fail_lost, fail_trial, mend, tell, trial_row
-from studies.trial import Evaluate, TrialJob
+from studies.trial import Evaluate, Report, TrialJob
 
 IDLE_SECONDS = 0.5
 """How often a worker that finds no open slot looks again."""
@@ -127,16 +126,15 @@ class _Worker:
         return outcome
 
 
-def reporter(section: StudyBase, trial: Trial) -> Callable[[float, int], bool]:
-    """Reports to Optuna, which may say that the trial should stop."""
-    if isinstance(section, ScreenStudy) and section.cost:
-        return lambda _value, _step: False  # Optuna keeps no reports where objectives are two
-    last = section.budget if isinstance(section, ScreenStudy) else None
+def reporter(section: StudyBase, trial: Trial) -> Report:
+    """Reports to Optuna, and asks its pruner where that may spare something."""
+    has_cost = isinstance(section, ScreenStudy) and section.cost
 
-    def report(value: float, step: int) -> bool:
+    def report(value: float, step: int, spares: bool) -> bool:
+        if has_cost:
+            return False  # Optuna keeps no reports where objectives are two
         trial.report(value, step)
-        # What has reached the whole budget has nothing left to be spared.
-        return step != last and trial.should_prune()
+        return spares and trial.should_prune()
 
     return report
 
