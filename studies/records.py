@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from optuna.artifacts import FileSystemArtifactStore, upload_artifact
 from optuna.trial import Trial
-from optuna_dashboard import save_note
 
 from bench.experiment import Experiment
 from bench.store import Row
@@ -55,6 +54,9 @@ def record(
 
 def save_failure(trial: Trial, reason: str) -> None:
     """Say on a failed trial why it failed."""
+    # Imported here: it brings scikit-learn along, and a worker starts without it.
+    from optuna_dashboard import save_note
+
     save_note(trial, f"**Failed.** {reason}")
 
 

@@ -8,7 +8,7 @@ from bench.study_section import ScreenStudy, StudyBase
 from studies.outcome import Params, StudyResult, StudyTrial, best_of, front_of
 from studies.plan import Plan, plan, space_of, study_of
 from studies.space import BUDGET
-from studies.storage import find_study
+from studies.storage import has_study
 
 
 def trials_of(store: Store, study: StudyBase) -> tuple[StudyTrial, ...]:
@@ -93,7 +93,7 @@ def best_evolution(experiment: Experiment, url: str) -> EvolutionSection | None:
             feasible, or the budget is less than one generation of the best settings.
     """
     study = study_of(experiment)
-    if find_study(experiment, url) is None:
+    if not has_study(experiment, url):
         return None
     total = planned(experiment, url).total
     store = Store(url, create=False)

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 from socketserver import ThreadingMixIn
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import optuna_dashboard
 
 from bench.errors import InputError
 from studies.records import artifact_store
-from studies.storage import storage_of_studies
+from studies.storage import opened, refuse_without_studies
 
 
 class Serving(NamedTuple):
@@ -38,10 +38,20 @@ def launch_dashboard(
     Raises:
         InputError: the storage has no study (no file is made), or the port cannot be bound.
     """
-    studies = storage_of_studies(url)
-    application = optuna_dashboard.wsgi(studies, artifact_store=artifact_store(artifacts))
+    refuse_without_studies(url)
+    with opened(url) as storage:
+        application = optuna_dashboard.wsgi(storage, artifact_store=artifact_store(artifacts))
+        server = _listening(host, port, application)
+        try:
+            on_ready(Serving(f"http://{host}:{server.server_port}/dashboard", caution(host)))
+            server.serve_forever()
+        finally:
+            server.server_close()
+
+
+def _listening(host: str, port: int, application: Any) -> WSGIServer:
     try:
-        server = make_server(
+        return make_server(
             host, port, application, server_class=_Server, handler_class=_QuietHandler
         )
     except (OSError, OverflowError) as error:
@@ -49,11 +59,6 @@ def launch_dashboard(
         raise InputError(
             f"dashboard: cannot listen on {host}:{port}: {reason}; choose another --port or --host"
         ) from error
-    try:
-        on_ready(Serving(f"http://{host}:{server.server_port}/dashboard", caution(host)))
-        server.serve_forever()
-    finally:
-        server.server_close()
 
 
 def caution(host: str) -> str:

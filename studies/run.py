@@ -5,9 +5,11 @@ Any number of these may run at a time on one PostgreSQL, on any machines, or on 
 
 import multiprocessing
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+
+import optuna
 
 from bench.errors import InputError
 from bench.experiment import Experiment
@@ -17,7 +19,7 @@ from studies.outcome import StudyProgress, StudyResult
 from studies.plan import study_of
 from studies.results import planned, trials_of
 from studies.slots import GRACE_SECONDS, Slots, worker_name
-from studies.storage import create_study, load_study
+from studies.storage import create_study, loaded
 from studies.telling import fail_lost, mend
 from studies.trial import Evaluate, evaluate_trial
 from studies.worker import WorkerJob, work_in_process
@@ -65,19 +67,19 @@ def run_study(
         raise InputError(f"trials: this study has {plan.total} cells in all, not {total}")
     create_study(experiment, url)
     store = Store(url)
-    slots = Slots(store, study_of(experiment).name)
     job = WorkerJob(experiment, plan, total, url, artifacts, evaluate, grace)
-    crew = _Crew(job, slots)
     try:
-        slots.owe(plan, total)
-        slots.retry_failed(total)
-        crew.clear(())
-        if not slots.are_done(total):
-            _watch(crew, workers, store, experiment, total, progress)
-        elif progress:
-            progress(_progress(store, experiment, total))
-        study, _ = load_study(experiment, url, plan)
-        return finalize(study, experiment, plan, total, store)
+        with loaded(experiment, url, plan) as (study, _):
+            slots = Slots(store, study.study_name)
+            slots.owe(plan, total)
+            slots.retry_failed(total)
+            crew = _Crew(job, slots, study)
+            crew.clear()
+            if not slots.are_done(total):
+                _watch(crew, workers, store, experiment, total, progress)
+            elif progress:
+                progress(_progress(store, experiment, total))
+            return finalize(study, experiment, plan, total, store)
     finally:
         store.close()
 
@@ -110,8 +112,8 @@ def _watch(
 class _Crew:
     """The worker processes that this process has started."""
 
-    def __init__(self, job: WorkerJob, slots: Slots) -> None:
-        self.job, self.slots = job, slots
+    def __init__(self, job: WorkerJob, slots: Slots, study: optuna.Study) -> None:
+        self.job, self.slots, self.study = job, slots, study
         # spawn: forking a process that has used torch's threads may deadlock.
         self._context = multiprocessing.get_context("spawn")
         self._crew: dict[str, BaseProcess] = {}
@@ -130,7 +132,10 @@ class _Crew:
             return
         for name in dead:
             del self._crew[name]
-        self._early_deaths = 0 if self.clear(dead) else self._early_deaths + len(dead)
+        had_slots = self.clear(dead)
+        # A positive code is an exception of its own, a negative one a signal from outside.
+        own = sum((process.exitcode or 0) > 0 for process in dead.values())
+        self._early_deaths = 0 if had_slots else self._early_deaths + own
         if self._early_deaths >= MOST_EARLY_DEATHS:
             raise RuntimeError("the worker processes end before they begin; see their messages")
         for _ in dead:
@@ -147,12 +152,11 @@ class _Crew:
                 process.join()
         self.clear(self._crew)
 
-    def clear(self, workers: "dict[str, BaseProcess] | tuple[()]") -> bool:
+    def clear(self, workers: Collection[str] = ()) -> bool:
         """Open the slots of lost workers, those named among them; whether there were any."""
-        lost = self.slots.reopen_lost(list(workers), self.job.grace)
-        study, _ = load_study(self.job.experiment, self.job.url, self.job.plan)
-        fail_lost(study, self.slots, lost)
-        mend(study, study_of(self.job.experiment), self.slots)
+        lost = self.slots.reopen_lost(workers, self.job.grace)
+        fail_lost(self.study, self.slots, lost)
+        mend(self.study, study_of(self.job.experiment), self.slots)
         return bool(lost)
 
     def _start_one(self) -> None:

@@ -125,7 +125,9 @@ class Slots:
             self._write(connection, slot, trial, gains)
         return True
 
-    def reopen_lost(self, workers: Sequence[str] = (), grace: float = GRACE_SECONDS) -> list[Lost]:
+    def reopen_lost(
+        self, workers: Collection[str] = (), grace: float = GRACE_SECONDS
+    ) -> list[Lost]:
         """Open the slots again whose worker is lost: it is one of `workers`, was on this machine
         and is not any more, or has not beaten for `grace` seconds. Their parameters are kept.
 

@@ -3,7 +3,8 @@
 import random
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -50,59 +51,80 @@ def create_study(experiment: Experiment, url: str) -> None:
 
     def create() -> None:
         Store(url).close()
-        made = optuna.create_study(
-            storage=_storage(url),
-            study_name=study.name,
-            directions=["maximize", "minimize"] if _has_cost(study) else ["maximize"],
-            load_if_exists=True,
-        )
-        if "fingerprint" not in made.user_attrs:
-            _describe(made, experiment, study)
-        _refuse_other(made, experiment, url)
+        with opened(url) as storage:
+            made = optuna.create_study(
+                storage=storage,
+                study_name=study.name,
+                directions=["maximize", "minimize"] if _has_cost(study) else ["maximize"],
+                load_if_exists=True,
+            )
+            if "fingerprint" not in made.user_attrs:
+                _describe(made, experiment, study)
+            _refuse_other(made, experiment, url)
 
     _insistently(url, create)
 
 
-def load_study(experiment: Experiment, url: str, plan: Plan) -> tuple[optuna.Study, SlotSampler]:
-    """The experiment's study as a worker uses it. It must be there."""
+@contextmanager
+def loaded(
+    experiment: Experiment, url: str, plan: Plan
+) -> Iterator[tuple[optuna.Study, SlotSampler]]:
+    """The experiment's study as a worker uses it, with its sampler. It must be there."""
     study = study_of(experiment)
     sampler = SlotSampler(experiment.seed, study, plan)
-    loaded = optuna.load_study(
-        study_name=study.name,
-        storage=_storage(url),
-        sampler=sampler,
-        pruner=_pruner(study, sampler),
-    )
-    return loaded, sampler
+    with opened(url) as storage:
+        yield (
+            optuna.load_study(
+                study_name=study.name,
+                storage=storage,
+                sampler=sampler,
+                pruner=_pruner(study, sampler),
+            ),
+            sampler,
+        )
 
 
-def find_study(experiment: Experiment, url: str) -> optuna.Study | None:
-    """The experiment's study if it is there; nothing is written.
+def has_study(experiment: Experiment, url: str) -> bool:
+    """Whether the experiment's study is there; nothing is written.
 
     Raises:
         InputError: the URL cannot be used, or a study of this name has another configuration.
     """
     name = study_of(experiment).name
     if _is_missing_file(url) or not _has_studies(url):
-        return None
+        return False
+    with opened(url) as storage:
+        if name not in optuna.get_all_study_names(storage):
+            return False
+        _refuse_other(optuna.load_study(study_name=name, storage=storage), experiment, url)
+    return True
+
+
+@contextmanager
+def opened(url: str) -> Iterator[RDBStorage]:
+    """Optuna's storage at a URL; its connections are closed at the end.
+
+    Raises:
+        InputError: the URL cannot be used.
+    """
     storage = _storage(url)
-    if name not in optuna.get_all_study_names(storage):
-        return None
-    study = optuna.load_study(study_name=name, storage=storage)
-    _refuse_other(study, experiment, url)
-    return study
+    try:
+        yield storage
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
 
 
-def storage_of_studies(url: str) -> RDBStorage:
-    """An existing storage with at least one study.
+def refuse_without_studies(url: str) -> None:
+    """See that there is a storage with at least one study.
 
     Raises:
         InputError: there is none; no file is made.
     """
     if _has_studies(url):
-        storage = _storage(url)
-        if optuna.get_all_study_names(storage):
-            return storage
+        with opened(url) as storage:
+            if optuna.get_all_study_names(storage):
+                return
     raise InputError(
         f"storage {public_url(url)}: holds no study; check --storage, or run `mln-bench study`"
     )
@@ -188,9 +210,7 @@ def _insistently(url: str, create: Callable[[], T]) -> T:
     raise AssertionError("unreachable")
 
 
-@lru_cache(maxsize=2)
 def _storage(url: str) -> RDBStorage:
-    """A process opens a storage once: Optuna looks at all of its migrations each time."""
     is_sqlite = make_url(url).get_backend_name() == "sqlite"
     arguments = {"connect_args": {"timeout": BUSY_TIMEOUT_MS / 1000}} if is_sqlite else {}
     try:

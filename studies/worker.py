@@ -20,7 +20,7 @@ from studies.plan import Plan, study_of
 from studies.records import gain_rows, record, save_failure
 from studies.sampler import SLOT, SlotSampler
 from studies.slots import GRACE_SECONDS, Beating, Claim, Slots
-from studies.storage import load_study
+from studies.storage import loaded
 from studies.telling import fail_lost, fail_trial, mend, tell, trial_row
 from studies.trial import Evaluate, Report, TrialJob
 
@@ -58,18 +58,18 @@ def work(job: WorkerJob, name: str) -> None:
     """Work under a name until slots 0..total-1 are done, whoever does them."""
     store = Store(job.url, create=False)
     try:
-        study, sampler = load_study(job.experiment, job.url, job.plan)
-        worker = _Worker(job, name, study, sampler, Slots(store, study.study_name))
-        while True:
-            worker.reopen_lost()
-            claim = worker.slots.claim(name, job.total)
-            if claim:
-                worker.do(claim)
-            elif worker.slots.are_done(job.total):
-                return
-            else:
-                # Others are at work on the last slots; one of them may be lost.
-                time.sleep(IDLE_SECONDS * random.uniform(0.5, 1))
+        with loaded(job.experiment, job.url, job.plan) as (study, sampler):
+            worker = _Worker(job, name, study, sampler, Slots(store, study.study_name))
+            while True:
+                worker.reopen_lost()
+                claim = worker.slots.claim(name, job.total)
+                if claim:
+                    worker.do(claim)
+                elif worker.slots.are_done(job.total):
+                    return
+                else:
+                    # Others are at work on the last slots; one of them may be lost.
+                    time.sleep(IDLE_SECONDS * random.uniform(0.5, 1))
     finally:
         store.close()
 

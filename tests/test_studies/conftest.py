@@ -14,10 +14,6 @@ import pytest
 from test_studies.tiny import inline as inline
 
 PROGRAMS = tuple(f"/usr/lib/postgresql/{version}/bin" for version in (15, 16, 17))
-    "/usr/lib/postgresql/15/bin",
-    "/usr/lib/postgresql/16/bin",
-    "/usr/lib/postgresql/17/bin",
-)
 
 
 def program(name: str) -> str | None:

@@ -17,7 +17,7 @@ from studies.results import best_evolution
 from studies.sampler import SLOT
 from studies.slots import Slots
 from studies.space import MODE, MUTATION_SIGMA, POPULATION, SWITCH_POINT
-from studies.storage import find_study
+from studies.storage import opened
 
 pytestmark = pytest.mark.usefixtures("inline")
 
@@ -123,14 +123,15 @@ def system_attrs(study):
 
 
 def check_consistency(experiment, url, total):
-    """Every slot done once, and Optuna agrees with the store."""
+    """Every slot done once, and Optuna agrees with the store; the rows of the slots."""
     store = Store(url, create=False)
-    slots = store.rows(tables.slots)
+    slots, rows = store.rows(tables.slots), store.rows(tables.trials)
+    store.close()
     assert [(row["slot"], row["state"]) for row in slots] == [(k, "done") for k in range(total)]
-    rows = store.rows(tables.trials)
     assert [row["slot"] for row in rows] == list(range(total))
-    study = find_study(experiment, url)
-    trials = study.get_trials(deepcopy=False)
+    with opened(url) as storage:
+        study = optuna.load_study(study_name=experiment.study.name, storage=storage)
+        trials = study.get_trials()
     ended = {trial.number: trial for trial in trials if trial.state != TrialState.FAIL}
     assert all(trial.state.is_finished() for trial in trials)
     assert sorted(ended) == sorted(row["number"] for row in rows if row["state"] != "fail")
@@ -144,7 +145,7 @@ def check_consistency(experiment, url, total):
         if row["state"] == "complete":
             assert trial.values[0] == row["value"]
         assert list(trial.constraints.values()) == [0.0]
-    return store
+    return slots
 
 
 def test_a_retried_slot_has_nothing_of_the_lost_trial(url, monkeypatch):
@@ -154,7 +155,7 @@ def test_a_retried_slot_has_nothing_of_the_lost_trial(url, monkeypatch):
         with pytest.raises(Death):
             tiny.run(experiment, url)
     tiny.run(experiment, url)
-    lost, again = find_study(experiment, url).get_trials()[1:3]
+    lost, again = tiny.find_study(experiment, url).get_trials()[1:3]
     assert (lost.state, lost.user_attrs[SLOT], again.user_attrs[SLOT]) == (TrialState.FAIL, 1, 1)
     assert lost.params == again.params
     assert again.state in (TrialState.COMPLETE, TrialState.PRUNED)
@@ -168,7 +169,7 @@ def test_a_failed_trial_is_an_outcome_and_tried_again_by_the_next_command(url):
     assert [t.state for t in result.trials].count("fail") == result.failed == 1
     row = Store(url).rows(tables.trials)[1]
     assert (row["state"], row["value"], row["member_steps"]) == ("fail", None, 0)
-    study = find_study(experiment, url)
+    study = tiny.find_study(experiment, url)
     failed = study.get_trials()[1]
     assert failed.state == TrialState.FAIL
     note = get_note_from_system_attrs(system_attrs(study), failed._trial_id)
@@ -210,7 +211,8 @@ def test_proposals_learn_from_the_trials_before(tmp_path):
 def test_what_a_study_leaves_in_the_store_and_in_optuna(url):
     experiment = tiny.experiment(trials=10, startup_trials=6)
     result = tiny.run(experiment, url)
-    store = check_consistency(experiment, url, 10)
+    check_consistency(experiment, url, 10)
+    store = Store(url, create=False)
     (row,) = store.rows(tables.studies)
     assert (row["study"], row["kind"], row["experiment"]) == ("tiny settings", "screen", "tiny")
     assert row["best"]["slot"] == result.best.slot
@@ -222,7 +224,7 @@ def test_what_a_study_leaves_in_the_store_and_in_optuna(url):
     (shares,) = store.rows(tables.importances)
     assert sum(shares["values"].values()) == pytest.approx(1)
 
-    study = find_study(experiment, url)
+    study = tiny.find_study(experiment, url)
     assert study.metric_names == [METRIC]
     assert set(study.user_attrs) == {"question", "protocol", "space_version", "fingerprint"}
     attributes = study.trials[0].user_attrs
@@ -256,7 +258,7 @@ def test_the_note_names_the_incumbent_and_the_defaults(url):
         SWITCH_POINT: 0.7,
     }
     assert result.trials[1].params[POPULATION] == 16
-    note = get_note(find_study(experiment, url))
+    note = get_note(tiny.find_study(experiment, url))
     assert "0 (incumbent)" in note
     assert "1 (defaults)" in note
 
@@ -277,7 +279,7 @@ def test_a_stopped_confirmation_is_complete_with_its_mean_for_optuna(url):
     stopped = [trial for trial in result.trials if trial.state == "pruned"]
     assert stopped
     assert result.best.state == "complete"
-    trials = find_study(experiment, url).get_trials()
+    trials = tiny.find_study(experiment, url).get_trials()
     for trial in stopped:
         assert trial.value is None
         assert len(trial.values) == 12
@@ -289,7 +291,7 @@ def test_a_stopped_confirmation_is_complete_with_its_mean_for_optuna(url):
 def test_a_pareto_study(url):
     experiment = tiny.experiment(cost=True, trials=8)
     result = tiny.run(experiment, url, evaluate=tiny.priced)
-    study = find_study(experiment, url)
+    study = tiny.find_study(experiment, url)
     front = {trial.number for trial in result.front}
     assert front == {trial.number for trial in study.best_trials}
     budgets = {trial.params["evolution.settings.budget"] for trial in result.trials}
@@ -311,7 +313,7 @@ def test_an_infeasible_trial_is_not_the_best(url):
     result = tiny.run(experiment, url, evaluate=diverging)
     assert [trial.is_feasible for trial in result.trials] == [k % 2 == 1 for k in range(6)]
     assert result.best.slot % 2 == 1
-    study = find_study(experiment, url)
+    study = tiny.find_study(experiment, url)
     assert study.best_trial.user_attrs[SLOT] % 2 == 1
     assert [t.user_attrs["feasible"] for t in study.trials] == [k % 2 for k in range(6)]
     assert "3 infeasible" in get_note(study)
@@ -321,9 +323,9 @@ def test_an_infeasible_trial_is_not_the_best(url):
 def test_zombies_are_failed_at_the_end(url):
     experiment = tiny.experiment()
     tiny.run(experiment, url, trials=2)
-    zombie = find_study(experiment, url).ask()
+    zombie = tiny.find_study(experiment, url).ask()
     tiny.run(experiment, url)
-    study = find_study(experiment, url)
+    study = tiny.find_study(experiment, url)
     assert study.trials[zombie.number].state == TrialState.FAIL
     assert all(trial.state.is_finished() for trial in study.trials)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 import pytest
 
 from bench.experiment import Experiment
@@ -17,6 +18,7 @@ from studies.plan import instances, points
 from studies.run import run_study
 from studies.slots import worker_name
 from studies.space import MODE, MUTATION_SIGMA, POPULATION, SWITCH_POINT
+from studies.storage import _storage
 from studies.trial import Report, TrialJob
 from studies.worker import work
 
@@ -115,11 +117,11 @@ def priced(job: TrialJob, report: Report) -> TrialOutcome:
 
 
 def leisurely(job: TrialJob, report: Report) -> TrialOutcome:
-    """As `instant`, but there is time to be killed."""
+    """As `instant`, but there is time to be killed, and no picture is drawn."""
     time.sleep(0.1)
     outcome = instant(job, report)
     time.sleep(0.1)
-    return outcome
+    return outcome._replace(runs=())
 
 
 def faulty(job: TrialJob, report: Report) -> TrialOutcome:
@@ -133,7 +135,7 @@ def deadly(job: TrialJob, report: Report) -> TrialOutcome:
     """Slot 1 kills its process."""
     if job.slot == 1:
         os._exit(9)
-    return instant(job, report)
+    return leisurely(job, report)
 
 
 class Inline(run_module._Crew):
@@ -155,6 +157,12 @@ def run(experiment: Experiment, url: str, **arguments: Any) -> StudyResult:
     """Run a study with trials by formula."""
     given = {"evaluate": instant, "grace": 0.0, **arguments}
     return run_study(experiment, url, Path("/nowhere"), **given)
+
+
+def find_study(experiment: Experiment, url: str) -> optuna.Study:
+    """The study, as anybody sees it."""
+    assert experiment.study is not None
+    return optuna.load_study(study_name=experiment.study.name, storage=_storage(url))
 
 
 def content(result: StudyResult, *, numbers: bool = True) -> list[tuple[Any, ...]]:
