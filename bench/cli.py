@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from reports.render import Report
 
 INTERRUPTED = 130
+LEARNERS_TITLE = (
+    "Co-evolved learners on test beside cross-entropy's of the same age: paired gain +- half of "
+    "its 95 % t interval"
+)
 
 app = typer.Typer(
     name="mln-bench",
@@ -71,14 +75,14 @@ def demo(
     require_writable(out)
     tune_settings(experiment, storage, artifacts, jobs)
     resolved = resolved_settings(experiment, storage)
-    summary = run_all(resolved, storage, artifacts, jobs)
+    cells = run_all(resolved, storage, artifacts, jobs).cells
     report = _report(resolved, storage, out, reproducing_commands("demo", chosen))
     if as_json:
         print_json(report_summary(report))
     else:
         print_verdicts(report)
         typer.echo("Review the study:  mln-bench dashboard" + storage_flag(storage))
-    raise typer.Exit(1 if summary.failed or summary.missing else 0)
+    raise typer.Exit(1 if cells.failed or cells.missing else 0)
 
 
 @app.command()
@@ -140,12 +144,15 @@ def run(
     if loaded.benchmark is None:
         raise InputError(f"experiment {loaded.name}: has no [benchmark] section")
     resolved = resolved_settings(loaded, storage)
-    summary = run_all(resolved, storage, artifacts, jobs)
-    print_rows([summary._asdict()], as_json, "Cells (both learning-rate policies)")
-    if not as_json and not summary.failed and not summary.missing:
+    cells, learners = run_all(resolved, storage, artifacts, jobs)
+    count = cells._asdict() | ({"learners": learners} if as_json and learners else {})
+    print_rows([count], as_json, "Cells (both learning-rate policies)")
+    if learners and not as_json:
+        print_rows(learners, False, LEARNERS_TITLE)
+    if not as_json and not cells.failed and not cells.missing:
         report_command = reproducing_commands(f"run {experiment}", overrides or ())[1]
         typer.echo(f"Next:  {report_command}" + storage_flag(storage))
-    raise typer.Exit(1 if summary.failed or summary.missing else 0)
+    raise typer.Exit(1 if cells.failed or cells.missing else 0)
 
 
 @app.command()

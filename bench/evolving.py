@@ -14,6 +14,7 @@ from bench.registry import LOSSES, LossRef, reference
 from bench.seeds import Purpose, seed_for
 from bench.store import Row
 from mln.config import LossSpec
+from mln.kernels.engine import KernelName
 
 if TYPE_CHECKING:
     from mln.hybrid import Handover
@@ -29,6 +30,7 @@ class EvolutionJob:
     run: int
     section: EvolutionSection
     root_seed: int
+    kernel: KernelName
     device: str
     checkpoint: Path
 
@@ -61,6 +63,7 @@ def evolution_jobs(experiment: Experiment, artifacts: Path) -> list[EvolutionJob
     if section is None:
         return []
     jobs = []
+    kernel = experiment.evolution_kernel()
     for run in range(section.runs):
         key = digest(
             {
@@ -68,11 +71,13 @@ def evolution_jobs(experiment: Experiment, artifacts: Path) -> list[EvolutionJob
                 "loss": asdict(section.loss),
                 "settings": asdict(section.settings),
                 "seed": [experiment.seed, int(Purpose.EVOLVE), run],
-                "determinants": determinants(experiment.device),
+                "determinants": determinants(experiment.device, kernel),
             }
         )
         checkpoint = artifacts / "checkpoints" / f"{key[:16]}.safetensors"
-        jobs.append(EvolutionJob(key, run, section, experiment.seed, experiment.device, checkpoint))
+        jobs.append(
+            EvolutionJob(key, run, section, experiment.seed, kernel, experiment.device, checkpoint)
+        )
     return jobs
 
 
@@ -95,6 +100,7 @@ def evolve_job(job: EvolutionJob) -> Row:
         ),
         checkpoint=job.checkpoint,
         device=job.device,
+        kernel=job.kernel,
     )
     if result.learners is not None:
         save_learners(learners_path(job.checkpoint.parent.parent, job.key), result.learners)
@@ -121,7 +127,7 @@ def evolve_job(job: EvolutionJob) -> Row:
             for ref in compared
             for curve in shape(ref.name, ref.stacked(1, classes, "cpu"), classes)
         ],
-        "provenance": provenance(job.device),
+        "provenance": provenance(job.device, job.kernel),
     }
 
 

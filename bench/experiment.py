@@ -6,28 +6,26 @@ Reading one imports no torch: tasks, losses and learners are names here.
 import hashlib
 import json
 import tomllib
-import types
-import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import (
-    BaseModel,
     Field,
     PositiveFloat,
-    Tag,
     ValidationError,
     model_validator,
 )
 
+from bench.complaints import explain
 from bench.errors import InputError, nearest
 from bench.metrics import METRICS, MINIMISED
 from bench.section import Section
-from bench.study_section import KINDS, StudySection, dotted
+from bench.study_section import StudySection, dotted
 from mln.config import EvolutionConfig, LearnerSpec, LossSpec, TrainingSpec
+from mln.kernels import engine
+from mln.kernels.engine import KernelChoice, KernelName
 
 
 class EvolutionSection(Section):
@@ -110,7 +108,9 @@ class ReportSection(Section):
         if self.direction != direction:
             raise ValueError(f"metric {self.metric!r} needs direction = {direction!r}")
         if self.metric in MINIMISED and self.worst <= 0:
-            raise ValueError(f"metric {self.metric!r} needs worst above 0, as 10.0 (nats)")
+            raise ValueError(
+                f"metric {self.metric!r} needs worst above 0, as 10.0 nats for nll, 1.0 for ece"
+            )
         if len(set(self.baselines)) < len(self.baselines):
             raise ValueError("baselines: a loss is named twice")
         return self
@@ -123,6 +123,9 @@ class Experiment(Section):
     description: str = ""
     seed: int = Field(default=0, ge=0)
     device: str = "cpu"
+    kernel: KernelChoice = Field(
+        default="auto", description="what trains the learners; auto is the fastest that can"
+    )
     evolution: EvolutionSection | None = None
     study: StudySection | None = None
     benchmark: BenchmarkSection | None = None
@@ -158,6 +161,13 @@ class Experiment(Section):
             return ()
         return tuple(f"mln_{run + 1}" for run in range(self.evolution.runs))
 
+    def evolution_kernel(self) -> KernelName:
+        """What trains the learners of the experiment's evolutions and of their judgement."""
+        section = self.evolution
+        if section is None:
+            raise ValueError("the experiment has no [evolution] section")
+        return engine.choose(section.settings.learner, section.loss, self.device, self.kernel)
+
     def losses(self) -> tuple[str, ...]:
         """All losses of the benchmark: the baselines, then the evolved ones."""
         return (*(self.benchmark.losses if self.benchmark else ()), *self.evolved_losses())
@@ -186,7 +196,7 @@ def with_settings(evolution: EvolutionSection, settings: Mapping[str, Any]) -> E
     try:
         return EvolutionSection.model_validate(content["evolution"])
     except ValidationError as error:
-        raise ValueError(explain(error)) from error
+        raise ValueError(explain(error, EvolutionSection)) from error
 
 
 def digest(value: Any) -> str:
@@ -220,7 +230,7 @@ def load(source: str, overrides: Sequence[str] = ()) -> Experiment:
     try:
         return Experiment.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{source}: {explain(error)}") from error
+        raise InputError(f"{source}: {explain(error, Experiment)}") from error
 
 
 def _read(source: str) -> dict[str, Any]:
@@ -260,54 +270,3 @@ def _apply(content: dict[str, Any], override: str) -> None:
         if not isinstance(place, dict):
             raise InputError(f"--set {override!r}: {part!r} is a value, not a section")
     place[parts[-1]] = value
-
-
-def explain(error: ValidationError) -> str:
-    """The first complaint of a validation as one line."""
-    first = error.errors()[0]
-    where = _without_kind([str(part) for part in first["loc"]])
-    key = ".".join(where)
-    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        kind = next((part for part in first["loc"][1:2] if part in KINDS), None)
-        return f"unknown key {key!r}{nearest(where[-1], _keys_at(where[:-1], kind))}"
-    message = first["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    given = first["input"]
-    plain = isinstance(given, (str, int, float, bool))
-    return f"{key}: {message}{f' (given: {given!r})' if key and plain else ''}".removeprefix(": ")
-
-
-def _without_kind(where: list[str]) -> list[str]:
-    """A place in the configuration without the kind of study that was tried there."""
-    return [part for at, part in enumerate(where) if at != 1 or part not in KINDS]
-
-
-def _keys_at(where: Sequence[str], kind: Any) -> list[str]:
-    """The valid keys of the section at a place of the configuration."""
-    section: Any = Experiment
-    for part in where:
-        section = _section_type(_annotations(section).get(part), kind)
-    return sorted(_annotations(section))
-
-
-def _annotations(section: Any) -> dict[str, Any]:
-    if isinstance(section, type) and issubclass(section, BaseModel):
-        return {name: field.annotation for name, field in section.model_fields.items()}
-    if is_dataclass(section):
-        hints = typing.get_type_hints(section)
-        return {field.name: hints[field.name] for field in fields(section)}
-    return {}
-
-
-def _section_type(annotation: Any, kind: Any) -> Any:
-    """The section within `Section | None`, or that of a kind of study."""
-    if typing.get_origin(annotation) is typing.Annotated:
-        inner, *notes = typing.get_args(annotation)
-        if any(isinstance(note, Tag) for note in notes):
-            return inner
-        annotation = inner
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        options = [arg for arg in typing.get_args(annotation) if arg is not type(None)]
-        tagged = [arg for arg in options if Tag(str(kind)) in typing.get_args(arg)]
-        return _section_type((tagged or options)[0], kind)
-    return annotation

@@ -1,21 +1,22 @@
-"""The learners that a co-evolution ends with: kept in a file, and measured on test on demand."""
+"""The learners that a co-evolution ends with: kept in a file, and measured on test by `run`."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.random import SeedSequence
 from safetensors import safe_open
 from safetensors.numpy import save
 
+from bench.intervals import mean_and_half_width
+from bench.store import Row
 from bench.tasks.register import mixture
-from mln.checkpoint import save_atomically
-from mln.coevolution import FinalLearners
 from mln.config import LearnerSpec, TrainingSpec
-from mln.kernels.stacked import score
-from mln.rollout import Members, make_problem
+
+if TYPE_CHECKING:  # importing the runner imports no torch
+    from mln.coevolution import FinalLearners
 
 
 class LearnerScore(NamedTuple):
@@ -34,8 +35,10 @@ def learners_path(artifacts: Path, key: str) -> Path:
     return artifacts / "learners" / f"{key[:16]}.safetensors"
 
 
-def save_learners(path: Path, learners: FinalLearners) -> None:
+def save_learners(path: Path, learners: "FinalLearners") -> None:
     """Write learners and the seeds of their tasks."""
+    from mln.checkpoint import save_atomically
+
     arrays = {}
     for k, (ours, ce) in enumerate(zip(learners.weights, learners.ce, strict=True)):
         arrays[f"ours.{k:04d}"], arrays[f"ce.{k:04d}"] = np.array(ours), np.array(ce)
@@ -43,8 +46,10 @@ def save_learners(path: Path, learners: FinalLearners) -> None:
     save_atomically(path, save(arrays, {"task_seeds": json.dumps(seeds)}))
 
 
-def load_learners(path: Path) -> FinalLearners:
+def load_learners(path: Path) -> "FinalLearners":
     """Read what `save_learners` wrote."""
+    from mln.coevolution import FinalLearners
+
     with safe_open(path, framework="numpy") as file:
         seeds = json.loads((file.metadata() or {})["task_seeds"])
         count = range(len(seeds))
@@ -56,13 +61,17 @@ def load_learners(path: Path) -> FinalLearners:
 
 
 def measure_learners(
-    learners: FinalLearners, families: Sequence[str], spec: LearnerSpec
+    learners: "FinalLearners", families: Sequence[str], spec: LearnerSpec
 ) -> list[LearnerScore]:
     """Score each learner on the test split of its own task; nothing is trained.
 
     families: those of the evolution, which the tasks were drawn from. Only a report on finished
     learners may call this: it builds test splits.
     """
+    from mln.kernels.reference import score
+    from mln.problem import make_problem
+    from mln.rollout import Members
+
     draw = mixture(families, test=True)
     found = []
     for seed, ours, ce in zip(learners.task_seeds, learners.weights, learners.ce, strict=True):
@@ -70,6 +79,36 @@ def measure_learners(
         problem = make_problem([task], [seed], spec, TrainingSpec(steps=1), ("test",))
         members = Members(np.zeros(2, np.int64), np.zeros(2), np.stack([ours, ce]))
         scores = score(problem, members, "test")
-        (accuracy, accuracy_ce), (nll, nll_ce) = (values[:, 0].tolist() for values in scores)
+        accuracy, accuracy_ce = scores.accuracy[:, 0].tolist()
+        nll, nll_ce = scores.nll[:, 0].tolist()
         found.append(LearnerScore(task.name, accuracy, nll, accuracy_ce, nll_ce))
     return found
+
+
+class LearnersJob(NamedTuple):
+    """The final learners of an evolution, to be measured."""
+
+    key: str
+    path: Path
+    families: tuple[str, ...]
+    learner: LearnerSpec
+
+
+def measure_job(job: LearnersJob) -> Row:
+    """The row that the store keeps."""
+    found = measure_learners(load_learners(job.path), job.families, job.learner)
+    return {"key": job.key, "scores": [score._asdict() for score in found]}
+
+
+def summarise(loss: str, scores: Sequence[Row]) -> Row:
+    """Mean test accuracy of a loss's own learners and of cross-entropy's, and the paired gain."""
+    gains = [score["accuracy"] - score["accuracy_ce"] for score in scores]
+    mean, half_width = mean_and_half_width(gains)
+    return {
+        "loss": loss,
+        "learners": len(scores),
+        "accuracy": float(np.mean([score["accuracy"] for score in scores])),
+        "accuracy_ce": float(np.mean([score["accuracy_ce"] for score in scores])),
+        "gain": mean,
+        "half_width": half_width,
+    }

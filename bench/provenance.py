@@ -7,11 +7,12 @@ from importlib import metadata, resources
 from pathlib import Path
 
 from mln.kernels import KERNEL_VERSIONS
+from mln.kernels.engine import KernelName
 
-KERNEL = "analytic"
 DTYPE = "float32"
 DETERMINING = ("torch", "numpy", "scikit-learn")
 REPORTED = (*DETERMINING, "scipy", "statsmodels", "pandas", "optuna", "SQLAlchemy", "mln-bench")
+SUFFIXES = (".py", ".cpp", ".hpp")
 SOURCES = (
     ("mln", ""),
     ("bench", "tasks"),
@@ -33,17 +34,18 @@ def source_hash() -> str:
     total = hashlib.sha256()
     for package, below in SOURCES:
         root = Path(str(resources.files(package))) / below
-        files = sorted(root.rglob("*.py")) if root.is_dir() else [root]
+        found = root.rglob("*") if root.is_dir() else [root]
+        files = sorted(file for file in found if file.suffix in SUFFIXES)
         for file in files:
             total.update(f"{package}/{file.relative_to(root.parent)}\n".encode())
             total.update(file.read_bytes())
     return total.hexdigest()
 
 
-def determinants(device: str) -> dict[str, object]:
+def determinants(device: str, kernel: KernelName) -> dict[str, object]:
     """The part of every result's key that is not its configuration."""
     return {
-        "kernel": [KERNEL, KERNEL_VERSIONS[KERNEL]],
+        "kernel": [kernel, KERNEL_VERSIONS[kernel]],
         "device": device,
         "dtype": DTYPE,
         "versions": {name: versions()[name] for name in DETERMINING},
@@ -62,10 +64,10 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def provenance(device: str) -> dict[str, object]:
+def provenance(device: str, kernel: KernelName) -> dict[str, object]:
     """What is stored beside each result."""
     return {
-        **determinants(device),
+        **determinants(device, kernel),
         "versions": versions(),
         "python": platform.python_version(),
         "processor": processor(),

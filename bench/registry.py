@@ -131,6 +131,11 @@ class LossRef:
         }
 
     @property
+    def form(self) -> LossSpec | str:
+        """What a kernel must be able to train under: a specification, or a hand-made kind."""
+        return self.spec or self.kind
+
+    @property
     def needs_class_counts(self) -> bool:
         """Whether `stacked` needs the class counts of the training labels."""
         return self.kind in LOSSES and LOSSES[self.kind].needs_class_counts

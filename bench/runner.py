@@ -1,6 +1,5 @@
 """The benchmark runner: does what is missing, in order: evolve, tune, benchmark."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from itertools import chain
@@ -17,30 +16,31 @@ from bench.evolving import (
     write_loss_file,
 )
 from bench.experiment import BenchmarkSection, Experiment, digest
+from bench.learners import LearnersJob, learners_path, measure_job, summarise
 from bench.pool import WorkerPool
 from bench.progress import Reporter
 from bench.provenance import determinants, provenance
 from bench.registry import LossRef, reference
 from bench.seeds import Purpose
-from bench.store import Row, Store, cells, choices, evolutions, experiments, grid, tunings
+from bench.status import RunSummary, summary
+from bench.store import (
+    Row,
+    Store,
+    cells,
+    choices,
+    evolutions,
+    experiments,
+    grid,
+    learners,
+    tunings,
+)
 from bench.tasks.register import canonical
 from bench.training import Job, Member, Outcome, train
 from bench.tuning import Choice, choice_row, choose, plans
-from mln.config import LearnerSpec, LossSpec
-
-
-class RunSummary(NamedTuple):
-    """Cells of an experiment by status."""
-
-    done: int
-    diverged: int
-    failed: int
-    missing: int
-
-    @property
-    def total(self) -> int:
-        """All cells of the experiment."""
-        return sum(self)
+from mln.config import LossSpec
+from mln.kernels import engine
+from mln.kernels.engine import KernelName
+from mln.learners import learner_name
 
 
 class Unit(NamedTuple):
@@ -48,11 +48,6 @@ class Unit(NamedTuple):
 
     task: str
     loss: LossRef
-
-
-def learner_name(learner: LearnerSpec) -> str:
-    """A learner's name in the rows: mlp-32-32."""
-    return "-".join(["mlp", *map(str, learner.hidden)])
 
 
 class Runner:
@@ -117,6 +112,7 @@ class Runner:
         """Do all that the experiment lacks: evolutions, tuning, cells."""
         benchmark = self._benchmark()
         evolved = self.evolve()
+        self._measure_learners(evolved)
         units = self._units(benchmark, evolved)
         self._announce(evolved)
         chosen = self._tune(benchmark, units)
@@ -127,6 +123,37 @@ class Runner:
         if self.experiment.benchmark is None:
             raise InputError(f"experiment {self.experiment.name}: has no [benchmark] section")
         return self.experiment.benchmark
+
+    def _measure_learners(self, evolved: Sequence[Row]) -> None:
+        """Score on test the learners that co-evolutions ended with, where their file is here."""
+        evolution = self.experiment.evolution
+        if evolution is None or evolution.settings.coevolution == "fresh":
+            return
+        known = self.store.existing(learners, [row["key"] for row in evolved])
+        jobs = [
+            LearnersJob(row["key"], path, evolution.families, evolution.settings.learner)
+            for row in evolved
+            if row["key"] not in known
+            and (path := learners_path(self.artifacts, row["key"])).exists()
+        ]
+        for finished in self.pool.run(measure_job, jobs):
+            if finished.result is None:
+                self.errors.append(f"learners of {finished.job.key[:8]}: {finished.error}")
+            else:
+                self.store.put(learners, [finished.result])
+
+    def learner_rows(self) -> list[Row]:
+        """What became of the learners of each co-evolved loss, on test."""
+        names = {job.key: job.name for job in evolution_jobs(self.experiment, self.artifacts)}
+        found = self.store.rows_of(learners, names)
+        return [
+            summarise(name, found[key]["scores"]) for key, name in names.items() if key in found
+        ]
+
+    def _kernel(self, loss: LossSpec | str) -> KernelName:
+        """What trains the benchmark's learner under a loss."""
+        chosen, learner = self.experiment, self._benchmark().learner
+        return engine.choose(learner, loss, chosen.device, chosen.kernel)
 
     def _units(self, benchmark: BenchmarkSection, evolved: Sequence[Row]) -> list[Unit]:
         spec = self.experiment.evolution.loss if self.experiment.evolution else LossSpec()
@@ -144,7 +171,7 @@ class Runner:
             "experiment": self.experiment.model_dump(mode="json"),
             "evolutions": {row["loss"]: row["key"] for row in evolved},
             "study": self.experiment.study.name if self.experiment.study else None,
-            "provenance": provenance(self.experiment.device),
+            "provenance": provenance(self.experiment.device, self._kernel("ce")),
         }
         row = {
             "fingerprint": self.experiment.fingerprint(),
@@ -221,13 +248,14 @@ class Runner:
         seeds: int,
     ) -> Job:
         """All learners of a unit, one for each learning rate and seed, each with its key."""
+        kernel = self._kernel(unit.loss.form)
         common = {
             "task": unit.task,
             "loss": unit.loss.identity(),
             "learner": asdict(benchmark.learner),
             "training": asdict(benchmark.training),
             "curve_points": benchmark.curve_points,
-            "determinants": determinants(self.experiment.device),
+            "determinants": determinants(self.experiment.device, kernel),
         }
         where = [self.experiment.seed, int(purpose)]
         members = tuple(
@@ -244,6 +272,7 @@ class Runner:
             benchmark.learner,
             benchmark.training,
             benchmark.curve_points,
+            kernel,
             self.experiment.device,
         )
 
@@ -273,7 +302,7 @@ class Runner:
             "loss": job.loss.name,
             "parameter": job.loss.parameter,
         }
-        found = provenance(job.device)
+        found = provenance(job.device, job.kernel)
         if job.purpose is Purpose.TUNE:
             self.store.put(
                 tunings,
@@ -299,19 +328,6 @@ class Runner:
             seconds = row.pop("seconds")
             rows.append(about | row | {"provenance": found | {"seconds": seconds}})
         self.store.put(cells, rows, replace=True)
-
-
-def summary(experiment: Experiment, store: Store) -> RunSummary:
-    """How much of an experiment's grid is done."""
-    benchmark = experiment.benchmark
-    if benchmark is None:
-        return RunSummary(0, 0, 0, 0)
-    total = 2 * len(benchmark.tasks) * len(experiment.losses()) * benchmark.seeds
-    rows = store.rows(grid, fingerprint=experiment.fingerprint())
-    found = store.rows_of(cells, [row["cell"] for row in rows])
-    count = Counter(found[row["cell"]]["status"] for row in rows if row["cell"] in found)
-    present = count["done"], count["diverged"], count["failed"]
-    return RunSummary(*present, total - sum(present))
 
 
 def _keys(jobs: Iterable[Job]) -> list[str]:

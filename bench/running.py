@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from bench.console import complain, require_writable
 from bench.experiment import Experiment
 from bench.pool import WorkerPool, default_jobs
 from bench.progress import Live
-from bench.runner import Runner, RunSummary
-from bench.store import Store
+from bench.runner import Runner
+from bench.status import RunSummary
+from bench.store import Row, Store
 
 
 @contextmanager
@@ -24,10 +26,18 @@ def running(
     store.close()
 
 
-def run_all(experiment: Experiment, storage: str, artifacts: Path, jobs: int | None) -> RunSummary:
+class RunResult(NamedTuple):
+    """Cells by status, and what became of the learners of each co-evolved loss
+    (`bench.learners.summary`)."""
+
+    cells: RunSummary
+    learners: list[Row]
+
+
+def run_all(experiment: Experiment, storage: str, artifacts: Path, jobs: int | None) -> RunResult:
     """Do all that the experiment lacks, and say what went wrong."""
     with running(experiment, storage, artifacts, jobs) as runner:
-        summary = runner.run()
+        result = RunResult(runner.run(), runner.learner_rows())
         errors = runner.errors
     complain(errors)
-    return summary
+    return result

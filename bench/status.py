@@ -1,15 +1,42 @@
 """How far an experiment is."""
 
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bench.evolving import evolution_jobs
 from bench.experiment import Experiment
 from bench.pool import default_jobs
-from bench.runner import summary
 from bench.store import Store, cells, evolutions, grid
+
+
+class RunSummary(NamedTuple):
+    """Cells of an experiment by status."""
+
+    done: int
+    diverged: int
+    failed: int
+    missing: int
+
+    @property
+    def total(self) -> int:
+        """All cells of the experiment."""
+        return sum(self)
+
+
+def summary(experiment: Experiment, store: Store) -> RunSummary:
+    """How much of an experiment's grid is done."""
+    benchmark = experiment.benchmark
+    if benchmark is None:
+        return RunSummary(0, 0, 0, 0)
+    total = 2 * len(benchmark.tasks) * len(experiment.losses()) * benchmark.seeds
+    rows = store.rows(grid, fingerprint=experiment.fingerprint())
+    found = store.rows_of(cells, [row["cell"] for row in rows])
+    count = Counter(found[row["cell"]]["status"] for row in rows if row["cell"] in found)
+    present = count["done"], count["diverged"], count["failed"]
+    return RunSummary(*present, total - sum(present))
 
 
 def describe(experiment: Experiment, store: Store, artifacts: Path) -> dict[str, Any]:

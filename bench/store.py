@@ -23,6 +23,7 @@ from bench.tables import (
     gains,
     grid,
     importances,
+    learners,
     metadata,
     schema_table,
     slots,
@@ -41,6 +42,7 @@ __all__ = [
     "gains",
     "grid",
     "importances",
+    "learners",
     "metadata",
     "public_url",
     "schema_table",
@@ -81,8 +83,8 @@ class Store:
                 )
             metadata.create_all(self.engine)
             self.put(schema_table, [{"version": SCHEMA_VERSION}])
-        elif create and not set(metadata.tables) <= set(tables):
-            # A database from before some tables were added gets them when it is written to.
+        elif create:
+            # Tables younger than a database are added to it when it is written to.
             metadata.create_all(self.engine)
         with self.engine.connect() as connection:
             versions = [row.version for row in connection.execute(select(schema_table))]

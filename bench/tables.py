@@ -51,6 +51,16 @@ tunings = Table(
 )
 """One learner trained to choose a learning rate; `score` is accuracy on inner_valid."""
 
+learners = Table(
+    "mln_learners",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("scores", JSON, nullable=False),
+)
+"""The learners that a co-evolution ended with, by the evolution's key. `scores` is a list of
+objects {task, accuracy, nll, accuracy_ce, nll_ce}: test scores of each learner, and of
+cross-entropy's that trained as long on the same minibatches."""
+
 choices = Table(
     "mln_choices",
     metadata,

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from bench.registry import LossRef
 from bench.seeds import Purpose, seed_for
 from mln.config import LearnerSpec, TrainingSpec
+from mln.kernels.engine import KernelName
 from mln.random import child
 
 if TYPE_CHECKING:
+    from mln.rollout import RolloutResult
     from mln.task import Task
 
 TASK, LEARNER = 0, 1
@@ -40,6 +42,7 @@ class Job:
     learner: LearnerSpec
     training: TrainingSpec
     curve_points: int
+    kernel: KernelName
     device: str = "cpu"
 
     @property
@@ -69,8 +72,9 @@ def train(job: Job) -> list[Outcome]:
     reach a test split: for all others the task is drawn without it.
     """
     from bench.tasks.register import source
-    from mln.kernels import analytic
-    from mln.rollout import Members, curve_points, make_problem
+    from mln.kernels import engine
+    from mln.problem import make_problem
+    from mln.rollout import Members, curve_points
 
     started = time.perf_counter()
     tested = job.purpose is Purpose.TEST
@@ -88,17 +92,15 @@ def train(job: Job) -> list[Outcome]:
     )
     slots = np.array([indices.index(member.seed) for member in job.members])
     counts = class_counts(tasks)[slots] if job.loss.needs_class_counts else None
-    result = analytic.rollout(
+    result = engine.rollout(
         problem,
         Members(slots, np.array([member.lr for member in job.members])),
         job.loss.stacked(len(job.members), problem.classes, job.device, counts),
         curve_points(job.training.steps, job.curve_points),
+        kernel=job.kernel,
         device=job.device,
     )
-    outcomes = [
-        _outcome(member, row, result.points, result.scores, int(result.diverged_at[row]))
-        for row, member in enumerate(job.members)
-    ]
+    outcomes = [_outcome(member, row, result) for row, member in enumerate(job.members)]
     seconds = (time.perf_counter() - started) / len(outcomes)
     return [replace(outcome, seconds=seconds) for outcome in outcomes]
 
@@ -108,22 +110,23 @@ def class_counts(tasks: "Sequence[Task]") -> NDArray[np.int64]:
     return np.stack([np.bincount(task.train.y, minlength=task.classes) for task in tasks])
 
 
-def _outcome(
-    member: Member, row: int, points: np.ndarray, scores: dict[str, Any], diverged_at: int
-) -> Outcome:
-    inner = scores["inner_valid"].accuracy[row]
+def _outcome(member: Member, row: int, result: "RolloutResult") -> Outcome:
+    inner = result.scores["inner_valid"].accuracy[row]
     metrics = {"inner_accuracy": inner[-1]}
-    curve: dict[str, list[float | None]] = {"step": points.tolist()}
-    if "test" in scores:
-        accuracy, nll = (values[row] for values in scores["test"])
+    curve: dict[str, list[float | None]] = {"step": result.points.tolist()}
+    if "test" in result.scores:
+        accuracy, nll, balanced, ece = (values[row] for values in result.scores["test"])
         metrics |= {
             "accuracy": accuracy[-1],
             "accuracy_selected": accuracy[int(np.argmax(np.nan_to_num(inner, nan=-1.0)))],
+            "balanced_accuracy": balanced[-1],
             "nll": nll[-1],
+            "ece": ece[-1],
             "area": accuracy.mean(),
         }
         curve |= {"accuracy": _plain(accuracy), "nll": _plain(nll)}
-    detail = f"logits not finite at step {diverged_at}" if diverged_at >= 0 else ""
+    diverged = result.diverged_at[row] >= 0
+    detail = f"{result.reasons[row]} at step {result.diverged_at[row]}" if diverged else ""
     if not detail and not np.isfinite(list(metrics.values())).all():
         detail = "logits not finite after the last step"
     return Outcome(

@@ -5,16 +5,24 @@ the cache key. A value out of range raises ValueError with the name of the key.
 """
 
 from dataclasses import dataclass, field, fields
-from math import inf
+from math import cos, inf, pi
 from typing import Literal, get_args, get_type_hints
 
-FORBID_UNKNOWN = {"extra": "forbid"}
+from mln.checks import FORBID_UNKNOWN, check
+from mln.search_config import GeneticConfig, HandoverConfig, StrategyConfig
 
-
-def _check(holds: bool, message: str) -> None:
-    if not holds:
-        raise ValueError(message)
-
+__all__ = [
+    "STATE_FEATURES",
+    "EvolutionConfig",
+    "FitnessConfig",
+    "GeneticConfig",
+    "HandoverConfig",
+    "LearnerSpec",
+    "LossSpec",
+    "StateFeature",
+    "StrategyConfig",
+    "TrainingSpec",
+]
 
 StateFeature = Literal[
     "progress",
@@ -70,37 +78,35 @@ class LossSpec:
         hints = get_type_hints(type(self))
         for name in ("kind", "activation", "features", "head", "scope", "start"):
             value, known = getattr(self, name), get_args(hints[name])
-            _check(value in known, f"{name} must be one of {', '.join(known)}, not {value!r}")
+            check(value in known, f"{name} must be one of {', '.join(known)}, not {value!r}")
         for name in ("hidden", "depth", *(() if self.classes is None else ("classes",))):
             value = getattr(self, name)
-            _check(type(value) is int, f"{name} must be a whole number, not {value!r}")
-        _check(type(self.normalise) is bool, f"normalise must be true or false: {self.normalise!r}")
-        _check(1 <= self.hidden <= 256, f"hidden must be from 1 to 256, not {self.hidden}")
-        _check(1 <= self.depth <= 4, f"depth must be from 1 to 4, not {self.depth}")
+            check(type(value) is int, f"{name} must be a whole number, not {value!r}")
+        check(type(self.normalise) is bool, f"normalise must be true or false: {self.normalise!r}")
+        check(1 <= self.hidden <= 256, f"hidden must be from 1 to 256, not {self.hidden}")
+        check(1 <= self.depth <= 4, f"depth must be from 1 to 4, not {self.depth}")
         for feature in self.state:
-            _check(
+            check(
                 feature in STATE_FEATURES,
                 f"state: {feature!r} is not one of {', '.join(STATE_FEATURES)}",
             )
-        _check(
-            len(set(self.state)) == len(self.state), f"state names a feature twice: {self.state}"
-        )
+        check(len(set(self.state)) == len(self.state), f"state names a feature twice: {self.state}")
         if self.scope == "vector":
-            _check(
+            check(
                 self.classes is not None and 2 <= self.classes <= 1000,
                 f"scope 'vector' needs classes from 2 to 1000, not {self.classes}",
             )
         else:
-            _check(self.classes is None, "classes is for scope 'vector' alone")
+            check(self.classes is None, "classes is for scope 'vector' alone")
         if self.kind != "network":
-            self._check_unused(NETWORK_ONLY)
+            self._refuse_unused(NETWORK_ONLY)
         if self.kind == "taylor":
-            self._check_unused(("hidden", "state"))
+            self._refuse_unused(("hidden", "state"))
 
-    def _check_unused(self, names: tuple[str, ...]) -> None:
+    def _refuse_unused(self, names: tuple[str, ...]) -> None:
         for field_ in fields(self):
             if field_.name in names:
-                _check(
+                check(
                     getattr(self, field_.name) == field_.default,
                     f"{field_.name} has no meaning for kind {self.kind!r}",
                 )
@@ -108,131 +114,95 @@ class LossSpec:
 
 @dataclass(frozen=True)
 class LearnerSpec:
-    """A multi-layer perceptron with ReLU units; `hidden` lists the widths of its hidden layers."""
+    """A classifier with ReLU units; `hidden` lists the widths of its hidden linear layers.
+
+    kind: a multi-layer perceptron (`mlp`; without hidden layers logistic regression); a
+    convolutional network (`cnn`): for each of `channels` a block of `per_block` convolutions with
+    `kernel` x `kernel` weights on pictures padded by `padding`, then 2 x 2 max pooling, and the
+    linear layers after the last block; or a torch `module` of the user's own, "package:factory".
+    """
 
     hidden: tuple[int, ...] = (32,)
+    kind: Literal["mlp", "cnn", "module"] = "mlp"
+    channels: tuple[int, ...] = ()
+    kernel: int = 5
+    padding: int = 0
+    per_block: int = 1
+    module: str = ""
 
     __pydantic_config__ = FORBID_UNKNOWN
 
     def __post_init__(self) -> None:
-        _check(all(h >= 1 for h in self.hidden), f"hidden widths must be positive: {self.hidden}")
+        check(all(h >= 1 for h in self.hidden), f"hidden widths must be positive: {self.hidden}")
+        check(
+            self.kind in ("mlp", "cnn", "module"), f"kind must be mlp, cnn or module: {self.kind!r}"
+        )
+        check(1 <= self.kernel <= 15, f"kernel must be from 1 to 15, not {self.kernel}")
+        check(0 <= self.padding < self.kernel, f"padding must be less than kernel: {self.padding}")
+        check(1 <= self.per_block <= 4, f"per_block must be from 1 to 4, not {self.per_block}")
+        check(all(c >= 1 for c in self.channels), f"channels must be positive: {self.channels}")
+        check(
+            (self.kind == "cnn") == bool(self.channels),
+            "channels are for kind 'cnn', which needs them",
+        )
+        check(
+            (self.kind == "module") == bool(self.module),
+            "module is for kind 'module', which needs it",
+        )
 
     def sizes(self, features: int, classes: int) -> tuple[int, ...]:
-        """Widths of all layers, input and output included."""
+        """Widths of all layers of an mlp, input and output included."""
         return (features, *self.hidden, classes)
 
 
 @dataclass(frozen=True)
 class TrainingSpec:
-    """How one learner is trained: `steps` minibatches of `batch_size` examples."""
+    """How one learner is trained: `steps` minibatches of `batch_size` examples.
+
+    optimizer: `sgd` with `momentum`, perhaps Nesterov's; `adam`; `adamw`, whose `weight_decay` is
+    decoupled (elsewhere it is added to the gradient); all as in torch. schedule: the learning
+    rate stays `constant`, falls to 0 as half a `cosine`, or is multiplied by `gamma` at each of
+    the `milestones`, fractions of the steps (`step`).
+    """
 
     steps: int = 150
     batch_size: int = 16
-    optimizer: Literal["adam", "sgd"] = "adam"
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    schedule: Literal["constant", "cosine", "step"] = "constant"
+    milestones: tuple[float, ...] = (0.5, 0.75)
+    gamma: float = 0.1
 
     __pydantic_config__ = FORBID_UNKNOWN
 
     def __post_init__(self) -> None:
-        _check(self.steps >= 1, f"steps must be at least 1, not {self.steps}")
-        _check(self.batch_size >= 1, f"batch_size must be at least 1, not {self.batch_size}")
-        _check(0 <= self.momentum < 1, f"momentum must lie in [0, 1), not {self.momentum}")
-
-
-@dataclass(frozen=True)
-class GeneticConfig:
-    """Genetic algorithm: selection, crossover, Gaussian mutation, re-evaluated elites.
-
-    Parents win a tournament of `tournament` members or belong to the best share `truncation`.
-    With probability `crossover_rate` a child is crossed: `uniform`, `blend` (BLX-alpha, widened
-    by `blend_alpha`) or `sbx` (simulated binary, index `sbx_eta`). Each gene is mutated with
-    probability `gene_rate` and N(0, sigma^2), where sigma begins at `mutation_sigma` and is
-    multiplied by `sigma_decay` per generation unless its schedule is `constant`.
-    """
-
-    elites: int = 4
-    selection: Literal["tournament", "truncation"] = "tournament"
-    tournament: int = 3
-    truncation: float = 0.25
-    crossover: Literal["uniform", "blend", "sbx"] = "uniform"
-    crossover_rate: float = 0.5
-    blend_alpha: float = 0.5
-    sbx_eta: float = 10.0
-    mutation_sigma: float = 0.2
-    sigma_schedule: Literal["constant", "exponential"] = "exponential"
-    sigma_decay: float = 0.97
-    gene_rate: float = 0.5
-
-    __pydantic_config__ = FORBID_UNKNOWN
-
-    def __post_init__(self) -> None:
-        _check(self.elites >= 1, f"elites must be at least 1, not {self.elites}")
-        _check(self.tournament >= 1, f"tournament must be at least 1, not {self.tournament}")
-        _check(0 < self.truncation <= 1, f"truncation must lie in (0, 1], not {self.truncation}")
-        for name in ("crossover_rate", "gene_rate"):
-            value = getattr(self, name)
-            _check(0 <= value <= 1, f"{name} must lie in [0, 1], not {value}")
-        _check(0 <= self.blend_alpha < inf, f"blend_alpha must not be negative: {self.blend_alpha}")
-        _check(0 <= self.sbx_eta < inf, f"sbx_eta must not be negative: {self.sbx_eta}")
-        _check(
-            0 < self.mutation_sigma < inf,
-            f"mutation_sigma must be positive: {self.mutation_sigma}",
+        check(self.steps >= 1, f"steps must be at least 1, not {self.steps}")
+        check(self.batch_size >= 1, f"batch_size must be at least 1, not {self.batch_size}")
+        check(0 <= self.momentum < 1, f"momentum must lie in [0, 1), not {self.momentum}")
+        check(
+            not self.nesterov or (self.optimizer == "sgd" and self.momentum > 0),
+            "nesterov needs optimizer sgd and a momentum",
         )
-        _check(0 < self.sigma_decay <= 1, f"sigma_decay must lie in (0, 1]: {self.sigma_decay}")
-
-
-@dataclass(frozen=True)
-class StrategyConfig:
-    """Evolution strategy: OpenAI-ES (Salimans et al. 2017), SNES or sep-CMA-ES.
-
-    `sigma` is the first step size (OpenAI-ES keeps it). `learning_rate` is Adam's, for OpenAI-ES
-    alone; `mean_rate`, for the others alone, scales each step of the mean.
-    """
-
-    kind: Literal["openai-es", "snes", "sep-cma-es"] = "openai-es"
-    sigma: float = 0.1
-    learning_rate: float = 0.1
-    mean_rate: float = 1.0
-
-    __pydantic_config__ = FORBID_UNKNOWN
-
-    def __post_init__(self) -> None:
-        _check(0 < self.sigma < inf, f"sigma must be positive, not {self.sigma}")
-        _check(
-            0 < self.learning_rate < inf,
-            f"learning_rate must be positive, not {self.learning_rate}",
+        check(
+            0 <= self.weight_decay < inf, f"weight_decay must not be negative: {self.weight_decay}"
         )
-        _check(0 < self.mean_rate <= 1, f"mean_rate must lie in (0, 1], not {self.mean_rate}")
-
-
-@dataclass(frozen=True)
-class HandoverConfig:
-    """When the GA hands over to the ES (mode `hybrid`), and what.
-
-    `budget`: at the switch point. `stagnation`: there at the latest, but earlier once the mean of
-    the re-evaluated elites' running means (gain as a fraction) has not risen by
-    `min_improvement` for `patience` generations. With the spread `isotropic` the ES begins with
-    `strategy.sigma` in all genes; with `elite`, with the elites' standard deviation of each
-    gene, at least `spread_floor` times `strategy.sigma`.
-    """
-
-    when: Literal["budget", "stagnation"] = "budget"
-    patience: int = 5
-    min_improvement: float = 0.001
-    spread: Literal["isotropic", "elite"] = "isotropic"
-    spread_floor: float = 0.1
-
-    __pydantic_config__ = FORBID_UNKNOWN
-
-    def __post_init__(self) -> None:
-        _check(self.patience >= 1, f"patience must be at least 1, not {self.patience}")
-        _check(
-            0 <= self.min_improvement < inf,
-            f"min_improvement must not be negative: {self.min_improvement}",
+        check(0 < self.gamma <= 1, f"gamma must lie in (0, 1], not {self.gamma}")
+        check(
+            all(0 < place < 1 for place in self.milestones),
+            f"milestones must lie between 0 and 1: {self.milestones}",
         )
-        _check(
-            0 < self.spread_floor < inf, f"spread_floor must be positive, not {self.spread_floor}"
-        )
+
+    def rate_factors(self) -> tuple[float, ...]:
+        """What the learning rate is multiplied by in each step, [T]; torch's CosineAnnealingLR
+        (T_max = steps) and MultiStepLR, stepped after each minibatch."""
+        if self.schedule == "cosine":
+            return tuple((1 + cos(pi * t / self.steps)) / 2 for t in range(self.steps))
+        if self.schedule == "step":
+            falls = [round(place * self.steps) for place in self.milestones]
+            return tuple(self.gamma ** sum(t >= fall for fall in falls) for t in range(self.steps))
+        return (1.0,) * self.steps
 
 
 @dataclass(frozen=True)
@@ -259,15 +229,15 @@ class FitnessConfig:
     __pydantic_config__ = FORBID_UNKNOWN
 
     def __post_init__(self) -> None:
-        _check(self.curve_points >= 1, f"curve_points must be at least 1, not {self.curve_points}")
-        _check(
+        check(self.curve_points >= 1, f"curve_points must be at least 1, not {self.curve_points}")
+        check(
             0 <= self.spread_weight < inf,
             f"spread_weight must not be negative: {self.spread_weight}",
         )
-        _check(0 < self.cvar_share <= 1, f"cvar_share must lie in (0, 1], not {self.cvar_share}")
+        check(0 < self.cvar_share <= 1, f"cvar_share must lie in (0, 1], not {self.cvar_share}")
         drift = self.drift
-        _check(drift is None or 0 < drift < 1, f"drift must lie between 0 and 1, not {drift}")
-        _check(
+        check(drift is None or 0 < drift < 1, f"drift must lie between 0 and 1, not {drift}")
+        check(
             self.metric != "post_drift" or drift is not None,
             "metric post_drift needs drift, the fraction of the steps at which labels change",
         )
@@ -307,29 +277,29 @@ class EvolutionConfig:
     __pydantic_config__ = FORBID_UNKNOWN
 
     def __post_init__(self) -> None:
-        _check(self.population >= 4, f"population must be at least 4, not {self.population}")
-        _check(self.population % 2 == 0, f"population must be even, not {self.population}")
-        _check(0 <= self.switch_point <= 1, f"switch_point must lie in [0, 1]: {self.switch_point}")
-        _check(self.tasks_per_generation >= 1, "tasks_per_generation must be at least 1")
-        _check(
+        check(self.population >= 4, f"population must be at least 4, not {self.population}")
+        check(self.population % 2 == 0, f"population must be even, not {self.population}")
+        check(0 <= self.switch_point <= 1, f"switch_point must lie in [0, 1]: {self.switch_point}")
+        check(self.tasks_per_generation >= 1, "tasks_per_generation must be at least 1")
+        check(
             self.genetic.elites < self.population,
             f"genetic.elites ({self.genetic.elites}) must be fewer than "
             f"population ({self.population})",
         )
-        _check(
+        check(
             bool(self.learning_rates) and all(0 < rate < inf for rate in self.learning_rates),
             "learning_rates must be positive",
         )
-        _check(self.lifetime >= 1, f"lifetime must be at least 1, not {self.lifetime}")
-        _check(
+        check(self.lifetime >= 1, f"lifetime must be at least 1, not {self.lifetime}")
+        check(
             self.coevolution == "fresh" or self.fitness.drift is None,
             f"fitness.drift needs coevolution fresh, not {self.coevolution}",
         )
-        _check(
+        check(
             self.fitness.drift is None or self.training.steps >= 2,
             "fitness.drift needs training.steps of at least 2",
         )
-        _check(
+        check(
             self.budget >= self.generation_cost,
             f"budget ({self.budget}) is less than one generation ({self.generation_cost})",
         )

@@ -15,6 +15,7 @@ from mln.config import EvolutionConfig, LossSpec
 from mln.fitness import Draw, Evaluated, Map, Protocol, evaluate
 from mln.genome import Genomes, start_genome
 from mln.hybrid import Handover
+from mln.kernels.engine import KernelChoice
 from mln.random import child, generator
 from mln.task import TaskSource
 
@@ -71,6 +72,7 @@ def evolve(
     callback: Callable[[Generation, Genomes], None] | None = None,
     checkpoint: Path | None = None,
     device: str = "cpu",
+    kernel: KernelChoice = "auto",
     map: Map | None = None,
 ) -> EvolutionResult:
     """Evolve a meta-loss on tasks drawn from `source`.
@@ -87,7 +89,7 @@ def evolve(
     history = [Generation(**row) for row in saved.history] if saved else []
     cohort = saved.cohort if saved else None
     spent = history[-1].member_steps if history else 0
-    protocol = Protocol(spec, config.learner, config.training, device, config.fitness)
+    protocol = Protocol(spec, config.learner, config.training, device, config.fitness, kernel)
 
     while spent + config.generation_cost <= config.budget:
         number = len(history)

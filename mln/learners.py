@@ -1,13 +1,19 @@
-"""Learners: multi-layer perceptrons with ReLU units, one flat parameter vector each."""
+"""Learners: what their layers are, and where each weight stands in one flat vector per learner."""
 
+from importlib import import_module
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from mln.config import LearnerSpec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Image = tuple[int, int, int]
 
 
 class Layer(NamedTuple):
@@ -19,23 +25,161 @@ class Layer(NamedTuple):
     bias: slice
 
 
-def layers(spec: LearnerSpec, features: int, classes: int) -> list[Layer]:
-    """The layers of a learner, first to last."""
-    sizes = spec.sizes(features, classes)
-    found, at = [], 0
-    for inputs, outputs in pairwise(sizes):
-        middle = at + inputs * outputs
-        found.append(Layer(inputs, outputs, slice(at, middle), slice(middle, middle + outputs)))
-        at = middle + outputs
-    return found
+class Convolution(NamedTuple):
+    """A convolution with ReLU units, on pictures of `height` x `width`, padded by `padding` zeros.
+
+    Its weight [out, in, kernel, kernel] and bias [out] stand at these places of the flat vector.
+    pool: whether the largest of each 2 x 2 square goes on; an odd last row or column is dropped.
+    """
+
+    inputs: int
+    outputs: int
+    kernel: int
+    padding: int
+    height: int
+    width: int
+    pool: bool
+    weight: slice
+    bias: slice
+
+    @property
+    def fan_in(self) -> int:
+        """Numbers that one unit sees."""
+        return self.inputs * self.kernel**2
+
+    @property
+    def output(self) -> Image:
+        """(channels, height, width) of what goes on."""
+        grown = 2 * self.padding - self.kernel + 1
+        height, width = self.height + grown, self.width + grown
+        return (
+            (self.outputs, height // 2, width // 2) if self.pool else (self.outputs, height, width)
+        )
+
+
+class Plan(NamedTuple):
+    """The layers of a learner, first to last: convolutions, then linear layers on what they give.
+
+    size: the number of weights. All layers but the last have ReLU units.
+    """
+
+    convolutions: tuple[Convolution, ...]
+    linear: tuple[Layer, ...]
+    size: int
+
+
+def plan(spec: LearnerSpec, features: int, classes: int, image: Image | None = None) -> Plan:
+    """The layers of an `mlp` or `cnn` learner for tasks of this shape.
+
+    Raises ValueError where a CNN is asked to learn from what is no picture, or one too small.
+    """
+    convolutions, at = [], 0
+    inputs = features
+    if spec.kind == "cnn":
+        if image is None:
+            raise ValueError("a cnn learner needs pictures: this task has none; use an mlp learner")
+        for channels in spec.channels:
+            for number in range(spec.per_block):
+                depth, height, width = image
+                middle = at + channels * depth * spec.kernel**2
+                layer = Convolution(
+                    depth,
+                    channels,
+                    spec.kernel,
+                    spec.padding,
+                    height,
+                    width,
+                    number == spec.per_block - 1,
+                    slice(at, middle),
+                    slice(middle, middle + channels),
+                )
+                at, image = middle + channels, layer.output
+                if min(image) < 1:
+                    raise ValueError(
+                        f"a cnn learner with channels {spec.channels} and kernel {spec.kernel} "
+                        f"needs larger pictures than {height} x {width} before its last block"
+                    )
+                convolutions.append(layer)
+        inputs = image[0] * image[1] * image[2]
+    linear = []
+    for width_in, width_out in pairwise((inputs, *spec.hidden, classes)):
+        middle = at + width_in * width_out
+        linear.append(
+            Layer(width_in, width_out, slice(at, middle), slice(middle, middle + width_out))
+        )
+        at = middle + width_out
+    return Plan(tuple(convolutions), tuple(linear), at)
 
 
 def initial_weights(
-    spec: LearnerSpec, features: int, classes: int, generator: Generator
+    spec: LearnerSpec,
+    features: int,
+    classes: int,
+    generator: Generator,
+    image: Image | None = None,
 ) -> NDArray[np.float32]:
-    """Weights and biases from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), as torch.nn.Linear draws them."""
+    """Weights and biases from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), as torch draws them.
+
+    A module's own are drawn by its constructor, from torch's generator seeded for the occasion.
+    """
+    if spec.kind == "module":
+        return _module_weights(spec, features, classes, generator, image)
     parts = []
-    for layer in layers(spec, features, classes):
+    layers = plan(spec, features, classes, image)
+    for convolution in layers.convolutions:
+        bound = convolution.fan_in**-0.5
+        parts.append(
+            generator.uniform(-bound, bound, convolution.outputs * (convolution.fan_in + 1))
+        )
+    for layer in layers.linear:
         bound = layer.inputs**-0.5
         parts.append(generator.uniform(-bound, bound, layer.outputs * (layer.inputs + 1)))
     return np.concatenate(parts).astype(np.float32)
+
+
+def build_module(
+    spec: LearnerSpec, features: int, classes: int, image: Image | None = None
+) -> "nn.Module":
+    """A user's own network: `spec.module` names "package.module:factory", which is called with
+    features, classes and image and returns a torch.nn.Module from [B, D] to logits [B, C].
+
+    Raises ValueError where there is no such factory.
+    """
+    home, _, name = spec.module.partition(":")
+    try:
+        factory = getattr(import_module(home), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"learner module {spec.module!r}: {error}") from error
+    module: nn.Module = factory(features=features, classes=classes, image=image)
+    return module
+
+
+def _module_weights(
+    spec: LearnerSpec,
+    features: int,
+    classes: int,
+    generator: Generator,
+    image: Image | None,
+) -> NDArray[np.float32]:
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(generator.integers(2**63)))
+        module = build_module(spec, features, classes, image)
+    parameters = torch.nn.utils.parameters_to_vector(module.parameters())
+    return parameters.detach().float().numpy()
+
+
+def learner_name(spec: LearnerSpec) -> str:
+    """A learner's name in the rows: mlp-32-32, cnn-6-16-k5-120-84, logistic, or a module's."""
+    hidden = [str(width) for width in spec.hidden]
+    if spec.kind == "module":
+        return spec.module.rpartition(":")[2]
+    if spec.kind == "mlp":
+        return "-".join(["mlp", *hidden]) if hidden else "logistic"
+    channels = [
+        str(width) if spec.per_block == 1 else f"{width}x{spec.per_block}"
+        for width in spec.channels
+    ]
+    kernel = f"k{spec.kernel}" + (f"p{spec.padding}" if spec.padding else "")
+    return "-".join(["cnn", *channels, kernel, *hidden])

@@ -9,12 +9,15 @@ from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
 from mln.config import FitnessConfig, LearnerSpec, LossSpec, TrainingSpec
+from mln.drift import drift_step, label_cycle
 from mln.genome import Genomes
-from mln.kernels import analytic
+from mln.kernels import engine
 from mln.losses.base import StackedLoss
 from mln.losses.formulas import CrossEntropy
 from mln.losses.meta import stacked_from_genomes
-from mln.rollout import Members, Problem, Scores, curve_points, drift_step, make_problem
+from mln.problem import Problem, make_problem
+from mln.random import generator
+from mln.rollout import Members, Scores, curve_points
 from mln.task import Task
 
 FloatArray = NDArray[np.float64]
@@ -22,6 +25,9 @@ Rows = NDArray[np.float32]
 
 WORST_NLL = 10.0
 """Nats, the score of a diverged learner; no finite one counts as worse."""
+
+CYCLE = 3
+"""Key below a draw's seed; those before it are mln.problem's."""
 
 PIECE = 4
 """Draws that are trained together where several workers share them."""
@@ -43,6 +49,7 @@ class Protocol(NamedTuple):
     training: TrainingSpec
     device: str = "cpu"
     fitness: FitnessConfig = FitnessConfig()
+    kernel: engine.KernelChoice = "auto"
 
 
 class Piece(NamedTuple):
@@ -142,13 +149,14 @@ def train_piece(piece: Piece) -> Trained:
     """Train the learners of a piece, under each genome and then under cross-entropy."""
     protocol, (draws, width) = piece.protocol, piece.rates.shape
     problem = make_problem(
-        [draw.task for draw in piece.draws],
+        [_drifting(draw, protocol.fitness.drift) for draw in piece.draws],
         [draw.seed for draw in piece.draws],
         protocol.learner,
         protocol.training,
         piece.splits,
-        protocol.fitness.drift,
     )
+    # Cross-entropy is trained by the candidates' kernel: a gain is not a difference of kernels.
+    kernel = engine.choose(protocol.learner, protocol.spec, protocol.device, protocol.kernel)
     count = len(piece.genomes)
     theta = torch.from_numpy(piece.genomes).to(protocol.device)
     slots = np.repeat(np.arange(draws), width)
@@ -169,11 +177,12 @@ def train_piece(piece: Piece) -> Trained:
             None if start is None else start[rows].reshape(len(rows) * draws, -1),
         )
         parts.append(
-            analytic.rollout(
+            engine.rollout(
                 problem,
                 members,
                 losses,
                 measured_at(protocol.fitness, protocol.training.steps),
+                kernel=kernel,
                 device=protocol.device,
                 keep_weights=piece.starts is not None,
             )
@@ -189,6 +198,13 @@ def train_piece(piece: Piece) -> Trained:
         },
         np.isnan(np.concatenate(last)).reshape(shape),
         _kept([part.weights for part in parts if part.weights is not None], draws),
+    )
+
+
+def _drifting(draw: Draw, drift: float | None) -> Task:
+    """A draw's task; with the labels' change that a fitness asks for."""
+    return (
+        draw.task if drift is None else label_cycle(draw.task, drift, generator(draw.seed, CYCLE))
     )
 
 

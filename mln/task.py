@@ -1,4 +1,4 @@
-"""A task: a classification problem with four disjoint splits."""
+"""A task: a classification problem with four disjoint splits, which may drift."""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
@@ -7,12 +7,18 @@ import numpy as np
 from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
+from mln.examples import Examples
+
 
 class Split(NamedTuple):
-    """Examples and labels: x is float32 [N, D], y is int64 [N]."""
+    """Examples and labels: x is float32 [N, D] or shared `Examples`, y is int64 [N]."""
 
-    x: NDArray[np.float32]
+    x: "NDArray[np.float32] | Examples"
     y: NDArray[np.int64]
+
+    def take(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> "Split":
+        """Some of the examples, by numbers or by a mask [N]."""
+        return Split(self.x[chosen], self.y[chosen])
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,8 @@ class Task:
 
     train: what learners see, with the regime's label noise; inner_valid: learning rates and
     early stopping; outer_valid: fitness; test: reports only, and None for every purpose but
-    a benchmark run.
+    a benchmark run. image: (channels, height, width) where the features are a picture's, in
+    that order. drift: what the task becomes while a learner is trained.
     """
 
     name: str
@@ -31,10 +38,26 @@ class Task:
     inner_valid: Split
     outer_valid: Split
     test: Split | None = None
+    image: tuple[int, int, int] | None = None
+    drift: "Drift | None" = None
 
     def without_test(self) -> "Task":
         """The same task with its test split out of reach."""
-        return replace(self, test=None)
+        drift = self.drift and replace(self.drift, after=self.drift.after.without_test())
+        return replace(self, test=None, drift=drift)
+
+
+@dataclass(frozen=True)
+class Drift:
+    """From the fraction `start` of the training on, a task turns into `after`.
+
+    width: the fraction of the training over which it does, evenly; 0 is abrupt. `after` has the
+    same shape and as many training examples, and does not drift itself.
+    """
+
+    start: float
+    width: float
+    after: Task
 
 
 class TaskSource(Protocol):

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from bench.experiment import Experiment
 from bench.study_section import StudyBase
-from mln.kernels import analytic
+from mln.kernels import engine
 from mln.losses.base import StackedLoss
 from mln.losses.formulas import CrossEntropy
 from mln.losses.meta import stacked_from_genomes
-from mln.rollout import Members, Problem, curve_points, make_problem
+from mln.problem import Problem, make_problem
+from mln.rollout import Members, curve_points
 from studies.judging import frozen_draws
 from studies.outcome import Run
 from studies.seeds import JUDGE
@@ -32,7 +33,10 @@ class LearningCurves(NamedTuple):
 
 
 def learning_curves(experiment: Experiment, study: StudyBase, run: Run) -> LearningCurves:
-    """Train learners once more under a run's loss and under cross-entropy, and watch them."""
+    """Train learners once more under a run's loss and under cross-entropy, and watch them.
+
+    A drift that the fitness declares is left out.
+    """
     if experiment.evolution is None:
         raise ValueError("learning curves need the section [evolution]")
     settings, family = experiment.evolution.settings, study.families[0]
@@ -44,7 +48,6 @@ def learning_curves(experiment: Experiment, study: StudyBase, run: Run) -> Learn
         settings.learner,
         settings.training,
         ("inner_valid", "outer_valid"),
-        settings.fitness.drift,
     )
     rates = np.asarray(experiment.tuning.rates)
     count = len(draws) * len(rates)
@@ -71,7 +74,7 @@ def _best(
     """Mean accuracy on outer_valid at each point, at the best rate."""
     slots = np.arange(len(problem))
     members = Members(np.tile(slots, len(rates)), np.repeat(rates, len(slots)))
-    scores = analytic.rollout(problem, members, losses, points, device=device).scores
+    scores = engine.rollout(problem, members, losses, points, device=device).scores
     shape = (len(rates), len(slots), len(points))
     inner, outer = (
         np.nan_to_num(scores[split].accuracy).reshape(shape).mean(1)

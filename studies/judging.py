@@ -32,7 +32,12 @@ def judge(
         raise ValueError("judging needs the section [evolution]")
     settings = experiment.evolution.settings
     protocol = Protocol(
-        spec, settings.learner, settings.training, experiment.device, settings.fitness
+        spec,
+        settings.learner,
+        settings.training,
+        experiment.device,
+        settings.fitness,
+        experiment.kernel,
     )
     draws = frozen_draws(experiment.seed, study.families, study.tasks, JUDGE[study.kind])
     found = []

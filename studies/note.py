@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import t as student
 
 from bench.experiment import Experiment
+from bench.intervals import mean_and_half_width
 from bench.store import Row
 from bench.study_section import AblateStudy, ScreenStudy, StudyBase
 from studies.importance import ENOUGH, Importances
@@ -15,7 +15,6 @@ from studies.protocol import question, short, text
 from studies.space import BY_NAME, Range, spell
 
 SHOWN = 5
-CONFIDENCE = 0.95
 Spreads = dict[int, tuple[float, float | None, int]]
 """For each slot its mean gain over evolution seeds, half of its interval, the number of seeds."""
 
@@ -71,11 +70,8 @@ def spread_of_seeds(gains: Sequence[Row]) -> Spreads:
             sum(gain * tasks for gain, tasks in pairs) / sum(tasks for _, tasks in pairs)
             for pairs in seeds.values()
         ]
-        half = None
-        if len(means) > 1:
-            error = float(np.std(means, ddof=1)) / len(means) ** 0.5
-            half = float(student.ppf((1 + CONFIDENCE) / 2, len(means) - 1)) * error
-        found[slot] = (float(np.mean(means)), half, len(means))
+        mean, half = mean_and_half_width(means)
+        found[slot] = (mean or 0.0, half, len(means))
     return found
 
 

@@ -150,6 +150,7 @@ def _evolve(
         study_seed(job.experiment.seed, EVOLVE[study.kind], seed),
         callback=callback,
         device=job.experiment.device,
+        kernel=job.experiment.kernel,
     )
 
 

@@ -143,7 +143,7 @@ def study_fingerprint(experiment: Experiment) -> str:
     config["tuning"] = {"rates": config["tuning"]["rates"]}
     config["study"] = study.model_dump(mode="json", exclude={"name", "trials"})
     config["optuna"] = versions()["optuna"]
-    config["determinants"] = determinants(experiment.device)
+    config["determinants"] = determinants(experiment.device, experiment.evolution_kernel())
     config["source"] = source_hash()
     return digest(config | {"space": SPACE_VERSION})
 

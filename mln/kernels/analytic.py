@@ -1,29 +1,23 @@
-"""The fast kernel: forward and backward by hand, in chunks of members that stay in the cache.
+"""Perceptrons on any device: forward and backward by hand, in chunks that stay in the cache.
 
 A chunk is trained for all its steps before the next begins. The value of the loss is never
-computed while training, only its derivative. Works on any device torch has.
+computed while training, only its derivative.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mln.kernels.stacked import (
-    Device,
-    Optimizer,
-    Recorder,
-    Weights,
-    batch,
-    forward,
-    in_chunks,
-    measure,
-    one_thread,
-    per_weight,
-)
+from mln.kernels.data import DeviceData
+from mln.kernels.optimizer import Optimizer
+from mln.kernels.recorder import Recorder, in_chunks, one_thread
+from mln.kernels.weights import PaddedLayer, Weights, forward, logits, padded_layers, per_weight
 from mln.losses.base import StackedLoss, logit_gradient, state_of
-from mln.rollout import Members, Problem, RolloutResult
+from mln.problem import Problem
+from mln.rollout import Members, RolloutResult
 
 CHUNK_BYTES = 2**22
 """Working set of a chunk: a larger one spills from the cache, a smaller one waits on Python."""
@@ -41,16 +35,13 @@ def rollout(
     dtype: torch.dtype = torch.float32,
     keep_weights: bool = False,
 ) -> RolloutResult:
-    """Train every member; measure it on every evaluation split after each of `points` steps.
-
-    `keep_weights` returns the final weights too. No member's result depends on `chunk` or on the
-    other members.
-    """
-    data = Device.put(problem, device, dtype)
+    """See `mln.rollout.Kernel`. dtype: that of all weights and activations."""
+    layers = padded_layers(problem)
+    data = DeviceData.put(problem, device, dtype, layers[0].inputs)
     recorder = Recorder(problem, members, points, keep_weights)
     with torch.no_grad():
-        for chosen in in_chunks(members, chunk or chunk_size(problem)):
-            _train_chunk(problem, data, members, losses, chosen, recorder)
+        for chosen in in_chunks(len(members.slot), chunk or chunk_size(problem)):
+            _train_chunk(problem, data, layers, members, losses, chosen, recorder)
     return recorder.result()
 
 
@@ -64,7 +55,8 @@ def chunk_size(problem: Problem) -> int:
 
 def _train_chunk(
     problem: Problem,
-    data: Device,
+    data: DeviceData,
+    layers: list[PaddedLayer],
     members: Members,
     losses: StackedLoss,
     chosen: np.ndarray,
@@ -72,17 +64,17 @@ def _train_chunk(
 ) -> None:
     slot = torch.from_numpy(members.slot[chosen]).to(data.pool.device)
     loss = losses.take(torch.from_numpy(chosen).to(data.pool.device))
-    stacked = Weights.from_rows(data.start(members, chosen), data.plan)
-    gradient = stacked.zeros(data.plan)
+    stacked = Weights.from_rows(data.start(members, chosen), layers)
+    gradient = stacked.zeros(layers)
     rates = torch.from_numpy(members.lr[chosen]).to(stacked.flat)
-    optimizer = Optimizer(problem.training, stacked.flat, per_weight(rates, stacked, data.plan))
+    optimizer = Optimizer(problem.training, stacked.flat, per_weight(rates, stacked, layers))
     logit_sums = stacked.flat.new_zeros(problem.training.steps, len(chosen))
     wanted = set(recorder.points.tolist())
     state = state_of(loss)
     if state is not None:
         state.reset()
     for step in range(problem.training.steps):
-        x, y = batch(data, slot, step, problem.classes)
+        x, y = data.batch(slot, step)
         z, inputs = forward(stacked, x)
         torch.sum(z, (1, 2), out=logit_sums[step])
         p = z.softmax(1)
@@ -92,11 +84,11 @@ def _train_chunk(
         backward(stacked, gradient, inputs, dz)
         optimizer.step(gradient.flat)
         if step + 1 in wanted:
-            for name in data.evaluations:
-                found = measure(data, stacked, slot, name, step + 1)
-                recorder.curve(chosen, step + 1, name, found)
+            for name in problem.evaluations:
+                found = data.evaluate(slot, name, step + 1, partial(logits, stacked))
+                recorder.curve(chosen, step + 1, name, *found)
     recorder.divergence(chosen, logit_sums)
-    recorder.weights(chosen, stacked, data.plan)
+    recorder.weights(chosen, stacked.to_rows(layers))
 
 
 def backward(stacked: Weights, gradient: Weights, inputs: list[Tensor], dz: Tensor) -> None:

@@ -1,23 +1,22 @@
-"""The yardstick: stacked parameters and one autograd backward on the sum of all losses."""
+"""The yardstick: stacked parameters and one autograd backward on the sum of all losses.
+
+Any loss, any learner (`mln.kernels.networks`).
+"""
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 
-from mln.kernels.stacked import (
-    Device,
-    Optimizer,
-    Recorder,
-    Weights,
-    batch,
-    forward,
-    in_chunks,
-    measure,
-    one_thread,
-    per_weight,
-)
+from mln.kernels.data import DeviceData
+from mln.kernels.networks import Network, network_of
+from mln.kernels.optimizer import Optimizer
+from mln.kernels.recorder import Recorder, in_chunks, one_thread
 from mln.losses.base import StackedLoss, state_of
-from mln.rollout import Members, Problem, RolloutResult
+from mln.problem import Problem
+from mln.rollout import Members, RolloutResult, Scores
+
+CHUNK = 64
 
 
 @one_thread()
@@ -32,24 +31,25 @@ def rollout(
     dtype: torch.dtype = torch.float32,
     keep_weights: bool = False,
 ) -> RolloutResult:
-    """As `mln.kernels.analytic.rollout`, through the loss's value and autograd."""
-    data = Device.put(problem, device, dtype)
+    """See `mln.rollout.Kernel`; through the loss's value and autograd."""
+    network = network_of(problem, device, dtype)
+    data = DeviceData.put(problem, device, dtype, network.features)
     recorder = Recorder(problem, members, points, keep_weights)
-    for chosen in in_chunks(members, chunk or 64):
+    for chosen in in_chunks(len(members.slot), *(network.chunk or (chunk or CHUNK, 2))):
         slot = torch.from_numpy(members.slot[chosen]).to(device)
         loss = losses.take(torch.from_numpy(chosen).to(device))
-        stacked = Weights.from_rows(data.start(members, chosen), data.plan)
-        rates = torch.from_numpy(members.lr[chosen]).to(stacked.flat)
-        optimizer = Optimizer(problem.training, stacked.flat, per_weight(rates, stacked, data.plan))
+        weights = network.flat(data.start(members, chosen))
+        rates = torch.from_numpy(members.lr[chosen]).to(weights)
+        optimizer = Optimizer(problem.training, weights, network.spread(rates))
         state = state_of(loss)
         if state is not None:
             state.reset()
-        logit_sums = stacked.flat.new_zeros(problem.training.steps, len(chosen))
+        logit_sums = weights.new_zeros(problem.training.steps, len(chosen))
         for step in range(problem.training.steps):
-            x, y = batch(data, slot, step, problem.classes)
+            x, y = data.batch(slot, step)
             with torch.enable_grad():
-                flat = stacked.flat.detach().clone().requires_grad_()
-                z, _ = forward(Weights(flat, data.plan, len(chosen)), x)
+                flat = weights.detach().clone().requires_grad_()
+                z = network.forward(flat, x)
                 if state is not None:
                     p = z.detach().softmax(1)
                     state.observe(p, y, data.example_weight, step, problem.training.steps)
@@ -58,9 +58,27 @@ def rollout(
             logit_sums[step] = z.detach().sum((1, 2))
             optimizer.step(gradient)
             if step + 1 in recorder.points:
-                for name in data.evaluations:
-                    found = measure(data, stacked, slot, name, step + 1)
-                    recorder.curve(chosen, step + 1, name, found)
+                for name in problem.evaluations:
+                    with torch.no_grad():
+                        found = data.evaluate(
+                            slot, name, step + 1, partial(network.forward, weights)
+                        )
+                    recorder.curve(chosen, step + 1, name, *found)
         recorder.divergence(chosen, logit_sums)
-        recorder.weights(chosen, stacked, data.plan)
+        recorder.weights(chosen, network.rows(weights, len(chosen)))
     return recorder.result()
+
+
+@one_thread()
+def score(problem: Problem, members: Members, name: str, *, device: str = "cpu") -> Scores:
+    """Scores, [P, 1], of members as they start: nothing is trained."""
+    network: Network = network_of(problem, device, torch.float32)
+    data = DeviceData.put(problem, device, torch.float32, network.features)
+    recorder = Recorder(problem, members, [0])
+    with torch.no_grad():
+        for chosen in in_chunks(len(members.slot), *(network.chunk or (CHUNK, 2))):
+            slot = torch.from_numpy(members.slot[chosen]).to(device)
+            weights = network.flat(data.start(members, chosen))
+            found = data.evaluate(slot, name, 0, partial(network.forward, weights))
+            recorder.curve(chosen, 0, name, *found)
+    return recorder.scores[name]

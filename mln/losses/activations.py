@@ -1,6 +1,6 @@
 """Hidden units with their derivatives.
 
-Sigmoid and softplus are built from tanh and log1p: torch's own round the tail of a vector
+Sigmoid and softplus are built from exp and log1p: torch's own round the tail of a vector
 otherwise than its body, so that a member's bits would depend on its place.
 """
 
@@ -9,8 +9,9 @@ from torch import Tensor
 
 
 def sigmoid(x: Tensor) -> Tensor:
-    """1 / (1 + exp(-x))."""
-    return torch.tanh(x * 0.5) * 0.5 + 0.5
+    """1 / (1 + exp(-x)), with all digits where it is small: a scale may make it large again."""
+    e = torch.exp(-x.abs())
+    return torch.where(x < 0, e, 1.0) / (1 + e)
 
 
 def softplus(x: Tensor) -> Tensor:
@@ -23,6 +24,22 @@ def activation(name: str, x: Tensor) -> Tensor:
     if name == "tanh":
         return torch.tanh(x)
     return x.relu() if name == "relu" else x * sigmoid(x)
+
+
+def slope(name: str, x: Tensor) -> Tensor:
+    """The derivative of an activation alone; may overwrite x.
+
+    torch's sigmoid is six times as fast as its tanh on a CPU. x must hold a multiple of 64
+    numbers per learner, as padded hidden layers do: then there is no vector's tail.
+    """
+    if name == "relu":
+        return (x > 0).to(x.dtype)
+    if name == "silu":
+        s = torch.sigmoid(x)
+        return s * (1 + x * (1 - s))
+    # 1 - tanh^2 = 4 s (1 - s); with s at most 1/2 no digit of saturated units is lost.
+    s = x.abs_().mul_(-2).sigmoid_()
+    return torch.addcmul(s, s, s, value=-1).mul_(4)
 
 
 def activation_and_slope(name: str, x: Tensor) -> tuple[Tensor, Tensor]:

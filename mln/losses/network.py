@@ -8,7 +8,7 @@ from torch.nn.functional import log_softmax, pad
 
 from mln.config import LossSpec
 from mln.layout import class_inputs, layout
-from mln.losses.activations import activation, activation_and_slope, sigmoid, softplus
+from mln.losses.activations import activation, activation_and_slope, sigmoid, slope, softplus
 from mln.losses.base import Learned, through_softmax
 from mln.losses.probe import gradient_scale
 from mln.losses.state import State
@@ -86,9 +86,14 @@ class NetworkLoss(Learned):
             log_p = torch.log(p.clamp_min(exp(LOG_FLOOR)))
         t = self._features(p, log_p, y)
         slopes = []
-        for weight, bias in zip(self.weights, self._biases(), strict=True):
-            t, slope = activation_and_slope(self.spec.activation, torch.baddbmm(bias, weight, t))
-            slopes.append(slope)
+        name, last = self.spec.activation, self.spec.depth - 1
+        for layer, (weight, bias) in enumerate(zip(self.weights, self._biases(), strict=True)):
+            h = torch.baddbmm(bias, weight, t)
+            if layer == last and not self.softplus:
+                slopes.append(slope(name, h))
+            else:
+                t, of_layer = activation_and_slope(name, h)
+                slopes.append(of_layer)
         if self.softplus:
             f = torch.bmm(self.v[:, None, :], t) + self.c[..., None]
             slopes[-1] = slopes[-1] * sigmoid(f)

@@ -4,8 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from test_bench.tiny import tiny
+from test_bench.tiny import TINY, tiny
 
 from bench.errors import InputError
 from bench.experiment import Experiment
@@ -13,9 +14,10 @@ from bench.metrics import METRICS
 from bench.pool import Finished, WorkerPool
 from bench.progress import Silent
 from bench.registry import LOSSES, LossRef, reference
-from bench.runner import Runner, RunSummary, summary
+from bench.runner import Runner
 from bench.seeds import Purpose, seed_for
-from bench.store import Store, cells, choices, evolutions, grid, tunings
+from bench.status import RunSummary, summary
+from bench.store import Store, cells, choices, evolutions, grid, learners, tunings
 from bench.training import Job, Member, train
 from bench.tuning import choose, unequal_budgets
 from mln import MetaLoss
@@ -51,6 +53,30 @@ def results(store: Store) -> list[Any]:
                 row.pop(name, None)
             kept.append(row)
     return kept
+
+
+def test_the_learners_of_a_coevolution_are_measured_once(tmp_path: Path) -> None:
+    section = TINY["evolution"]
+    settings = section["settings"] | {"coevolution": "persistent"}
+    experiment = Experiment.model_validate(
+        tiny(tasks=["spirals"], losses=["ce", "mse"], seeds=2).model_dump()
+        | {"evolution": section | {"settings": settings, "runs": 1}}
+    )
+    store, _, _ = run(experiment, tmp_path, workers=1)
+    (stored,) = store.rows(learners)
+    with WorkerPool(1) as pool:
+        runner = Runner(experiment, store, tmp_path / "artifacts", pool, Counting())
+        (row,) = runner.learner_rows()
+        before = (tmp_path / "artifacts" / "learners").iterdir()
+        for file in before:
+            file.write_bytes(b"not looked at again")
+        runner.run()
+    assert store.rows(learners) == [stored]
+    assert runner.errors == []
+    gains = [score["accuracy"] - score["accuracy_ce"] for score in stored["scores"]]
+    assert (row["loss"], row["learners"]) == ("mln_1", 2)
+    assert row["gain"] == pytest.approx(np.mean(gains))
+    assert row["half_width"] == pytest.approx(12.706 * np.std(gains, ddof=1) / 2**0.5, rel=1e-4)
 
 
 def test_a_run_does_what_is_missing_and_depends_on_nothing_else(tmp_path: Path) -> None:
@@ -133,7 +159,9 @@ def job(purpose: Purpose, loss: LossRef, count: int = 2) -> Job:
     benchmark = tiny().benchmark
     assert benchmark is not None
     members = tuple(Member(f"k{seed}", seed, 0.01) for seed in range(count))
-    return Job("digits", loss, members, 5, purpose, benchmark.learner, benchmark.training, 4)
+    return Job(
+        "digits", loss, members, 5, purpose, benchmark.learner, benchmark.training, 4, "analytic"
+    )
 
 
 def test_the_test_split_is_drawn_for_the_benchmark_alone(monkeypatch: pytest.MonkeyPatch) -> None:

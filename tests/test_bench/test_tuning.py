@@ -12,8 +12,9 @@ from bench.listing import listing
 from bench.pool import Finished, WorkerPool
 from bench.progress import Silent
 from bench.registry import LOSSES, LossEntry, LossRef, reference
-from bench.runner import Runner, RunSummary
+from bench.runner import Runner
 from bench.seeds import Purpose
+from bench.status import RunSummary
 from bench.store import Store, cells, choices, grid, tunings
 from bench.training import Job, Member, class_counts, train
 from bench.tuning import choose, finer, plans, unequal_budgets
@@ -165,6 +166,7 @@ def test_a_learner_trains_under_its_own_parameter_and_another_key() -> None:
             benchmark.learner,
             benchmark.training,
             4,
+            "analytic",
         )
         (outcome,) = train(job)
         return outcome.metrics["nll"]

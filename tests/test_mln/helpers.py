@@ -9,7 +9,7 @@ from mln.genome import layout
 from mln.losses.base import StackedLoss
 from mln.losses.catalogue import CLASS_COUNTS, ONE_PARAMETER, PLAIN
 from mln.losses.meta import stacked_from_genomes
-from mln.rollout import Problem, make_problem
+from mln.problem import Problem, make_problem
 from mln.task import Split, Task
 
 START = np.full(8, 2.0, dtype=np.float32)

@@ -15,8 +15,9 @@ from mln.config import TrainingSpec as Training
 from mln.evolution import draw_tasks
 from mln.fitness import Protocol, evaluate
 from mln.genome import imitation
-from mln.kernels.stacked import score
-from mln.rollout import Members, make_problem
+from mln.kernels.reference import score
+from mln.problem import make_problem
+from mln.rollout import Members
 
 SPEC = LossSpec(hidden=4)
 BASE = EvolutionConfig(

@@ -134,7 +134,7 @@ def test_a_plain_loop_trains_as_a_rollout(name: str) -> None:
         stepper.zero_grad()
         criterion(model(pool[rows]), torch.from_numpy(labels)).backward()
         stepper.step()
-    split = problem.evaluations["outer_valid"]
+    split = problem.phase("outer_valid", 0)
     nll = nn.functional.cross_entropy(model(pool[split.rows[0]]), torch.from_numpy(split.y[0]))
     assert float(nll.detach()) == pytest.approx(
         float(found.scores["outer_valid"].nll[0, 0]), rel=1e-9

@@ -13,14 +13,17 @@ from test_mln.helpers import linear_task
 from mln import evolve
 from mln.config import EvolutionConfig, FitnessConfig, GeneticConfig, LearnerSpec, LossSpec
 from mln.config import TrainingSpec as Training
+from mln.drift import label_cycle
 from mln.evolution import draw_tasks
 from mln.fitness import Draw, Protocol, aggregate, evaluate, paired_gain
 from mln.genome import imitation, layout
 from mln.kernels import analytic
 from mln.losses.formulas import CrossEntropy
 from mln.losses.meta import stacked_from_genomes
-from mln.pieces import measured_at
-from mln.rollout import Members, make_problem
+from mln.pieces import CYCLE, measured_at
+from mln.problem import make_problem
+from mln.random import generator
+from mln.rollout import Members
 from mln.screening import margin, push
 
 SPEC = LossSpec(hidden=4)
@@ -51,9 +54,10 @@ def genomes(count: int) -> np.ndarray:
 
 def curves(genome: np.ndarray, draw: Draw, points: list[int], drift: float | None):
     """Accuracy and nll of our learner and of cross-entropy's, straight from the kernel."""
-    problem = make_problem(
-        [draw.task], [draw.seed], TINY.learner, TINY.training, ("outer_valid",), drift
-    )
+    task = draw.task
+    if drift is not None:
+        task = label_cycle(task, drift, generator(draw.seed, CYCLE))
+    problem = make_problem([task], [draw.seed], TINY.learner, TINY.training, ("outer_valid",))
     members = Members(np.array([0]), np.array([draw.lr]))
     ours = stacked_from_genomes(SPEC, torch.from_numpy(genome[None]), problem.classes)
     return [

@@ -1,18 +1,15 @@
-"""Kernels against torch's own modules and optimisers, each other, and themselves in chunks."""
-
-from itertools import pairwise
+"""Kernels against each other, and themselves in chunks."""
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_mln.helpers import LOSS_KINDS, small_problem, some_losses
-from torch import nn
 
 from mln.config import LearnerSpec, TrainingSpec
 from mln.kernels import analytic, reference
-from mln.rollout import Members, Problem, RolloutResult, curve_points
+from mln.problem import Problem
+from mln.rollout import Members, RolloutResult, curve_points
 
 
 def members_of(problem: Problem, count: int) -> Members:
@@ -27,50 +24,6 @@ def same_bits(a: RolloutResult, b: RolloutResult) -> bool:
         for name in a.scores
         for x, y in zip(a.scores[name], b.scores[name], strict=True)
     )
-
-
-def naive(problem: Problem, slot: int, lr: float) -> tuple[float, float]:
-    """Accuracy and NLL on outer_valid of one nn.Module trained by torch.optim under CE."""
-    sizes = problem.learner.sizes(problem.features, problem.classes)
-    layers = [nn.Linear(a, b) for a, b in pairwise(sizes)]
-    model = nn.Sequential(*[m for layer in layers for m in (layer, nn.ReLU())][:-1])
-    model.double()
-    nn.utils.vector_to_parameters(
-        torch.from_numpy(problem.initial[slot]).double(), model.parameters()
-    )
-    spec = problem.training
-    optimizer: torch.optim.Optimizer
-    if spec.optimizer == "adam":
-        optimizer = torch.optim.Adam(model.parameters(), lr=lr)
-    else:
-        optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=spec.momentum)
-    pool = torch.from_numpy(problem.pool).double()
-    for index, labels in zip(problem.batch_index[slot], problem.batch_y[slot], strict=True):
-        optimizer.zero_grad()
-        nn.functional.cross_entropy(
-            model(pool[torch.from_numpy(index)]), torch.from_numpy(labels)
-        ).backward()
-        optimizer.step()
-    split = problem.evaluations["outer_valid"]
-    y = torch.from_numpy(split.y[slot])
-    with torch.no_grad():
-        z = model(pool[torch.from_numpy(split.rows[slot])])
-    accuracy = (z.argmax(1) == y).double().mean()
-    return float(accuracy), float(nn.functional.cross_entropy(z, y))
-
-
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-def test_a_learner_trains_as_a_module_under_torch_optim(optimizer: str) -> None:
-    training = TrainingSpec(steps=30, batch_size=8, optimizer=optimizer)  # type: ignore[arg-type]
-    problem = small_problem(training=training)
-    members = members_of(problem, 4)
-    found = analytic.rollout(
-        problem, members, some_losses("ce", 4, 3), [30], dtype=torch.float64
-    ).scores["outer_valid"]
-    for row, (slot, lr) in enumerate(zip(members.slot, members.lr, strict=True)):
-        accuracy, nll = naive(problem, int(slot), float(lr))
-        assert found.accuracy[row, 0] == pytest.approx(accuracy)
-        assert found.nll[row, 0] == pytest.approx(nll, rel=1e-6)
 
 
 @given(

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from mln.config import STATE_FEATURES, LossSpec
 from mln.genome import imitation
-from mln.layout import HYPER_OUTPUTS
+from mln.layout import HYPER_OUTPUTS, layout
 from mln.losses import base
 from mln.losses.base import StackedLoss, state_of
 from mln.losses.catalogue import CLASS_COUNTS, ONE_PARAMETER, PLAIN
@@ -294,3 +294,17 @@ def test_taking_members_takes_their_parameters() -> None:
         taken = logit_gradient(loss.take(order), z[order], y[order])
         torch.testing.assert_close(taken, logit_gradient(loss, z, y)[order])
         assert len(loss.take(order)) == 2
+
+
+@pytest.mark.parametrize("activation", ["tanh", "silu"])
+def test_a_saturated_softplus_keeps_its_digits(activation) -> None:
+    """Where the output is far below 0, the scale makes what is left of it large again."""
+    spec = LossSpec(head="softplus", activation=activation, features="logp,p,y")
+    rng = np.random.default_rng(0)
+    genomes = torch.from_numpy(2.5 * rng.standard_normal((200, layout(spec).size)))
+    p = torch.from_numpy(3 * rng.standard_normal((200, 5, 64))).softmax(1)
+    y = functional.one_hot(torch.from_numpy(rng.integers(5, size=(200, 64))), 5).transpose(1, 2)
+    exact = stacked_from_genomes(spec, genomes, 5).gradient(p, y.double())
+    found = stacked_from_genomes(spec, genomes.float(), 5).gradient(p.float(), y.float())
+    error = (found - exact).abs().amax((1, 2)) / exact.abs().amax((1, 2))
+    assert error.max() < 1e-3

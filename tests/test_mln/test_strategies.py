@@ -123,7 +123,9 @@ def test_constants(population: int, genes: int) -> None:
     assert weights.sum() == pytest.approx(0, abs=1e-12)
     assert (np.diff(weights) <= 0).all()
     k = constants(population, genes)
-    assert k.weights.sum() == pytest.approx(1)
+    assert k.weights.clip(min=0).sum() == pytest.approx(1)
+    assert k.weights.clip(max=0).sum() >= -1 - k.c_1 / k.c_mu - 1e-9
+    assert (np.diff(k.weights) <= 0).all()
     assert 1 <= k.mu_eff <= population / 2 + 1e-9
     assert 0 < k.c_1 + k.c_mu <= 1
     for rate in (k.c_sigma, k.c_c, k.c_1):
@@ -131,9 +133,27 @@ def test_constants(population: int, genes: int) -> None:
 
 
 def test_constants_of_the_tutorial() -> None:
-    """Worked by hand from table 1 for N = 10, G = 10."""
+    """Worked by hand from table 1 for N = 10, G = 10; the diagonal's rates as cma's documentation
+    prints them for N = 12, G = 20."""
     k = constants(10, 10)
     assert k.weights[:5] == pytest.approx([0.45627, 0.27075, 0.16223, 0.08524, 0.02551], abs=1e-5)
     assert k.mu_eff == pytest.approx(3.1673, abs=1e-4)
     assert k.c_sigma == pytest.approx(5.1673 / 18.1673, abs=1e-5)
-    assert k.c_1 == pytest.approx(4 * 2 / (11.3**2 + 3.1673), abs=1e-5)
+    k = constants(12, 20)
+    assert k.c_1 == pytest.approx(0.0343279, abs=1e-7)
+    assert k.c_c == pytest.approx(0.252594, abs=1e-6)
+    assert k.c_mu == pytest.approx(0.0565385, abs=1e-7)
+
+
+def test_two_points_adapt_the_step_size_in_many_dimensions() -> None:
+    search, state = after("sep-cma-es", sphere, 1, 0, Start(np.full(400, 2.0, np.float32)))
+    assert state.shift.any()
+    ahead, candidates = search.ask(state, np.random.default_rng(1))
+    way = (candidates - state.mean) / state.step_size
+    assert np.allclose(way[0], -way[1], atol=1e-5)
+    cosine = way[0] @ state.shift / np.linalg.norm(way[0]) / np.linalg.norm(state.shift)
+    assert cosine == pytest.approx(1, abs=1e-5)
+    further = np.zeros(len(candidates))
+    further[:2] = 1, -1
+    assert search.tell(ahead, further).step_size > state.step_size
+    assert search.tell(ahead, -further).step_size < state.step_size

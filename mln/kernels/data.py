@@ -1,0 +1,106 @@
+"""A problem's arrays on a device, and the minibatches and evaluation sets drawn from them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from mln.kernels.alignment import aligned
+from mln.problem import Problem
+from mln.rollout import Members
+
+BLOCK = 1024
+"""Examples of an evaluation that are propagated at a time: it bounds the memory."""
+
+
+@dataclass
+class DeviceData:
+    """A problem's arrays on its device, padded so that every stacked matrix is aligned.
+
+    Padding changes nothing: added features are 0, and their weights have no gradient; added
+    examples of a minibatch have `example_weight` 0; added rows of an evaluation have label -1.
+    features: the padded number of them.
+    """
+
+    problem: Problem
+    features: int
+    pool: Tensor
+    scale: Tensor
+    shift: Tensor
+    batch_index: Tensor
+    batch_y: Tensor
+    example_weight: Tensor
+    initial: Tensor
+
+    @classmethod
+    def put(
+        cls, problem: Problem, device: str, dtype: torch.dtype, features: int | None = None
+    ) -> "DeviceData":
+        """Copy a problem to `device`; floating-point arrays become `dtype`, bytes stay bytes."""
+
+        def move(array: np.ndarray) -> Tensor:
+            tensor = torch.from_numpy(array)
+            return tensor.to(device, dtype if tensor.is_floating_point() else None)
+
+        batch_size = problem.training.batch_size
+        extra = aligned(batch_size) - batch_size
+        weight = torch.full((batch_size,), 1 / batch_size, device=device, dtype=dtype)
+        return cls(
+            problem=problem,
+            features=features or problem.features,
+            pool=move(problem.pool),
+            scale=move(problem.scale),
+            shift=move(problem.shift),
+            batch_index=pad(move(problem.batch_index), (0, extra)),
+            batch_y=pad(move(problem.batch_y), (0, extra)),
+            example_weight=pad(weight, (0, extra)),
+            initial=move(problem.initial),
+        )
+
+    def start(self, members: Members, chosen: np.ndarray) -> Tensor:
+        """Weights [M, W] that the chosen members are trained on from."""
+        if members.start is None:
+            return self.initial[torch.from_numpy(members.slot[chosen]).to(self.initial.device)]
+        return torch.from_numpy(members.start[chosen]).to(self.initial)
+
+    def batch(self, slot: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        """Minibatch of a step, counted from 0: x [P, D, B] (a view of [P, B, D]) and one-hot
+        y [P, C, B]."""
+        x = self._examples(self.batch_index[:, step].index_select(0, slot))
+        labels = self.batch_y[:, step].index_select(0, slot)
+        y = x.new_zeros(len(slot), self.problem.classes, labels.shape[1])
+        y.scatter_(1, labels[:, None], 1.0)
+        return x, y
+
+    def evaluate(
+        self, slot: Tensor, name: str, step: int, forward: Callable[[Tensor], Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Logits [P, C, E] and labels [P, E] of a split as it stands after `step` steps.
+
+        forward: from examples [P, D, E] to logits; it gets at most BLOCK of each learner's.
+        """
+        phase = self.problem.phase(name, step)
+        chosen = slot.cpu().numpy()
+        rows = torch.from_numpy(_columns(phase.rows[chosen], 0)).to(self.pool.device)
+        labels = torch.from_numpy(_columns(phase.y[chosen], -1)).to(self.pool.device)
+        parts = [forward(self._examples(part)) for part in torch.split(rows, BLOCK, 1)]
+        return (parts[0] if len(parts) == 1 else torch.cat(parts, 2)), labels
+
+    def _examples(self, rows: Tensor) -> Tensor:
+        """Examples at rows [P, N] of the pool, [P, D, N]: a view of [P, N, D]."""
+        found = self.pool.index_select(0, rows.flatten())
+        if not found.is_floating_point():
+            # As Examples does: a product and a sum, each rounded.
+            found = found.to(self.scale.dtype).mul_(self.scale).add_(self.shift)
+        if self.features > found.shape[1]:
+            found = pad(found, (0, self.features - found.shape[1]))
+        return found.view(*rows.shape, -1).transpose(1, 2)
+
+
+def _columns(values: np.ndarray, filler: int) -> np.ndarray:
+    """Values [P, E] with columns added up to an aligned number."""
+    extra = aligned(values.shape[1]) - values.shape[1]
+    return np.pad(values, ((0, 0), (0, extra)), constant_values=filler)

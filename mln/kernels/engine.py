@@ -1,0 +1,78 @@
+"""The engine: which kernel trains what.
+
+Importing it imports no torch, so that a result's key can name its kernel before anything runs.
+"""
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal, get_args
+
+from mln.config import LearnerSpec, LossSpec
+from mln.kernels.native import interface as native
+
+if TYPE_CHECKING:
+    from mln.losses.base import StackedLoss
+    from mln.problem import Problem
+    from mln.rollout import Kernel, Members, RolloutResult
+
+KernelName = Literal["fused", "analytic", "reference"]
+KernelChoice = Literal["auto", "fused", "analytic", "reference"]
+KERNELS: tuple[KernelName, ...] = get_args(KernelName)
+"""The fastest first."""
+
+
+def obstacle(
+    kernel: KernelName, learner: LearnerSpec, loss: LossSpec | str, device: str
+) -> str | None:
+    """Why a kernel cannot train these learners under a loss on this device, or None.
+
+    loss: the specification of a learned loss, or the kind of a hand-made one.
+    """
+    if kernel == "fused":
+        return native.obstacle(learner, loss, device)
+    if kernel == "analytic" and learner.kind != "mlp":
+        return f"the analytic kernel trains perceptrons alone, not learners of kind {learner.kind}"
+    return None
+
+
+def choose(
+    learner: LearnerSpec,
+    loss: LossSpec | str,
+    device: str,
+    wanted: KernelChoice = "auto",
+) -> KernelName:
+    """The fastest kernel that can; see `obstacle`. Raises ValueError where `wanted` cannot."""
+    if wanted != "auto":
+        reason = obstacle(wanted, learner, loss, device)
+        if reason is not None:
+            raise ValueError(f"kernel {wanted}: {reason}")
+        return wanted
+    return next(kernel for kernel in KERNELS if obstacle(kernel, learner, loss, device) is None)
+
+
+def get(name: KernelName) -> "Kernel":
+    """The kernel of this name; it is imported now."""
+    kernel: Kernel = import_module(f"mln.kernels.{name}").rollout
+    return kernel
+
+
+def rollout(
+    problem: "Problem",
+    members: "Members",
+    losses: "StackedLoss",
+    points: Sequence[int],
+    *,
+    kernel: KernelChoice = "auto",
+    device: str = "cpu",
+    chunk: int | None = None,
+    keep_weights: bool = False,
+) -> "RolloutResult":
+    """Train members with the fastest kernel that can, or with `kernel`; see `mln.rollout.Kernel`.
+
+    Raises ValueError where `kernel` cannot train them.
+    """
+    loss: LossSpec | str = getattr(losses, "spec", losses.kind)
+    name = choose(problem.learner, loss, device, kernel)
+    return get(name)(
+        problem, members, losses, points, device=device, chunk=chunk, keep_weights=keep_weights
+    )

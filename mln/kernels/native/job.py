@@ -1,0 +1,152 @@
+"""A problem and its losses in the layout that the compiled library reads."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mln.kernels.alignment import aligned
+from mln.kernels.native.interface import ACTIVATIONS, LOSSES, RULES, Evaluation, Member, Spec
+from mln.losses.base import OneParameter, StackedLoss
+from mln.losses.formulas import SymmetricCrossEntropy
+from mln.losses.network import NetworkLoss
+from mln.problem import Problem
+from mln.rollout import Members
+
+
+class Measurement(NamedTuple):
+    """A split after `step` steps: rows of the pool and labels, int64 [K, E], E aligned."""
+
+    step: int
+    split: str
+    rows: NDArray[np.int64]
+    y: NDArray[np.int64]
+
+
+class Job:
+    """What the library needs for a rollout; the arrays that its structures point to live in it.
+
+    spec: what all members share; measurements: what is scored, in the order of the steps.
+    Raises IndexError where a row of the problem lies outside its pool.
+    """
+
+    def __init__(
+        self, problem: Problem, members: Members, losses: StackedLoss, points: Sequence[int]
+    ) -> None:
+        self.problem, self.members = problem, members
+        self.batch_index = np.ascontiguousarray(problem.batch_index, np.int64)
+        self.batch_y = np.ascontiguousarray(problem.batch_y, np.int64)
+        start = problem.initial if members.start is None else members.start
+        self.start = np.ascontiguousarray(start, np.float32)
+        self.loss = _loss_numbers(losses)
+        self.measurements = _measurements(problem, points)
+        for rows in (self.batch_index, *(found.rows for found in self.measurements)):
+            if rows.size and not 0 <= rows.min() <= rows.max() < len(problem.pool):
+                raise IndexError(f"a row of the problem lies outside its pool, 0 to {rows.max()}")
+        self.pool = np.ascontiguousarray(problem.pool)
+        shape = (problem.features,)
+        self.scale = np.ascontiguousarray(np.broadcast_to(problem.scale, shape), np.float32)
+        self.shift = np.ascontiguousarray(np.broadcast_to(problem.shift, shape), np.float32)
+        self.hidden = np.array(problem.learner.hidden, np.int64)
+        self.channels = np.array(problem.learner.channels, np.int64)
+        self.schedule = np.array(problem.training.rate_factors())
+        self.spec = self._spec(losses)
+
+    def member(
+        self, number: int, logits: Sequence[NDArray[np.float32]], weights: NDArray[np.float32]
+    ) -> Member:
+        """A member to train; its logits [C, E] of each measurement and weights [W] are filled."""
+        slot = int(self.members.slot[number])
+        evaluations = (Evaluation * len(self.measurements))(
+            *(
+                Evaluation(m.step, m.rows.shape[1], m.rows[slot].ctypes.data, z.ctypes.data)
+                for m, z in zip(self.measurements, logits, strict=True)
+            )
+        )
+        return Member(
+            batch_index=self.batch_index[slot].ctypes.data,
+            batch_y=self.batch_y[slot].ctypes.data,
+            start=self.start[slot if self.members.start is None else number].ctypes.data,
+            weights=weights.ctypes.data,
+            lr=float(self.members.lr[number]),
+            loss=self.loss[number].ctypes.data,
+            evaluations=len(evaluations),
+            evaluation=evaluations,
+        )
+
+    def _spec(self, losses: StackedLoss) -> Spec:
+        problem, learner, training = self.problem, self.problem.learner, self.problem.training
+        channels, height, width = problem.image or (0, 0, 0)
+        spec = Spec(
+            features=problem.features,
+            classes=problem.classes,
+            batch=training.batch_size,
+            steps=training.steps,
+            layers=len(self.hidden),
+            hidden=self.hidden.ctypes.data,
+            blocks=len(self.channels),
+            channels=self.channels.ctypes.data,
+            image_channels=channels,
+            image_height=height,
+            image_width=width,
+            kernel=learner.kernel,
+            padding=learner.padding,
+            per_block=learner.per_block,
+            rule=RULES[training.optimizer],
+            nesterov=training.nesterov,
+            momentum=training.momentum,
+            decay=training.weight_decay,
+            schedule=self.schedule.ctypes.data,
+            loss_kind=LOSSES.index(losses.kind),
+            pool=self.pool.ctypes.data,
+            pool_bytes=self.pool.dtype == np.uint8,
+            pool_scale=self.scale.ctypes.data,
+            pool_shift=self.shift.ctypes.data,
+        )
+        if isinstance(losses, NetworkLoss):
+            spec.loss_hidden = losses.spec.hidden
+            spec.loss_activation = ACTIVATIONS.index(losses.spec.activation)
+            spec.loss_has_log_p = losses.spec.features == "logp,p,y"
+            spec.loss_softplus = losses.spec.head == "softplus"
+        if isinstance(losses, SymmetricCrossEntropy):
+            spec.loss_beta, spec.loss_log_zero = losses.beta, losses.log_zero
+        return spec
+
+
+def _loss_numbers(losses: StackedLoss) -> NDArray[np.float32]:
+    """The numbers of each loss [P, N], in the order of Loss::set in loss.hpp."""
+    if isinstance(losses, NetworkLoss):
+        hidden = losses.spec.hidden
+        inputs = losses.weights[0][:, :hidden].transpose(1, 2).float().numpy()
+        if losses.spec.features == "p,y":
+            inputs = np.pad(inputs, ((0, 0), (1, 0), (0, 0)))
+        parts = [
+            inputs.reshape(len(losses), -1),
+            losses.biases[0][:, :hidden, 0].float().numpy(),
+            losses.v[:, :hidden].float().numpy(),
+            losses.c.float().numpy(),
+            losses.scale.float().numpy(),
+        ]
+        return np.concatenate(parts, axis=1, dtype=np.float32)
+    if isinstance(losses, OneParameter):
+        return losses.parameter.float().numpy()[:, None].copy()
+    return np.zeros((len(losses), 1), np.float32)
+
+
+def _measurements(problem: Problem, points: Sequence[int]) -> list[Measurement]:
+    found, padded = [], {}
+    for step in sorted({int(point) for point in points}):
+        if not 1 <= step <= problem.training.steps:
+            continue
+        for name in problem.evaluations:
+            phase = problem.phase(name, step)
+            if (name, phase.since) not in padded:
+                # A whole number of vectors, so that a score's bits do not depend on its place.
+                extra = ((0, 0), (0, aligned(phase.y.shape[1]) - phase.y.shape[1]))
+                padded[name, phase.since] = (
+                    np.ascontiguousarray(np.pad(phase.rows, extra), np.int64),
+                    np.pad(phase.y, extra, constant_values=-1),
+                )
+            found.append(Measurement(step, name, *padded[name, phase.since]))
+    return found

@@ -1,0 +1,145 @@
+"""Stacked networks that autograd can differentiate: perceptrons, convolutional ones, modules."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+from torch.nn.functional import conv2d, max_pool2d
+
+from mln.kernels.weights import Weights, logits, padded_layers, per_weight
+from mln.learners import Convolution, Layer, build_module, plan
+from mln.problem import Problem
+
+GROUP = 8
+"""Members in one grouped convolution, always: its bits depend on their number."""
+
+
+class Network(Protocol):
+    """P learners of one kind, trained as one buffer of numbers.
+
+    features: the padded number of them; chunk: how many members are trained together at most and
+    at least, where that is fixed.
+    """
+
+    features: int
+    chunk: tuple[int, int] | None
+
+    def flat(self, rows: Tensor) -> Tensor:
+        """The buffer, from weights [P, W]."""
+        ...
+
+    def spread(self, rates: Tensor) -> Tensor:
+        """One number per learner [P], as it broadcasts to the buffer."""
+        ...
+
+    def rows(self, weights: Tensor, members: int) -> Tensor:
+        """Weights [P, W] of a buffer."""
+        ...
+
+    def forward(self, weights: Tensor, x: Tensor) -> Tensor:
+        """Logits [P, C, B] of x [P, D, B]."""
+        ...
+
+
+class Perceptrons:
+    """Batched products of padded matrices, all layers in one flat buffer."""
+
+    chunk: tuple[int, int] | None = None
+
+    def __init__(self, problem: Problem) -> None:
+        self.layers = padded_layers(problem)
+        self.features = self.layers[0].inputs
+
+    def flat(self, rows: Tensor) -> Tensor:
+        return Weights.from_rows(rows, self.layers).flat
+
+    def spread(self, rates: Tensor) -> Tensor:
+        size = Weights.size(self.layers, len(rates))
+        return per_weight(
+            rates, Weights(rates.new_zeros(size), self.layers, len(rates)), self.layers
+        )
+
+    def rows(self, weights: Tensor, members: int) -> Tensor:
+        return Weights(weights, self.layers, members).to_rows(self.layers)
+
+    def forward(self, weights: Tensor, x: Tensor) -> Tensor:
+        return logits(Weights(weights, self.layers, len(x)), x)
+
+
+class Rows:
+    """Learners whose buffer is their weights [P, W]."""
+
+    def flat(self, rows: Tensor) -> Tensor:
+        return rows.clone()
+
+    def spread(self, rates: Tensor) -> Tensor:
+        return rates[:, None]
+
+    def rows(self, weights: Tensor, members: int) -> Tensor:
+        return weights[:members]
+
+
+class Convolutions(Rows):
+    """Grouped convolutions, then batched products."""
+
+    chunk: tuple[int, int] | None = (GROUP, GROUP)
+
+    def __init__(self, problem: Problem) -> None:
+        self.plan = plan(problem.learner, problem.features, problem.classes, problem.image)
+        self.features, self.image = problem.features, problem.image
+
+    def forward(self, weights: Tensor, x: Tensor) -> Tensor:
+        members, _, batch = x.shape
+        assert self.image is not None
+        h = x.permute(2, 0, 1).reshape(batch, members * self.image[0], *self.image[1:])
+        for convolution in self.plan.convolutions:
+            h = _convolution(weights, convolution, h)
+        h = h.reshape(batch, members, -1).permute(1, 2, 0)
+        for layer in self.plan.linear[:-1]:
+            h = _linear(weights, layer, h).relu()
+        return _linear(weights, self.plan.linear[-1], h)
+
+
+def _convolution(weights: Tensor, layer: Convolution, h: Tensor) -> Tensor:
+    """Feature maps [B, P * out, ...] of maps h [B, P * in, ...]."""
+    members = len(weights)
+    kernel = weights[:, layer.weight].reshape(-1, layer.inputs, layer.kernel, layer.kernel)
+    bias = weights[:, layer.bias].reshape(-1)
+    h = conv2d(h, kernel, bias, padding=layer.padding, groups=members).relu()
+    return max_pool2d(h, 2) if layer.pool else h
+
+
+def _linear(weights: Tensor, layer: Layer, h: Tensor) -> Tensor:
+    """Outputs [P, out, B] of h [P, in, B]."""
+    weight = weights[:, layer.weight].reshape(-1, layer.outputs, layer.inputs)
+    return torch.baddbmm(weights[:, layer.bias].unsqueeze(2), weight, h)
+
+
+class Modules(Rows):
+    """A user's own network, one member after another."""
+
+    chunk: tuple[int, int] | None = (1, 1)
+
+    def __init__(self, problem: Problem, device: str, dtype: torch.dtype) -> None:
+        self.features = problem.features
+        self.module = build_module(
+            problem.learner, problem.features, problem.classes, problem.image
+        ).to(device, dtype)
+        self.shapes = {name: part.shape for name, part in self.module.named_parameters()}
+
+    def forward(self, weights: Tensor, x: Tensor) -> Tensor:
+        parts = torch.split(weights[0], [shape.numel() for shape in self.shapes.values()])
+        parameters = {
+            name: part.view(shape)
+            for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
+        }
+        z: Tensor = functional_call(self.module, parameters, (x[0].T,))
+        return z.T[None]
+
+
+def network_of(problem: Problem, device: str, dtype: torch.dtype) -> Network:
+    """The stacked network of a problem's learners."""
+    if problem.learner.kind == "module":
+        return Modules(problem, device, dtype)
+    return Convolutions(problem) if problem.learner.kind == "cnn" else Perceptrons(problem)

@@ -1,0 +1,124 @@
+"""The compiled kernel's build: without a compiler, killed, twice at once, cached."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mln.kernels.native import build
+
+TRAIN = """
+import logging, sys
+import numpy as np
+from mln.config import LearnerSpec
+from mln.kernels import engine
+from mln.losses.formulas import CrossEntropy
+from mln.rollout import Members
+from test_mln.helpers import small_problem
+problem = small_problem()
+for _ in range(2):
+    engine.rollout(problem, Members(np.array([0]), np.array([0.01])), CrossEntropy(1), [12])
+print(engine.choose(LearnerSpec(), "ce", "cpu"))
+"""
+BUILD = "from mln.kernels.native.interface import unavailable; print(unavailable())"
+
+
+def quick_compiler(folder: Path, first: str = "") -> str:
+    """The real compiler without optimisation, as a script; `first` is run before it."""
+    script = folder / "compiler"
+    command = " ".join(build.find_compiler())
+    script.write_text(f'#!/bin/sh\n{first}\nexec {command} "$@" -O0\n', encoding="utf-8")
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    return str(script)
+
+
+def start(code: str, cache: Path, compiler: str) -> "subprocess.Popen[str]":
+    root = Path(__file__).parents[2]
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={
+            **os.environ,
+            "MLN_CACHE": str(cache),
+            "CXX": compiler,
+            "PYTHONPATH": f"{root}{os.pathsep}{root / 'tests'}",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def libraries(cache: Path) -> list[Path]:
+    return list((cache / "kernels").glob("*.so"))
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_without_a_compiler_it_says_so_once_and_trains_with_the_next_kernel(
+    tmp_path: Path, broken: bool
+) -> None:
+    missing = str(tmp_path / "none")
+    compiler = quick_compiler(tmp_path, 'test "$1" = --version || exit 3') if broken else missing
+    process = start(TRAIN, tmp_path, compiler)
+    output, errors = process.communicate(timeout=60)
+    assert output.split() == ["analytic"], errors
+    (line,) = errors.splitlines()
+    assert line.startswith("training without the compiled kernel: ")
+    assert "CXX" in line
+    assert not libraries(tmp_path)
+
+
+def test_a_cache_that_cannot_be_written_has_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kernels").write_text("a file, where a folder should be")
+    monkeypatch.setenv("MLN_CACHE", str(tmp_path))
+    with pytest.raises(build.BuildError, match="MLN_CACHE"):
+        build.library()
+
+
+def test_the_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLN_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert build.cache_folder() == Path.home() / ".cache/mln-bench/kernels"
+    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
+    assert build.cache_folder() == Path("/x/mln-bench/kernels")
+    monkeypatch.setenv("MLN_CACHE", "/y")
+    assert build.cache_folder() == Path("/y/kernels")
+
+
+@pytest.mark.slow
+def test_a_build_that_is_killed_leaves_nothing_that_hinders_the_next(tmp_path: Path) -> None:
+    process = start(BUILD, tmp_path, quick_compiler(tmp_path, 'test "$1" = --version || sleep 60'))
+    unfinished: list[Path] = []
+    while not unfinished and process.poll() is None:
+        unfinished = list((tmp_path / "kernels").glob("*.building"))
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert unfinished
+    assert not libraries(tmp_path)
+    os.utime(unfinished[0], (0, 0))  # an hour later
+    process = start(BUILD, tmp_path, quick_compiler(tmp_path))
+    assert process.communicate()[0] == "None\n"
+    assert len(libraries(tmp_path)) == 1
+    assert not list((tmp_path / "kernels").glob("*.building"))
+
+
+@pytest.mark.slow
+def test_two_builds_at_once_end_with_one_library_which_the_third_finds(tmp_path: Path) -> None:
+    processes = [start(BUILD, tmp_path, quick_compiler(tmp_path)) for _ in range(2)]
+    assert [process.communicate()[0] for process in processes] == ["None\n", "None\n"]
+    (file,) = libraries(tmp_path)
+    before = file.stat()
+    assert start(BUILD, tmp_path, quick_compiler(tmp_path)).communicate()[0] == "None\n"
+    assert file.stat().st_mtime_ns == before.st_mtime_ns
+    # A library that a full disk left in pieces is built anew.
+    file.write_bytes(b"")
+    assert start(BUILD, tmp_path, quick_compiler(tmp_path)).communicate()[0] == "None\n"
+    assert libraries(tmp_path)[0].stat().st_size == before.st_size
