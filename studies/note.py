@@ -103,12 +103,14 @@ def _best(
         shown = sorted(feasible, key=lambda t: (-(t.value or 0.0), t.slot))[:SHOWN]
         shown += [trial for trial in named if trial not in shown]
     names = sorted({name for trial in shown for name in trial.params}, key=_rank)
-    header = ["trial", "gain", "95 % over seeds", "member-steps", *(f"`{short(n)}`" for n in names)]
+    has_seeds = any(half is not None for _, half, _ in spreads.values())
+    interval = ["95 % over seeds"] if has_seeds else []
+    header = ["trial", "gain", *interval, "member-steps", *(f"`{short(n)}`" for n in names)]
     rows = [
         [
             f"{trial.number}{_tag(origins[trial.slot])}",
             f"{trial.value:+.4f}",
-            _half(spreads.get(trial.slot)),
+            *([_half(spreads.get(trial.slot))] if has_seeds else []),
             f"{trial.member_steps:,}",
             *(_cell(trial, name) for name in names),
         ]

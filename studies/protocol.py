@@ -98,4 +98,5 @@ def _search(study: TuningStudy) -> str:
         return "Every distinct configuration is tried, in a random order."
     if study.sampler in ("random", "qmc"):
         return f"Configurations are drawn by {study.sampler}."
-    return f"The first {study.startup_trials} slots are random, the others {study.sampler}'s."
+    name = {"tpe": "TPE", "gp": "a Gaussian process", "cmaes": "CMA-ES"}[study.sampler]
+    return f"The first {study.startup_trials} slots are random, {name} proposes the others."

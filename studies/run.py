@@ -150,11 +150,11 @@ class _Crew:
             if process.is_alive():
                 process.kill()
                 process.join()
-        self.clear(self._crew)
+        self.clear(self._crew, were_ended=True)
 
-    def clear(self, workers: Collection[str] = ()) -> bool:
+    def clear(self, workers: Collection[str] = (), *, were_ended: bool = False) -> bool:
         """Open the slots of lost workers, those named among them; whether there were any."""
-        lost = self.slots.reopen_lost(workers, self.job.grace)
+        lost = self.slots.reopen_lost(workers, self.job.grace, were_ended=were_ended)
         fail_lost(self.study, self.slots, lost)
         mend(self.study, study_of(self.job.experiment), self.slots)
         return bool(lost)

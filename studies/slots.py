@@ -126,12 +126,17 @@ class Slots:
         return True
 
     def reopen_lost(
-        self, workers: Collection[str] = (), grace: float = GRACE_SECONDS
+        self,
+        workers: Collection[str] = (),
+        grace: float = GRACE_SECONDS,
+        *,
+        were_ended: bool = False,
     ) -> list[Lost]:
         """Open the slots again whose worker is lost: it is one of `workers`, was on this machine
         and is not any more, or has not beaten for `grace` seconds. Their parameters are kept.
 
-        A slot that has cost MOST_DEATHS workers is not opened: the caller fails it.
+        A slot that has cost MOST_DEATHS workers is not opened: the caller fails it. Those that
+        were ended on purpose, or with the process that had started them, do not count.
         """
         table = self._table
         statement = select(table.c.slot, table.c.worker).where(
@@ -143,6 +148,7 @@ class Slots:
         lost = []
         for row in claimed:
             dead = and_(table.c.worker == row.worker, table.c.worker.in_(gone))
+            is_its_fault = not were_ended if row.worker in workers else row.worker not in gone
             reopen = (
                 update(table)
                 .where(
@@ -151,7 +157,7 @@ class Slots:
                     table.c.state == "claimed",
                     or_(dead, table.c.beat < self._now - grace),
                 )
-                .values(state="open", worker=None, deaths=table.c.deaths + 1)
+                .values(state="open", worker=None, deaths=table.c.deaths + int(is_its_fault))
                 .returning(table.c.slot, table.c.number, table.c.params, table.c.deaths)
             )
             with self.store.transaction() as connection:

@@ -75,6 +75,7 @@ def claims(url):
     return [row for row in rows if row["state"] == "claimed"]
 
 
+@pytest.mark.slow
 def test_two_commands_share_a_study_that_neither_has_made(any_url, tmp_path):
     experiment = tiny.experiment(trials=SLOTS)
     code = (
@@ -97,6 +98,7 @@ def test_two_commands_share_a_study_that_neither_has_made(any_url, tmp_path):
     assert all(row["deaths"] == 0 for row in rows)
 
 
+@pytest.mark.slow
 def test_a_slot_that_kills_its_workers_fails_and_the_others_finish(url, tmp_path):
     experiment = tiny.experiment(trials=3)
     result = run(experiment, url, tmp_path, workers=1, evaluate=tiny.deadly)

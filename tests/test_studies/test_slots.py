@@ -70,6 +70,8 @@ def test_a_lost_claim_is_opened_with_its_parameters_and_cannot_be_finished(slots
     slots.note(A, 0, {"params": {"x": 0.5}, "number": 3})
     assert slots.reopen_lost(grace=60) == []
     assert slots.reopen_lost([A]) == [Lost(0, 3, {"x": 0.5}, 1)]
+    assert slots.claim(A, 20) == Claim(0, {"x": 0.5})
+    assert slots.reopen_lost([A], were_ended=True) == [Lost(0, None, {"x": 0.5}, 1)]
     assert slots.claim(B, 20) == Claim(0, {"x": 0.5})
     assert slots.rows()[0]["number"] is None
     assert not slots.note(A, 0, {"number": 9})
@@ -84,8 +86,8 @@ def test_silence_and_death_on_this_machine_lose_a_claim(slots):
     slots.claim(worker_name(), 20)
     slots.claim(gone_worker(), 20)
     slots.claim("elsewhere:boot:pid/1/x", 20)
-    assert [lost.slot for lost in slots.reopen_lost(grace=60)] == [1]
-    assert [lost.slot for lost in slots.reopen_lost(grace=-1)] == [0, 2]
+    lost = [*slots.reopen_lost(grace=60), *slots.reopen_lost(grace=-1)]
+    assert [(one.slot, one.deaths) for one in lost] == [(1, 0), (0, 1), (2, 1)]
 
 
 def test_a_beat_keeps_a_claim(slots):
