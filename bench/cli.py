@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from bench.cli_data import download
 from bench.cli_explain import explain
 from bench.cli_report import print_verdicts, report_summary
+from bench.cli_speed import speed
 from bench.cli_study import ablate, dashboard, resolved_settings, study, tune_settings
 from bench.console import (
     complain,
@@ -27,6 +29,7 @@ from bench.errors import DEFAULT_URL, InputError
 from bench.options import (
     ARTIFACTS,
     ArtifactsOption,
+    DataRootOption,
     ExperimentArgument,
     JobsOption,
     JsonOption,
@@ -62,6 +65,7 @@ def demo(
     seed: Annotated[int | None, typer.Option(min=0, help="root seed")] = None,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
+    data_root: DataRootOption = None,
     artifacts: ArtifactsOption = ARTIFACTS,
     jobs: JobsOption = None,
     as_json: JsonOption = False,
@@ -71,7 +75,7 @@ def demo(
     from bench.running import run_all
 
     chosen = [*(overrides or []), *([f"seed={seed}"] if seed is not None else [])]
-    experiment = load_checked("demo", chosen)
+    experiment = load_checked("demo", chosen, data_root)
     require_writable(out)
     tune_settings(experiment, storage, artifacts, jobs)
     resolved = resolved_settings(experiment, storage)
@@ -93,6 +97,7 @@ def evolve(
     ] = None,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
+    data_root: DataRootOption = None,
     artifacts: ArtifactsOption = ARTIFACTS,
     jobs: JobsOption = None,
     as_json: JsonOption = False,
@@ -101,7 +106,7 @@ def evolve(
     from bench.checks import load_checked
     from bench.running import running
 
-    resolved = resolved_settings(load_checked(experiment, overrides or ()), storage)
+    resolved = resolved_settings(load_checked(experiment, overrides or (), data_root), storage)
     if resolved.evolution is None:
         raise InputError(f"experiment {resolved.name}: has no [evolution] section")
     if out is not None and out.is_dir():
@@ -132,6 +137,7 @@ def run(
     experiment: ExperimentArgument,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
+    data_root: DataRootOption = None,
     artifacts: ArtifactsOption = ARTIFACTS,
     jobs: JobsOption = None,
     as_json: JsonOption = False,
@@ -140,7 +146,7 @@ def run(
     from bench.checks import load_checked
     from bench.running import run_all
 
-    loaded = load_checked(experiment, overrides or ())
+    loaded = load_checked(experiment, overrides or (), data_root)
     if loaded.benchmark is None:
         raise InputError(f"experiment {loaded.name}: has no [benchmark] section")
     resolved = resolved_settings(loaded, storage)
@@ -160,6 +166,7 @@ def status(
     experiment: ExperimentArgument,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
+    data_root: DataRootOption = None,
     artifacts: ArtifactsOption = ARTIFACTS,
     as_json: JsonOption = False,
 ) -> None:
@@ -168,7 +175,7 @@ def status(
     from bench.status import describe
     from bench.store import Store
 
-    loaded = load_checked(experiment, overrides or ())
+    loaded = load_checked(experiment, overrides or (), data_root, read_data=False)
     store = Store(storage, create=False)
     resolved = resolved_settings(loaded, storage, required=False)
     print_rows([describe(resolved, store, artifacts)], as_json, f"Experiment {loaded.name}")
@@ -180,6 +187,7 @@ def report(
     out: OutOption = None,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
+    data_root: DataRootOption = None,
     strict: Annotated[bool, typer.Option(help="exit 1 if anything is refused or missing")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -188,7 +196,8 @@ def report(
     from bench.store import Store
 
     Store(storage, create=False).close()
-    resolved = resolved_settings(load_checked(experiment, overrides or ()), storage)
+    loaded = load_checked(experiment, overrides or (), data_root, read_data=False)
+    resolved = resolved_settings(loaded, storage)
     out = out or Path("runs/reports") / resolved.name
     require_writable(out)
     commands = reproducing_commands(f"run {experiment}", overrides or ())
@@ -204,16 +213,23 @@ app.command()(study)
 app.command()(ablate)
 app.command()(dashboard)
 app.command()(explain)
+app.command()(speed)
+app.command()(download)
 
 
 @app.command("list")
 def list_names(
-    what: Annotated[str, typer.Argument(metavar="tasks|losses|learners|experiments")],
+    what: Annotated[str, typer.Argument(metavar="tasks|regimes|losses|learners|experiments")],
+    plugin: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="list what a plug-in adds, too")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List what an experiment can name."""
+    from bench import plugins
     from bench.listing import listing
 
+    plugins.load_files(plugin or ())
     print_rows(listing(what), as_json, what.capitalize())
 
 

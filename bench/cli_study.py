@@ -10,6 +10,7 @@ from bench.errors import DEFAULT_URL, InputError
 from bench.options import (
     ARTIFACTS,
     ArtifactsOption,
+    DataRootOption,
     ExperimentArgument,
     JsonOption,
     SetOption,
@@ -34,6 +35,7 @@ def study(
     export: ExportOption = None,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
+    data_root: DataRootOption = None,
     artifacts: ArtifactsOption = ARTIFACTS,
     as_json: JsonOption = False,
 ) -> None:
@@ -44,7 +46,7 @@ def study(
     """
     from bench.checks import load_checked
 
-    loaded = load_checked(experiment, overrides or ())
+    loaded = load_checked(experiment, overrides or (), data_root)
     result = _run(loaded, storage, artifacts, workers, trials, export)
     _show(loaded, result, as_json, storage)
 
@@ -54,13 +56,14 @@ def ablate(
     workers: WorkersOption = None,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
+    data_root: DataRootOption = None,
     artifacts: ArtifactsOption = ARTIFACTS,
     as_json: JsonOption = False,
 ) -> None:
     """Run a study of kind ablate: every cell of its factors at equal budgets, on the same seeds."""
     from bench.checks import load_checked
 
-    loaded = load_checked(experiment, overrides or ())
+    loaded = load_checked(experiment, overrides or (), data_root)
     if loaded.study is None or loaded.study.kind != "ablate":
         raise InputError(f"experiment {loaded.name}: has no [study] of kind 'ablate'")
     _show(loaded, _run(loaded, storage, artifacts, workers), as_json, storage)

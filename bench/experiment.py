@@ -9,27 +9,43 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import (
-    Field,
-    PositiveFloat,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from bench import plugins
 from bench.complaints import explain
 from bench.errors import InputError, nearest
-from bench.metrics import METRICS, MINIMISED
-from bench.section import Section
+from bench.overrides import apply_override, scaled, scales_of
+from bench.sections import (
+    BenchmarkSection,
+    ReportSection,
+    Section,
+    TuningSection,
+    specified,
+    with_declared_report,
+)
 from bench.study_section import StudySection, dotted
-from mln.config import EvolutionConfig, LearnerSpec, LossSpec, TrainingSpec
+from mln.config import EvolutionConfig, LossSpec
 from mln.kernels import engine
 from mln.kernels.engine import KernelChoice, KernelName
 
+__all__ = [
+    "BenchmarkSection",
+    "EvolutionSection",
+    "Experiment",
+    "ReportSection",
+    "StudySection",
+    "TuningSection",
+    "digest",
+    "load",
+    "shipped",
+    "with_settings",
+]
+
 
 class EvolutionSection(Section):
-    """Which losses are evolved, on what."""
+    """Which losses are evolved, on what. settings.learner may be a name of `list learners`."""
 
     runs: int = Field(default=3, ge=1, le=100, description="independent evolution runs")
     families: tuple[str, ...] = Field(min_length=1, description="task families to draw from")
@@ -39,81 +55,12 @@ class EvolutionSection(Section):
         default=False, description="take the settings that the study of this experiment found best"
     )
 
-
-class BenchmarkSection(Section):
-    """The grid: every task x loss x seed, for one learner."""
-
-    tasks: tuple[str, ...] = Field(min_length=1)
-    losses: tuple[str, ...] = Field(min_length=1, description="baselines and controls")
-    evolved: bool = Field(default=True, description="benchmark the experiment's evolved losses too")
-    seeds: int = Field(default=20, ge=1)
-    learner: LearnerSpec = LearnerSpec()
-    training: TrainingSpec = TrainingSpec(steps=500, batch_size=32)
-    curve_points: int = Field(default=20, ge=1, description="points of a stored learning curve")
-
-
-LARGEST_GRID = 5
-"""Values of its parameter that every registered loss declares at least."""
-
-
-class TuningSection(Section):
-    """The tuning that every loss gets alike: len(rates) * parameter_values configurations.
-
-    A loss with a parameter is tuned over `rates` x `parameter_values` values of it, a loss
-    without one over a grid of rates as many times finer.
-    """
-
-    rates: tuple[PositiveFloat, ...] = Field(
-        default=(0.0003, 0.001, 0.003, 0.01, 0.03), min_length=1
-    )
-    seeds: int = Field(default=3, ge=1)
-    parameter_values: int = Field(
-        default=1,
-        ge=1,
-        le=LARGEST_GRID,
-        description="values of a loss's own parameter; with 1 it stays at its published default",
-    )
-    common_rate: float = Field(
-        default=0.01, gt=0, description="the rate of the same-rate comparison"
-    )
-
-    @model_validator(mode="after")
-    def _can_be_finer(self) -> "TuningSection":
-        if len(set(self.rates)) < len(self.rates):
-            raise ValueError("rates: a rate is named twice")
-        if self.parameter_values > 1 and len(self.rates) < 2:
-            raise ValueError(
-                "parameter_values above 1 needs two or more rates, to make a finer grid"
-            )
-        return self
-
-
-class ReportSection(Section):
-    """What is declared before the run."""
-
-    metric: str = "accuracy"
-    direction: Literal["maximise", "minimise"] = "maximise"
-    rope: float = Field(
-        default=0.005, ge=0, description="region of practical equivalence, +-, in units"
-    )
-    worst: float = Field(default=0.0, description="score of a diverged run")
-    baselines: tuple[str, ...] = ("ce", "mse")
-    alpha: float = Field(default=0.05, gt=0, lt=1)
-
-    @model_validator(mode="after")
-    def _fits_the_metric(self) -> "ReportSection":
-        if self.metric not in METRICS:
-            raise ValueError(f"metric {self.metric!r} is unknown{nearest(self.metric, METRICS)}")
-        direction = "minimise" if self.metric in MINIMISED else "maximise"
-        if self.direction != direction:
-            raise ValueError(f"metric {self.metric!r} needs direction = {direction!r}")
-        if self.metric in MINIMISED and self.worst <= 0:
-            raise ValueError(
-                f"metric {self.metric!r} needs worst above 0, as 10.0 nats for nll, 1.0 for ece"
-            )
-        if len(set(self.baselines)) < len(self.baselines):
-            raise ValueError("baselines: a loss is named twice")
-        return self
+    @field_validator("settings", mode="before")
+    @classmethod
+    def _named_learner(cls, settings: Any) -> Any:
+        if isinstance(settings, dict) and "learner" in settings:
+            return settings | {"learner": specified(settings["learner"])}
+        return settings
 
 
 class Experiment(Section):
@@ -121,6 +68,12 @@ class Experiment(Section):
 
     name: str = Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.-]+$")
     description: str = ""
+    scale: str = Field(
+        default="full", description="a part of [scales], or several joined by '+'; full is none"
+    )
+    plugins: tuple[str, ...] = Field(
+        default=(), description="Python files with tasks, losses, learners; relative to this file"
+    )
     seed: int = Field(default=0, ge=0)
     device: str = "cpu"
     kernel: KernelChoice = Field(
@@ -131,6 +84,12 @@ class Experiment(Section):
     benchmark: BenchmarkSection | None = None
     tuning: TuningSection = TuningSection()
     report: ReportSection = ReportSection()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _declared_of_the_metric(cls, content: Any) -> Any:
+        """What a report leaves open is as its metric declares."""
+        return with_declared_report(content)
 
     @model_validator(mode="after")
     def _consistent(self) -> "Experiment":
@@ -225,8 +184,16 @@ def load(source: str, overrides: Sequence[str] = ()) -> Experiment:
     InputError with one line that names the key and, for a typo, the nearest valid one.
     """
     content = _read(source)
+    chosen: dict[str, Any] = {}
     for override in overrides:
-        _apply(content, override)
+        apply_override(chosen, override)
+    folder = Path(source).parent if Path(source).is_file() else Path()
+    scales = scales_of(content, source)
+    content = scaled(content, chosen, scales, source)
+    for override in overrides:
+        apply_override(content, override)
+    if isinstance(files := content.get("plugins", []), list):
+        plugins.load_files(folder / str(file) for file in files)
     try:
         return Experiment.model_validate(content)
     except ValidationError as error:
@@ -253,20 +220,3 @@ def _read(source: str) -> dict[str, Any]:
         raise InputError(f"{source}: not a text file in UTF-8") from error
     except OSError as error:
         raise InputError(f"{source}: cannot be read: {error.strerror}") from error
-
-
-def _apply(content: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    parts = key.strip().split(".")
-    if not equals or not all(parts):
-        raise InputError(f"--set {override!r}: write it as section.key=value")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
-    place: Any = content
-    for part in parts[:-1]:
-        place = place.setdefault(part, {})
-        if not isinstance(place, dict):
-            raise InputError(f"--set {override!r}: {part!r} is a value, not a section")
-    place[parts[-1]] = value

@@ -29,3 +29,9 @@ WorkersOption = Annotated[
     typer.Option("--workers", "--jobs", min=1, help="processes; by default one per processor"),
 ]
 OutOption = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="output folder")]
+DataRootOption = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="MLN_DATA_ROOT", metavar="DIR", help="folder of data sets that are downloaded"
+    ),
+]

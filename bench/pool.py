@@ -11,6 +11,8 @@ from queue import Empty
 from types import TracebackType
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
+from bench import plugins
+
 J = TypeVar("J")
 R = TypeVar("R")
 
@@ -43,7 +45,7 @@ def send(message: object) -> None:
         _messages.put(message)
 
 
-def _start_worker(messages: Any) -> None:
+def _start_worker(messages: Any, plugin_files: tuple[str, ...]) -> None:
     global _messages
     import torch
 
@@ -53,6 +55,7 @@ def _start_worker(messages: Any) -> None:
     threading.Thread(target=_follow_parent, daemon=True).start()
     torch.set_num_threads(1)
     _messages = messages
+    plugins.load_files(plugin_files)
 
 
 def _follow_parent() -> None:
@@ -138,7 +141,7 @@ class WorkerPool:
                 self.workers,
                 self._context,
                 initializer=_start_worker,
-                initargs=(self._messages,),
+                initargs=(self._messages, plugins.loaded_files()),
             )
         pending: dict[Future[R], J] = {self._executor.submit(work, job): job for job in jobs}
         while pending:

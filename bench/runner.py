@@ -18,6 +18,7 @@ from bench.evolving import (
 from bench.experiment import BenchmarkSection, Experiment, digest
 from bench.learners import LearnersJob, learners_path, measure_job, summarise
 from bench.pool import WorkerPool
+from bench.presets import learner_identity
 from bench.progress import Reporter
 from bench.provenance import determinants, provenance
 from bench.registry import LossRef, reference
@@ -34,19 +35,20 @@ from bench.store import (
     learners,
     tunings,
 )
-from bench.tasks.register import canonical
-from bench.training import Job, Member, Outcome, train
+from bench.tasks.register import canonical, identity, image
+from bench.training import Job, Member, Outcome, failed, train
 from bench.tuning import Choice, choice_row, choose, plans
-from mln.config import LossSpec
+from mln.config import LearnerSpec, LossSpec
 from mln.kernels import engine
 from mln.kernels.engine import KernelName
 from mln.learners import learner_name
 
 
 class Unit(NamedTuple):
-    """One task under one loss: what is tuned once and then run on all seeds."""
+    """A learner of one task under one loss: what is tuned once and then run on all seeds."""
 
     task: str
+    learner: LearnerSpec
     loss: LossRef
 
 
@@ -150,9 +152,9 @@ class Runner:
             summarise(name, found[key]["scores"]) for key, name in names.items() if key in found
         ]
 
-    def _kernel(self, loss: LossSpec | str) -> KernelName:
-        """What trains the benchmark's learner under a loss."""
-        chosen, learner = self.experiment, self._benchmark().learner
+    def _kernel(self, learner: LearnerSpec, loss: LossSpec | str) -> KernelName:
+        """What trains a learner under a loss."""
+        chosen = self.experiment
         return engine.choose(learner, loss, chosen.device, chosen.kernel)
 
     def _units(self, benchmark: BenchmarkSection, evolved: Sequence[Row]) -> list[Unit]:
@@ -163,7 +165,11 @@ class Runner:
                 LossRef(row["loss"], "mln", None, LossSpec(**row["spec"]), tuple(row["genome"]))
                 for row in evolved
             ]
-        return [Unit(canonical(task), loss) for task in benchmark.tasks for loss in losses]
+        return [
+            Unit(canonical(task), benchmark.learner_of(image(task) is not None), loss)
+            for task in benchmark.tasks
+            for loss in losses
+        ]
 
     def _announce(self, evolved: Sequence[Row]) -> None:
         """Record the experiment, so that a report finds what belongs to it."""
@@ -171,7 +177,9 @@ class Runner:
             "experiment": self.experiment.model_dump(mode="json"),
             "evolutions": {row["loss"]: row["key"] for row in evolved},
             "study": self.experiment.study.name if self.experiment.study else None,
-            "provenance": provenance(self.experiment.device, self._kernel("ce")),
+            "provenance": provenance(
+                self.experiment.device, self._kernel(self._benchmark().learner, "ce")
+            ),
         }
         row = {
             "fingerprint": self.experiment.fingerprint(),
@@ -185,24 +193,24 @@ class Runner:
         tuning = self.experiment.tuning
         jobs = {
             unit: [
-                self._job(benchmark, Unit(unit.task, loss), Purpose.TUNE, rates, tuning.seeds)
+                self._job(benchmark, unit._replace(loss=loss), Purpose.TUNE, rates, tuning.seeds)
                 for loss, rates in plans(tuning, unit.loss)
             ]
             for unit in units
         }
         every = list(chain.from_iterable(jobs.values()))
         known = self.store.existing(tunings, _keys(every))
-        self._train("tune every loss", [_without(job, known) for job in every], known)
+        self._train("tune every loss", [job.without(known) for job in every], known)
         rows = self.store.rows_of(tunings, _keys(every))
         chosen: dict[Unit, Choice] = {}
-        learner = learner_name(benchmark.learner)
         for unit, own in jobs.items():
             keys = _keys(own)
             found = [rows[key] for key in keys if key in rows]
             if len(found) == len(keys):
                 choice = choose(found)
                 chosen[unit] = choice
-                row = choice_row(self.experiment, unit.task, learner, unit.loss.name, choice)
+                name = learner_name(unit.learner)
+                row = choice_row(self.experiment, unit.task, name, unit.loss.name, choice)
                 self.store.put(choices, [row], replace=True)
         return chosen
 
@@ -217,14 +225,14 @@ class Runner:
             own: dict[LossRef, Job] = {}
             for loss, _ in settings.values():
                 rates = sorted({lr for other, lr in settings.values() if other == loss})
-                variant = Unit(unit.task, loss)
+                variant = unit._replace(loss=loss)
                 own[loss] = self._job(benchmark, variant, Purpose.TEST, rates, benchmark.seeds)
             jobs += own.values()
             rows += [
                 {
                     "fingerprint": self.experiment.fingerprint(),
                     "task": unit.task,
-                    "learner": learner_name(benchmark.learner),
+                    "learner": learner_name(unit.learner),
                     "loss": unit.loss.name,
                     "seed": member.seed,
                     "lr_policy": policy,
@@ -237,7 +245,7 @@ class Runner:
         self.store.put(grid, rows, replace=True)
         finished = self.store.rows_of(cells, _keys(jobs))
         known = {key for key, row in finished.items() if row["status"] != "failed"}
-        self._train("benchmark", [_without(job, known) for job in jobs], known)
+        self._train("benchmark", [job.without(known) for job in jobs], known)
 
     def _job(
         self,
@@ -248,11 +256,11 @@ class Runner:
         seeds: int,
     ) -> Job:
         """All learners of a unit, one for each learning rate and seed, each with its key."""
-        kernel = self._kernel(unit.loss.form)
+        kernel = self._kernel(unit.learner, unit.loss.form)
         common = {
-            "task": unit.task,
+            "task": identity(unit.task),
             "loss": unit.loss.identity(),
-            "learner": asdict(benchmark.learner),
+            "learner": learner_identity(unit.learner),
             "training": asdict(benchmark.training),
             "curve_points": benchmark.curve_points,
             "determinants": determinants(self.experiment.device, kernel),
@@ -269,7 +277,7 @@ class Runner:
             members,
             self.experiment.seed,
             purpose,
-            benchmark.learner,
+            unit.learner,
             benchmark.training,
             benchmark.curve_points,
             kernel,
@@ -290,7 +298,7 @@ class Runner:
                 reason = f"{type(finished.error).__name__}: {finished.error}"
                 self.errors.append(f"{job.task} under {job.loss.name}: {reason}")
                 if job.purpose is Purpose.TEST:
-                    self._store(job, [_failed(member, reason) for member in job.members])
+                    self._store(job, [failed(member, reason) for member in job.members])
             else:
                 self._store(job, finished.result)
             self.reporter.advance(job.member_steps, f"{job.task}, {job.loss.name}")
@@ -332,12 +340,3 @@ class Runner:
 
 def _keys(jobs: Iterable[Job]) -> list[str]:
     return [member.key for job in jobs for member in job.members]
-
-
-def _without(job: Job, known: set[str]) -> Job:
-    """The job for its missing members alone."""
-    return replace(job, members=tuple(m for m in job.members if m.key not in known))
-
-
-def _failed(member: Member, reason: str) -> Outcome:
-    return Outcome(member.key, member.seed, member.lr, "failed", reason[:500], {}, {}, 0.0)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from bench.section import Section
+from bench.sections import Section
 
 FEWEST_SEEDS = 4
 """Evolution seeds of a confirmation at least: a lucky run of one seed would win otherwise."""

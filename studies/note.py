@@ -162,7 +162,7 @@ def _next(
             )
         elif half is not None:
             things.append(
-                f"Its spread over evolution seeds, ±{half:.4f}: a rival within it is not worse."
+                f"Its spread over evolution seeds, ±{half:.4f} (95 %); rivals are paired by seed."
             )
         elif isinstance(study, ScreenStudy):
             things.append(

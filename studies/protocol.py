@@ -99,4 +99,6 @@ def _search(study: TuningStudy) -> str:
     if study.sampler in ("random", "qmc"):
         return f"Configurations are drawn by {study.sampler}."
     name = {"tpe": "TPE", "gp": "a Gaussian process", "cmaes": "CMA-ES"}[study.sampler]
+    if not study.startup_trials:
+        return f"{name[0].upper()}{name[1:]} proposes what is not enqueued."
     return f"The first {study.startup_trials} slots are random, {name} proposes the others."

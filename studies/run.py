@@ -11,6 +11,7 @@ from pathlib import Path
 
 import optuna
 
+from bench import plugins
 from bench.errors import InputError
 from bench.experiment import Experiment
 from bench.store import Store
@@ -67,7 +68,8 @@ def run_study(
         raise InputError(f"trials: this study has {plan.total} cells in all, not {total}")
     create_study(experiment, url)
     store = Store(url)
-    job = WorkerJob(experiment, plan, total, url, artifacts, evaluate, grace)
+    files = plugins.loaded_files()
+    job = WorkerJob(experiment, plan, total, url, artifacts, evaluate, grace, files)
     try:
         with loaded(experiment, url, plan) as (study, _):
             slots = Slots(store, study.study_name)

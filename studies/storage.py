@@ -20,9 +20,11 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from bench.errors import InputError
 from bench.experiment import Experiment, digest
+from bench.presets import learner_identity
 from bench.provenance import determinants, versions
 from bench.store import BUSY_TIMEOUT_MS, Store, public_url, sqlite_pragmas
 from bench.study_section import ConfirmStudy, ScreenStudy, StudyBase
+from bench.tasks.register import identity
 from studies.plan import Plan, points, study_of
 from studies.protocol import COST, METRIC, question, text
 from studies.sampler import SlotHyperband, SlotSampler
@@ -142,6 +144,10 @@ def study_fingerprint(experiment: Experiment) -> str:
     del config["evolution"]["settings"]["budget"]
     config["tuning"] = {"rates": config["tuning"]["rates"]}
     config["study"] = study.model_dump(mode="json", exclude={"name", "trials"})
+    families = (*experiment.evolution.families, *study.families) if experiment.evolution else ()
+    config["tasks"] = [identity(family) for family in families]
+    if experiment.evolution:
+        config["learner"] = learner_identity(experiment.evolution.settings.learner)
     config["optuna"] = versions()["optuna"]
     config["determinants"] = determinants(experiment.device, experiment.evolution_kernel())
     config["source"] = source_hash()

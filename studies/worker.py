@@ -12,6 +12,7 @@ from pathlib import Path
 import optuna
 from optuna.trial import Trial
 
+from bench import plugins
 from bench.experiment import Experiment
 from bench.store import Store
 from bench.study_section import ScreenStudy, StudyBase
@@ -33,7 +34,7 @@ class WorkerJob:
     """What a worker needs: everything crosses process boundaries.
 
     total: slots 0..total-1 are to be done; artifacts: the folder of pictures and loss files;
-    grace: seconds after which a silent worker counts as lost.
+    grace: seconds after which a silent worker counts as lost; plugins: the user's files.
     """
 
     experiment: Experiment
@@ -43,6 +44,7 @@ class WorkerJob:
     artifacts: Path
     evaluate: Evaluate
     grace: float = GRACE_SECONDS
+    plugins: tuple[str, ...] = ()
 
 
 def work_in_process(job: WorkerJob, name: str) -> None:
@@ -51,6 +53,7 @@ def work_in_process(job: WorkerJob, name: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_follow_parent, daemon=True).start()
+    plugins.load_files(job.plugins)
     work(job, name)
 
 

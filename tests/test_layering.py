@@ -22,6 +22,7 @@ TORCH_FREE = (
     "mln/task.py",
     "bench/cli.py",
     "bench/cli_explain.py",
+    "bench/cli_speed.py",
     "bench/experiment.py",
     "bench/store.py",
     "bench/registry.py",
