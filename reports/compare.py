@@ -130,13 +130,16 @@ def families(data: ReportData) -> list[Family]:
         main = metric == report.metric
         if rules_for(metric, report, data.budget) is None:
             continue
+        # Only some tasks have the metrics of a drift; the declared one is owed on all.
+        measured = set(data.rows.loc[data.rows[metric].notna(), "task"])
+        tasks = [place for place in places if main or place[0] in measured]
         groups = [("declared baselines", declared), ("un-evolved control", control)]
         groups += [("other losses", others)] if main else []
         for policy in policies if main else ("tuned",):
             for group, baselines in groups:
                 pairings = [
                     Pairing(task, learner, candidate, baseline, metric, policy)
-                    for task, learner in places
+                    for task, learner in tasks
                     for candidate in data.candidates
                     for baseline in baselines
                     if {(task, learner, candidate), (task, learner, baseline)} <= planned

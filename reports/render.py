@@ -114,7 +114,7 @@ def warnings(material: Material) -> list[str]:
     data, found = material.data, []
     refused: dict[str, int] = {}
     for item in material.comparisons:
-        if item.verdict == "refused" and item.aspect != "adaptability":
+        if item.verdict == "refused":
             refused[item.reason] = refused.get(item.reason, 0) + 1
     found += [
         f"{counted(count, 'comparison')} refused: {reason}." for reason, count in refused.items()

@@ -50,6 +50,23 @@ def test_every_metric_has_its_own_direction_and_rope(small):
     }
 
 
+def test_metrics_of_a_drift_are_compared_where_tasks_drift(tmp_path):
+    store, described = simulated(tmp_path / "a.db", **SMALL)
+    drifted = [
+        row | {"metrics": row["metrics"] | {"post_drift_accuracy": row["metrics"]["accuracy"]}}
+        for row in store.rows(tables.cells)
+        if row["task"] == "rings"
+    ]
+    store.put(tables.cells, drifted, replace=True)
+    data = load(store, described)
+    found = [item for item in compare(data) if item.metric == "post_drift_accuracy"]
+    assert {item.task for item in found} == {"rings"}
+    assert {item.aspect for item in found} == {"adaptability"}
+    assert "refused" not in {item.verdict for item in found}
+    again = {(i.candidate, i.baseline): i.p for i in primary(compare(data)) if i.task == "rings"}
+    assert {(i.candidate, i.baseline): i.p for i in found} == again
+
+
 def test_the_control_has_families_of_its_own(tmp_path):
     store, described = simulated(
         tmp_path / "a.db", tasks=("moons",), losses=("ce", "mse", "mln_initial"), runs=1, seeds=6

@@ -117,7 +117,7 @@ def test_without_evolved_losses_the_other_losses_are_candidates(tmp_path):
 
 def test_pairs_that_mix_processors_are_counted(tmp_path):
     store, described = simulated(tmp_path / "a.db", **SMALL)
-    [cell] = store.rows(tables.cells, key="moons-ce-0-tuned")
+    [cell] = store.rows(tables.cells, key="2-moons-ce-0-tuned")
     store.put(tables.cells, [cell | {"provenance": {"processor": "another"}}], replace=True)
     assert load(store, described).provenance["mixed_processors"] == 1
 
