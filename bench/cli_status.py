@@ -1,7 +1,6 @@
 """How far an experiment is, and how the machine is."""
 
 import time
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,20 +8,21 @@ import typer
 from bench.console import print_json, print_rows
 from bench.errors import DEFAULT_URL, Unavailable
 from bench.options import (
+    ARTIFACTS,
     ArtifactsOption,
+    DataRootOption,
     ExperimentArgument,
     JsonOption,
     SetOption,
     StorageOption,
 )
 
-ARTIFACTS = Path("runs/artifacts")
-
 
 def status(
     experiment: ExperimentArgument,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
+    data_root: DataRootOption = None,
     artifacts: ArtifactsOption = ARTIFACTS,
     watch: Annotated[bool, typer.Option("--watch", help="look again until all is done")] = False,
     every: Annotated[float, typer.Option(min=0.1, help="seconds between two looks")] = 5.0,
@@ -34,7 +34,7 @@ def status(
     from bench.status import describe
     from bench.store import Store
 
-    loaded = load_checked(experiment, overrides or ())
+    loaded = load_checked(experiment, overrides or (), data_root, read_data=False)
     store = Store(storage, create=False)
     title = f"Experiment {loaded.name}"
 
@@ -65,10 +65,7 @@ def _is_finished(found: dict[str, Any]) -> bool:
 def doctor(
     storage: StorageOption = DEFAULT_URL,
     artifacts: ArtifactsOption = ARTIFACTS,
-    data_root: Annotated[
-        Path | None,
-        typer.Option(envvar="MLN_DATA_ROOT", metavar="DIR", help="folder of image data"),
-    ] = None,
+    data_root: DataRootOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """What is installed, reachable, found and stale; the remedy for each. Exit 1: a problem."""

@@ -20,6 +20,7 @@ from uuid import uuid4
 import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, as_completed, get_worker
 
+from bench import plugins
 from bench.errors import InputError, Unavailable
 from bench.pool import Finished, J, R, WorkerDied, default_jobs, send_through
 from bench.provenance import agreement, machine
@@ -143,9 +144,11 @@ class DaskPool:
         topic = f"mln-bench-{uuid4().hex}"
         messages: SimpleQueue[bytes] = SimpleQueue()
         self._client.subscribe_topic(topic, lambda event: messages.put(event[1]))
-        expected = agreement()
+        expected, files = agreement(), plugins.loaded_files()
         pending: dict[Future[Any], J] = {
-            self._client.submit(answer, work, pickle.dumps(job), expected, topic, pure=False): job
+            self._client.submit(
+                answer, work, pickle.dumps(job), expected, files, topic, pure=False
+            ): job
             for job in jobs
         }
         finished = as_completed(
@@ -229,7 +232,13 @@ class _Waiting:
                 self.pool.on_notice(f"{self.pool.address} has no worker; waiting for one")
 
 
-def answer(work: Callable[[Any], Any], job: bytes, expected: dict[str, str], topic: str) -> Answer:
+def answer(
+    work: Callable[[Any], Any],
+    job: bytes,
+    expected: dict[str, str],
+    plugin_files: tuple[str, ...],
+    topic: str,
+) -> Answer:
     """At a worker: run a job. Its exception is a result; only a lost worker is an error."""
     import torch
 
@@ -237,6 +246,7 @@ def answer(work: Callable[[Any], Any], job: bytes, expected: dict[str, str], top
     if different:
         raise Unfit(f"worker {get_worker().address}: {different}")
     torch.set_num_threads(1)
+    plugins.load_files(plugin_files)
     worker = get_worker()
     send_through(lambda message: worker.log_event(topic, pickle.dumps(message)))
     try:

@@ -9,10 +9,12 @@ import numpy as np
 
 from bench.experiment import EvolutionSection, Experiment, digest
 from bench.pool import send
+from bench.presets import learner_identity
 from bench.provenance import determinants, provenance
 from bench.registry import LOSSES, LossRef, reference
 from bench.seeds import Purpose, seed_for
 from bench.store import Row
+from bench.tasks.register import identity
 from mln.config import LossSpec
 from mln.kernels.engine import KernelName
 
@@ -75,9 +77,10 @@ def evolution_jobs(experiment: Experiment, artifacts: Path) -> list[EvolutionJob
     for run in range(section.runs):
         key = digest(
             {
-                "families": section.families,
+                "families": [identity(family) for family in section.families],
                 "loss": asdict(section.loss),
                 "settings": asdict(section.settings),
+                "learner": learner_identity(section.settings.learner),
                 "seed": [experiment.seed, int(Purpose.EVOLVE), run],
                 "determinants": determinants(experiment.device, kernel),
             }

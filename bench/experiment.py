@@ -4,39 +4,48 @@ Reading one imports no torch: tasks, losses and learners are names here.
 """
 
 import hashlib
-import itertools
 import json
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PositiveFloat,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from bench import plugins
 from bench.complaints import explain
 from bench.errors import InputError, nearest
-from bench.metrics import METRICS, MINIMISED
-from mln.config import EvolutionConfig, LearnerSpec, LossSpec, TrainingSpec
+from bench.overrides import apply_override, scaled, scales_of
+from bench.sections import (
+    BenchmarkSection,
+    ReportSection,
+    Section,
+    TuningSection,
+    specified,
+    with_declared_report,
+)
+from bench.study_section import StudySection, dotted
+from mln.config import EvolutionConfig, LossSpec
 from mln.kernels import engine
 from mln.kernels.engine import KernelChoice, KernelName
 
-
-class Section(BaseModel):
-    """A part of an experiment: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+__all__ = [
+    "BenchmarkSection",
+    "EvolutionSection",
+    "Experiment",
+    "ReportSection",
+    "StudySection",
+    "TuningSection",
+    "digest",
+    "load",
+    "shipped",
+    "with_settings",
+]
 
 
 class EvolutionSection(Section):
-    """Which losses are evolved, on what."""
+    """Which losses are evolved, on what. settings.learner may be a name of `list learners`."""
 
     runs: int = Field(default=3, ge=1, le=100, description="independent evolution runs")
     families: tuple[str, ...] = Field(min_length=1, description="task families to draw from")
@@ -46,108 +55,12 @@ class EvolutionSection(Section):
         default=False, description="take the settings that the study of this experiment found best"
     )
 
-
-class StudySection(Section):
-    """An Optuna study of the evolution's settings."""
-
-    name: str = Field(min_length=1, max_length=150)
-    trials: int = Field(default=8, ge=1)
-    batch: int = Field(default=2, ge=1, description="trials asked for at a time")
-    startup_trials: int = Field(default=4, ge=1, description="random trials before the TPE sampler")
-    budget: int = Field(default=160_000, ge=1, description="member-steps of each trial")
-    rungs: int = Field(default=4, ge=1, description="intermediate values per trial")
-    families: tuple[str, ...] = Field(min_length=1, description="families a trial is judged on")
-    tasks: int = Field(default=32, ge=2, description="tasks a trial is judged on")
-    modes: tuple[Literal["ga", "es", "hybrid"], ...] = ("ga", "es", "hybrid")
-    populations: tuple[int, ...] = (16, 24, 32)
-    mutation_sigma: tuple[float, float] = (0.05, 0.5)
-    switch_point: tuple[float, float] = (0.3, 0.9)
-
-
-class AblationSection(Section):
-    """Every combination of some settings of the evolution, judged on families of its own."""
-
-    factors: dict[str, tuple[Any, ...]] = Field(
-        min_length=1, description="dotted keys below evolution, each with its values"
-    )
-    families: tuple[str, ...] = Field(min_length=1, description="families a loss is judged on")
-    tasks: int = Field(default=32, ge=2, description="tasks a loss is judged on")
-
-
-class BenchmarkSection(Section):
-    """The grid: every task x loss x seed, for one learner."""
-
-    tasks: tuple[str, ...] = Field(min_length=1)
-    losses: tuple[str, ...] = Field(min_length=1, description="baselines and controls")
-    evolved: bool = Field(default=True, description="benchmark the experiment's evolved losses too")
-    seeds: int = Field(default=20, ge=1)
-    learner: LearnerSpec = LearnerSpec()
-    training: TrainingSpec = TrainingSpec(steps=500, batch_size=32)
-    curve_points: int = Field(default=20, ge=1, description="points of a stored learning curve")
-
-
-LARGEST_GRID = 5
-"""Values of its parameter that every registered loss declares at least."""
-
-
-class TuningSection(Section):
-    """The tuning that every loss gets alike: len(rates) * parameter_values configurations.
-
-    A loss with a parameter is tuned over `rates` x `parameter_values` values of it, a loss
-    without one over a grid of rates as many times finer.
-    """
-
-    rates: tuple[PositiveFloat, ...] = Field(
-        default=(0.0003, 0.001, 0.003, 0.01, 0.03), min_length=1
-    )
-    seeds: int = Field(default=3, ge=1)
-    parameter_values: int = Field(
-        default=1,
-        ge=1,
-        le=LARGEST_GRID,
-        description="values of a loss's own parameter; with 1 it stays at its published default",
-    )
-    common_rate: float = Field(
-        default=0.01, gt=0, description="the rate of the same-rate comparison"
-    )
-
-    @model_validator(mode="after")
-    def _can_be_finer(self) -> "TuningSection":
-        if len(set(self.rates)) < len(self.rates):
-            raise ValueError("rates: a rate is named twice")
-        if self.parameter_values > 1 and len(self.rates) < 2:
-            raise ValueError(
-                "parameter_values above 1 needs two or more rates, to make a finer grid"
-            )
-        return self
-
-
-class ReportSection(Section):
-    """What is declared before the run."""
-
-    metric: str = "accuracy"
-    direction: Literal["maximise", "minimise"] = "maximise"
-    rope: float = Field(
-        default=0.005, ge=0, description="region of practical equivalence, +-, in units"
-    )
-    worst: float = Field(default=0.0, description="score of a diverged run")
-    baselines: tuple[str, ...] = ("ce", "mse")
-    alpha: float = Field(default=0.05, gt=0, lt=1)
-
-    @model_validator(mode="after")
-    def _fits_the_metric(self) -> "ReportSection":
-        if self.metric not in METRICS:
-            raise ValueError(f"metric {self.metric!r} is unknown{nearest(self.metric, METRICS)}")
-        direction = "minimise" if self.metric in MINIMISED else "maximise"
-        if self.direction != direction:
-            raise ValueError(f"metric {self.metric!r} needs direction = {direction!r}")
-        if self.metric in MINIMISED and self.worst <= 0:
-            raise ValueError(
-                f"metric {self.metric!r} needs worst above 0, as 10.0 nats for nll, 1.0 for ece"
-            )
-        if len(set(self.baselines)) < len(self.baselines):
-            raise ValueError("baselines: a loss is named twice")
-        return self
+    @field_validator("settings", mode="before")
+    @classmethod
+    def _named_learner(cls, settings: Any) -> Any:
+        if isinstance(settings, dict) and "learner" in settings:
+            return settings | {"learner": specified(settings["learner"])}
+        return settings
 
 
 class Experiment(Section):
@@ -155,6 +68,12 @@ class Experiment(Section):
 
     name: str = Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.-]+$")
     description: str = ""
+    scale: str = Field(
+        default="full", description="a part of [scales], or several joined by '+'; full is none"
+    )
+    plugins: tuple[str, ...] = Field(
+        default=(), description="Python files with tasks, losses, learners; relative to this file"
+    )
     seed: int = Field(default=0, ge=0)
     device: str = "cpu"
     kernel: KernelChoice = Field(
@@ -162,23 +81,29 @@ class Experiment(Section):
     )
     evolution: EvolutionSection | None = None
     study: StudySection | None = None
-    ablation: AblationSection | None = None
     benchmark: BenchmarkSection | None = None
     tuning: TuningSection = TuningSection()
     report: ReportSection = ReportSection()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _declared_of_the_metric(cls, content: Any) -> Any:
+        """What a report leaves open is as its metric declares."""
+        return with_declared_report(content)
+
     @model_validator(mode="after")
     def _consistent(self) -> "Experiment":
-        if self.evolution and self.evolution.settings_from_study and not self.study:
-            raise ValueError("evolution.settings_from_study needs a [study] section")
+        if self.evolution and self.evolution.settings_from_study:
+            if not self.study:
+                raise ValueError("evolution.settings_from_study needs a [study] section")
+            if self.study.kind == "ablate":
+                raise ValueError("evolution.settings_from_study needs a study that tunes")
         if self.study and not self.evolution:
             raise ValueError("a [study] tunes an [evolution]; the section is missing")
         try:
             self.fingerprint()
         except ValueError:
             raise ValueError("every number must be finite: found inf or nan") from None
-        if self.ablation:
-            self.ablation_cells()
         if self.benchmark:
             absent = [name for name in self.report.baselines if name not in self.benchmark.losses]
             if absent:
@@ -188,25 +113,6 @@ class Experiment(Section):
             if self.benchmark.evolved and not self.evolution:
                 raise ValueError("benchmark.evolved = true needs an [evolution] section")
         return self
-
-    def ablation_cells(self) -> list[tuple[dict[str, Any], "Experiment"]]:
-        """The ablation's cells: the factors' values, and the experiment with these alone.
-
-        Raises ValueError for a factor that is no setting of the evolution, a combination that
-        is not valid, and cells whose budgets differ.
-        """
-        if self.ablation is None:
-            return []
-        if self.evolution is None:
-            raise ValueError("an [ablation] varies an [evolution]; the section is missing")
-        cells = []
-        for values in itertools.product(*self.ablation.factors.values()):
-            settings = dict(zip(self.ablation.factors, values, strict=True))
-            cells.append((settings, _cell(self, settings)))
-        budgets = {cell.evolution.settings.budget for _, cell in cells if cell.evolution}
-        if len(budgets) > 1:
-            raise ValueError("ablation.factors: all cells must have the same budget")
-        return cells
 
     def evolved_losses(self) -> tuple[str, ...]:
         """Names of the experiment's evolved losses: mln_1, mln_2, ..."""
@@ -230,21 +136,26 @@ class Experiment(Section):
         return digest(self.model_dump(mode="json", exclude={"description"}))
 
 
-def _cell(experiment: Experiment, settings: dict[str, Any]) -> Experiment:
-    """The experiment with an ablation's settings in place of its own."""
-    content = experiment.model_dump(mode="json", exclude={"ablation"})
+def with_settings(evolution: EvolutionSection, settings: Mapping[str, Any]) -> EvolutionSection:
+    """The evolution with some of its settings changed at once, by dotted keys of the experiment.
+
+    Raises ValueError for a key that is no setting of the evolution, and for settings that are
+    not valid together.
+    """
+    content: dict[str, Any] = {"evolution": evolution.model_dump(mode="json")}
     for key, value in settings.items():
         place: Any = content
         *sections, last = key.split(".")
         for part in sections:
             place = place.get(part) if isinstance(place, dict) else None
         if sections[:1] != ["evolution"] or not isinstance(place, dict) or last not in place:
-            raise ValueError(f"ablation.factors: {key!r} is no setting of the evolution")
+            hint = nearest(key, dotted(content))
+            raise ValueError(f"{key!r} is no setting of the evolution{hint}")
         place[last] = value
     try:
-        return Experiment.model_validate(content)
+        return EvolutionSection.model_validate(content["evolution"])
     except ValidationError as error:
-        raise ValueError(f"ablation.factors at {settings}: {explain(error, Experiment)}") from error
+        raise ValueError(explain(error, EvolutionSection)) from error
 
 
 def digest(value: Any) -> str:
@@ -299,8 +210,16 @@ def load(source: str, overrides: Sequence[str] = ()) -> Experiment:
     InputError with one line that names the key and, for a typo, the nearest valid one.
     """
     content = _read(source)
+    chosen: dict[str, Any] = {}
     for override in overrides:
-        _apply(content, override)
+        apply_override(chosen, override)
+    folder = Path(source).parent if Path(source).is_file() else Path()
+    scales = scales_of(content, source)
+    content = scaled(content, chosen, scales, source)
+    for override in overrides:
+        apply_override(content, override)
+    if isinstance(files := content.get("plugins", []), list):
+        plugins.load_files(folder / str(file) for file in files)
     try:
         return Experiment.model_validate(content)
     except ValidationError as error:
@@ -327,20 +246,3 @@ def _read(source: str) -> dict[str, Any]:
         raise InputError(f"{source}: not a text file in UTF-8") from error
     except OSError as error:
         raise InputError(f"{source}: cannot be read: {error.strerror}") from error
-
-
-def _apply(content: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    parts = key.strip().split(".")
-    if not equals or not all(parts):
-        raise InputError(f"--set {override!r}: write it as section.key=value")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
-    place: Any = content
-    for part in parts[:-1]:
-        place = place.setdefault(part, {})
-        if not isinstance(place, dict):
-            raise InputError(f"--set {override!r}: {part!r} is a value, not a section")
-    place[parts[-1]] = value

@@ -5,8 +5,9 @@ from typing import Any
 
 from bench.errors import InputError, nearest
 from bench.experiment import shipped
-from bench.registry import LOSSES
-from bench.tasks.register import available
+from bench.presets import learners
+from bench.registry import losses
+from bench.tasks.register import available, available_regimes
 
 Rows = list[dict[str, Any]]
 
@@ -25,12 +26,17 @@ def _losses() -> Rows:
             "default": entry.default,
             "grid": " ".join(f"{value:g}" for value in sorted(entry.grid)) or None,
         }
-        for entry in LOSSES.values()
+        for entry in losses().values()
     ]
 
 
 def _learners() -> Rows:
-    return [{"name": "mlp", "description": "ReLU perceptron; hidden = [32, 32] sets its layers"}]
+    return [{"name": entry.name, "description": entry.description} for entry in learners().values()]
+
+
+def _regimes() -> Rows:
+    parts = [line.partition(": ") for line in available_regimes()]
+    return [{"name": example, "description": text} for example, _, text in parts]
 
 
 def _experiments() -> Rows:
@@ -39,6 +45,7 @@ def _experiments() -> Rows:
 
 LISTINGS: dict[str, Callable[[], Rows]] = {
     "tasks": _tasks,
+    "regimes": _regimes,
     "losses": _losses,
     "learners": _learners,
     "experiments": _experiments,

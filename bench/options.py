@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+ARTIFACTS = Path("runs/artifacts")
+
 ExperimentArgument = Annotated[
     str,
     typer.Argument(metavar="EXPERIMENT", help="a TOML file, or a name from `list experiments`"),
@@ -28,4 +30,14 @@ DaskOption = Annotated[
         metavar="ADDRESS", help="a Dask scheduler, as tcp://host:8786, or `local` for a new one"
     ),
 ]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", "--jobs", min=1, help="processes; by default one per processor"),
+]
 OutOption = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="output folder")]
+DataRootOption = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="MLN_DATA_ROOT", metavar="DIR", help="folder of data sets that are downloaded"
+    ),
+]

@@ -12,6 +12,8 @@ from queue import Empty
 from types import TracebackType
 from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
+from bench import plugins
+
 J = TypeVar("J")
 R = TypeVar("R")
 
@@ -78,7 +80,7 @@ def send_through(tell: Teller) -> None:
     _tell.set(tell)
 
 
-def _start_worker(messages: Any) -> None:
+def _start_worker(messages: Any, plugin_files: tuple[str, ...]) -> None:
     import torch
 
     # Ctrl-C reaches the whole process group; the main process alone decides what follows.
@@ -87,6 +89,7 @@ def _start_worker(messages: Any) -> None:
     threading.Thread(target=_follow_parent, daemon=True).start()
     torch.set_num_threads(1)
     send_through(messages.put)
+    plugins.load_files(plugin_files)
 
 
 def _follow_parent() -> None:
@@ -165,7 +168,10 @@ class WorkerPool:
             if self._crew is None:
                 messages = self._context.Queue()
                 executor = ProcessPoolExecutor(
-                    self.workers, self._context, initializer=_start_worker, initargs=(messages,)
+                    self.workers,
+                    self._context,
+                    initializer=_start_worker,
+                    initargs=(messages, plugins.loaded_files()),
                 )
                 self._crew = Crew(executor, messages)
             return self._crew

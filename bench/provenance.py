@@ -11,7 +11,17 @@ from mln.kernels.engine import KernelName
 
 DTYPE = "float32"
 DETERMINING = ("torch", "numpy", "scikit-learn")
-REPORTED = (*DETERMINING, "scipy", "statsmodels", "pandas", "optuna", "SQLAlchemy", "mln-bench")
+REPORTED = (
+    *DETERMINING,
+    "scipy",
+    "statsmodels",
+    "pandas",
+    "torchvision",
+    "pillow",
+    "optuna",
+    "SQLAlchemy",
+    "mln-bench",
+)
 SUFFIXES = (".py", ".cpp", ".hpp")
 SOURCES = (
     ("mln", ""),
@@ -19,7 +29,8 @@ SOURCES = (
     ("bench", "registry.py"),
     ("bench", "seeds.py"),
     ("bench", "training.py"),
-    ("bench", "judging.py"),
+    ("bench", "adaptability.py"),
+    ("bench", "value_loss.py"),
 )
 
 

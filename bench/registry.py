@@ -1,15 +1,19 @@
 """The register of losses: names, parameters and sources. Importing it imports no torch."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from bench import plugins
 from bench.errors import InputError, nearest
-from bench.experiment import LARGEST_GRID, digest
+from bench.experiment import digest
+from bench.sections import LARGEST_GRID
 from mln.config import LossSpec
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from mln.losses.base import StackedLoss
 
@@ -21,6 +25,11 @@ class LossEntry:
     parameter: the name of its own parameter, if it has one; grid: LARGEST_GRID or more values to
     tune it over, the published default first; needs_class_counts: whether it is built from how
     often each class occurs among a learner's training labels.
+
+    A plug-in's loss has one of two more: value, a function of logits z and one-hot targets y, both
+    [P, C, B], and of its parameter [P, 1, 1] where it has one, that returns the loss of each
+    example [P, B], with torch alone; or stacked, which makes a `StackedLoss` (mln.losses.base)
+    from the number of learners, the parameter [P] or None, and the class counts [P, C] or None.
     """
 
     name: str
@@ -29,6 +38,8 @@ class LossEntry:
     parameter: str | None = None
     grid: tuple[float, ...] = ()
     needs_class_counts: bool = False
+    value: "Callable[..., Tensor] | None" = None
+    stacked: "Callable[[int, Tensor | None, Tensor | None], StackedLoss] | None" = None
 
     def __post_init__(self) -> None:
         if self.parameter and len(set(self.grid)) < LARGEST_GRID:
@@ -108,6 +119,11 @@ LOSSES = {
 }
 
 
+def losses() -> Mapping[str, LossEntry]:
+    """All losses by name, plug-ins' included."""
+    return {**LOSSES, **plugins.losses()}
+
+
 @dataclass(frozen=True)
 class LossRef:
     """A loss that a learner can be trained under; picklable, and hashable into a key.
@@ -123,12 +139,14 @@ class LossRef:
 
     def identity(self) -> dict[str, Any]:
         """What distinguishes this loss from others, whatever an experiment calls it."""
-        return {
+        found = {
             "kind": self.kind,
             "parameter": self.parameter,
             "spec": asdict(self.spec) if self.spec else None,
             "genome": digest(self.genome) if self.genome else None,
         }
+        plugin = plugins.digest("losses", self.kind)
+        return found | ({"plugin": plugin} if plugin else {})
 
     @property
     def form(self) -> LossSpec | str:
@@ -138,14 +156,15 @@ class LossRef:
     @property
     def needs_class_counts(self) -> bool:
         """Whether `stacked` needs the class counts of the training labels."""
-        return self.kind in LOSSES and LOSSES[self.kind].needs_class_counts
+        entry = losses().get(self.kind)
+        return entry is not None and entry.needs_class_counts
 
     def tried(self, values: int) -> "tuple[LossRef, ...]":
         """This loss at each of the first `values` of its parameter's grid.
 
         The loss as it is where it has no parameter, or where one value is asked for.
         """
-        entry = LOSSES.get(self.kind)
+        entry = losses().get(self.kind)
         if values == 1 or entry is None or entry.parameter is None:
             return (self,)
         return tuple(replace(self, parameter=value) for value in entry.grid[:values])
@@ -170,6 +189,9 @@ class LossRef:
 
         if self.kind in PLAIN:
             return PLAIN[self.kind](members)
+        entry = plugins.losses().get(self.kind)
+        if entry is not None:
+            return self._of_plugin(entry, members, device, class_counts)
         if self.kind in ONE_PARAMETER or self.kind in CLASS_COUNTS:
             value = float(self.parameter or 0.0)
             parameter = torch.full((members,), value, device=device)
@@ -187,13 +209,35 @@ class LossRef:
         )
         return stacked_from_genomes(spec, theta.expand(members, -1), classes)
 
+    def _of_plugin(
+        self,
+        entry: LossEntry,
+        members: int,
+        device: str,
+        class_counts: "NDArray[np.int64] | None",
+    ) -> "StackedLoss":
+        import torch
+
+        from bench.value_loss import ValueLoss
+
+        parameter = None
+        if self.parameter is not None:
+            parameter = torch.full((members,), self.parameter, device=device)
+        if entry.value is not None:
+            return ValueLoss(self.kind, entry.value, members, parameter)
+        if entry.stacked is None:
+            raise ValueError(f"loss {entry.name!r}: its plug-in gives neither value nor stacked")
+        counts = None if class_counts is None else torch.from_numpy(class_counts).to(device)
+        return entry.stacked(members, parameter, counts)
+
 
 def reference(name: str, spec: LossSpec) -> LossRef:
     """The loss of the register with this name; `spec` is the experiment's network.
 
     Raises InputError for a name that is not registered.
     """
-    if name not in LOSSES:
-        raise InputError(f"loss {name!r}: unknown{nearest(name, LOSSES)}")
-    entry = LOSSES[name]
+    known = losses()
+    if name not in known:
+        raise InputError(f"loss {name!r}: unknown{nearest(name, known)}")
+    entry = known[name]
     return LossRef(name, name, entry.default, spec if name == "mln_initial" else None)

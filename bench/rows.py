@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from bench.provenance import provenance
 from bench.store import Row
-from bench.training import Job, Member, Outcome
+from bench.training import Job, Outcome
 from mln.learners import learner_name
 
 
@@ -38,11 +38,6 @@ def cell_rows(job: Job, outcomes: Sequence[Outcome], where: dict[str, object] | 
         seconds = row.pop("seconds")
         rows.append(_about(job) | row | {"provenance": found | {"seconds": seconds}})
     return rows
-
-
-def failed(member: Member, reason: str) -> Outcome:
-    """The outcome of a learner whose job raised, or whose worker was lost."""
-    return Outcome(member.key, member.seed, member.lr, "failed", reason[:500], {}, {}, 0.0)
 
 
 def _about(job: Job) -> Row:

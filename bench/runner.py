@@ -26,10 +26,11 @@ from bench.learners import (
     summarise,
 )
 from bench.pool import Pool
+from bench.presets import learner_identity
 from bench.progress import Reporter
 from bench.provenance import determinants, provenance
 from bench.registry import LossRef, reference
-from bench.rows import cell_rows, failed, tuning_rows
+from bench.rows import cell_rows, tuning_rows
 from bench.seeds import Purpose
 from bench.spreading import evolve_all, shares
 from bench.status import RunSummary, summary
@@ -44,19 +45,20 @@ from bench.store import (
     learners,
     tunings,
 )
-from bench.tasks.register import canonical
-from bench.training import Job, Member, Outcome, train
+from bench.tasks.register import canonical, identity, image
+from bench.training import Job, Member, Outcome, failed, train
 from bench.tuning import Choice, choice_row, choose, plans
-from mln.config import LossSpec
+from mln.config import LearnerSpec, LossSpec
 from mln.kernels import engine
 from mln.kernels.engine import KernelName
 from mln.learners import learner_name
 
 
 class Unit(NamedTuple):
-    """One task under one loss: what is tuned once and then run on all seeds."""
+    """A learner of one task under one loss: what is tuned once and then run on all seeds."""
 
     task: str
+    learner: LearnerSpec
     loss: LossRef
 
 
@@ -165,9 +167,9 @@ class Runner:
             summarise(name, found[key]["scores"]) for key, name in names.items() if key in found
         ]
 
-    def _kernel(self, loss: LossSpec | str) -> KernelName:
-        """What trains the benchmark's learner under a loss."""
-        chosen, learner = self.experiment, self._benchmark().learner
+    def _kernel(self, learner: LearnerSpec, loss: LossSpec | str) -> KernelName:
+        """What trains a learner under a loss."""
+        chosen = self.experiment
         return engine.choose(learner, loss, chosen.device, chosen.kernel)
 
     def _units(self, benchmark: BenchmarkSection, evolved: Sequence[Row]) -> list[Unit]:
@@ -178,7 +180,11 @@ class Runner:
                 LossRef(row["loss"], "mln", None, LossSpec(**row["spec"]), tuple(row["genome"]))
                 for row in evolved
             ]
-        return [Unit(canonical(task), loss) for task in benchmark.tasks for loss in losses]
+        return [
+            Unit(canonical(task), benchmark.learner_of(image(task) is not None), loss)
+            for task in benchmark.tasks
+            for loss in losses
+        ]
 
     def _announce(self, evolved: Sequence[Row]) -> None:
         """Record the experiment, so that a report finds what belongs to it."""
@@ -186,7 +192,9 @@ class Runner:
             "experiment": self.experiment.model_dump(mode="json"),
             "evolutions": {row["loss"]: row["key"] for row in evolved},
             "study": self.experiment.study.name if self.experiment.study else None,
-            "provenance": provenance(self.experiment.device, self._kernel("ce")),
+            "provenance": provenance(
+                self.experiment.device, self._kernel(self._benchmark().learner, "ce")
+            ),
         }
         row = {
             "fingerprint": self.experiment.fingerprint(),
@@ -200,31 +208,31 @@ class Runner:
         tuning = self.experiment.tuning
         jobs = {
             unit: [
-                self._job(benchmark, Unit(unit.task, loss), Purpose.TUNE, rates, tuning.seeds)
+                self._job(benchmark, unit._replace(loss=loss), Purpose.TUNE, rates, tuning.seeds)
                 for loss, rates in plans(tuning, unit.loss)
             ]
             for unit in units
         }
         every = list(chain.from_iterable(jobs.values()))
         known = self.store.existing(tunings, _keys(every))
-        self._train("tune every loss", [_without(job, known) for job in every], known)
+        self._train("tune every loss", [job.without(known) for job in every], known)
         rows = self.store.rows_of(tunings, _keys(every))
         chosen: dict[Unit, Choice] = {}
-        learner = learner_name(benchmark.learner)
         for unit, own in jobs.items():
             keys = _keys(own)
             found = [rows[key] for key in keys if key in rows]
             if len(found) == len(keys):
                 choice = choose(found)
                 chosen[unit] = choice
-                row = choice_row(self.experiment, unit.task, learner, unit.loss.name, choice)
+                name = learner_name(unit.learner)
+                row = choice_row(self.experiment, unit.task, name, unit.loss.name, choice)
                 self.store.put(choices, [row], replace=True)
         return chosen
 
     def _run_cells(self, benchmark: BenchmarkSection, chosen: dict[Unit, Choice]) -> None:
         """Train the missing cells: as tuned, and at the common rate with default parameters."""
         common = self.experiment.tuning.common_rate
-        fingerprint, learner = self.experiment.fingerprint(), learner_name(benchmark.learner)
+        fingerprint = self.experiment.fingerprint()
         jobs: list[Job] = []
         rows: list[Row] = []
         for unit, choice in chosen.items():
@@ -233,14 +241,14 @@ class Runner:
             own: dict[LossRef, Job] = {}
             for loss in dict.fromkeys(loss for loss, _ in settings.values()):
                 rates = sorted({lr for other, lr in settings.values() if other == loss})
-                variant = Unit(unit.task, loss)
+                variant = unit._replace(loss=loss)
                 own[loss] = self._job(benchmark, variant, Purpose.TEST, rates, benchmark.seeds)
             jobs += own.values()
             rows += [
                 {
                     "fingerprint": fingerprint,
                     "task": unit.task,
-                    "learner": learner,
+                    "learner": learner_name(unit.learner),
                     "loss": unit.loss.name,
                     "seed": member.seed,
                     "lr_policy": policy,
@@ -252,7 +260,7 @@ class Runner:
             ]
         self.store.put(grid, self._new_in_grid(rows), replace=True)
         known = self.store.existing(cells, _keys(jobs), cells.c.status != "failed")
-        self._train("benchmark", [_without(job, known) for job in jobs], known)
+        self._train("benchmark", [job.without(known) for job in jobs], known)
 
     def _new_in_grid(self, rows: Sequence[Row]) -> list[Row]:
         """Those rows of the grid that are not stored as they are."""
@@ -270,11 +278,11 @@ class Runner:
         seeds: int,
     ) -> Job:
         """All learners of a unit, one for each learning rate and seed, each with its key."""
-        kernel = self._kernel(unit.loss.form)
+        kernel = self._kernel(unit.learner, unit.loss.form)
         common = {
-            "task": unit.task,
+            "task": identity(unit.task),
             "loss": unit.loss.identity(),
-            "learner": asdict(benchmark.learner),
+            "learner": learner_identity(unit.learner),
             "training": asdict(benchmark.training),
             "curve_points": benchmark.curve_points,
             "determinants": determinants(self.experiment.device, kernel),
@@ -289,7 +297,7 @@ class Runner:
             members,
             self.experiment.seed,
             purpose,
-            benchmark.learner,
+            unit.learner,
             benchmark.training,
             benchmark.curve_points,
             kernel,
@@ -330,8 +338,3 @@ class Runner:
 
 def _keys(jobs: Iterable[Job]) -> list[str]:
     return [member.key for job in jobs for member in job.members]
-
-
-def _without(job: Job, known: set[str]) -> Job:
-    """The job for its missing members alone."""
-    return replace(job, members=tuple(m for m in job.members if m.key not in known))

@@ -15,6 +15,7 @@ from mln.kernels.engine import KernelName
 from mln.random import child
 
 if TYPE_CHECKING:
+    from mln.drift import Timing
     from mln.rollout import RolloutResult
     from mln.task import Task
 
@@ -45,6 +46,10 @@ class Job:
     kernel: KernelName
     device: str = "cpu"
 
+    def without(self, known: set[str]) -> "Job":
+        """The job for those of its members alone whose keys are not known."""
+        return replace(self, members=tuple(m for m in self.members if m.key not in known))
+
     @property
     def member_steps(self) -> int:
         """Cost of the job."""
@@ -65,12 +70,18 @@ class Outcome:
     seconds: float
 
 
+def failed(member: Member, reason: str) -> Outcome:
+    """What became of a learner whose training ended in an exception."""
+    return Outcome(member.key, member.seed, member.lr, "failed", reason[:500], {}, {}, 0.0)
+
+
 def train(job: Job) -> list[Outcome]:
     """Train a job's learners in one rollout; the outcomes are in the order of its members.
 
     A learner's numbers depend on its own seed and rate alone. Only a job with purpose TEST can
     reach a test split: for all others the task is drawn without it.
     """
+    from bench.adaptability import drift_points
     from bench.tasks.register import source
     from mln.kernels import engine
     from mln.problem import make_problem
@@ -91,16 +102,23 @@ def train(job: Job) -> list[Outcome]:
         splits,
     )
     slots = np.array([indices.index(member.seed) for member in job.members])
+    steps = job.training.steps
+    even = curve_points(steps, job.curve_points)
+    timings = [drift_timing(task, steps) if tested else None for task in tasks]
+    around = [step for timing in timings if timing for step in drift_points(timing, steps)]
     counts = class_counts(tasks)[slots] if job.loss.needs_class_counts else None
     result = engine.rollout(
         problem,
         Members(slots, np.array([member.lr for member in job.members])),
         job.loss.stacked(len(job.members), problem.classes, job.device, counts),
-        curve_points(job.training.steps, job.curve_points),
+        sorted({*even, *around}),
         kernel=job.kernel,
         device=job.device,
     )
-    outcomes = [_outcome(member, row, result) for row, member in enumerate(job.members)]
+    outcomes = [
+        _outcome(member, row, result, even, timings[slots[row]], steps)
+        for row, member in enumerate(job.members)
+    ]
     seconds = (time.perf_counter() - started) / len(outcomes)
     return [replace(outcome, seconds=seconds) for outcome in outcomes]
 
@@ -110,20 +128,46 @@ def class_counts(tasks: "Sequence[Task]") -> NDArray[np.int64]:
     return np.stack([np.bincount(task.train.y, minlength=task.classes) for task in tasks])
 
 
-def _outcome(member: Member, row: int, result: "RolloutResult") -> Outcome:
-    inner = result.scores["inner_valid"].accuracy[row]
+def drift_timing(task: "Task", steps: int) -> "Timing | None":
+    """When a task drifts in a training of `steps` steps."""
+    from mln.drift import Timing
+
+    return Timing(task.drift.start, task.drift.width, steps) if task.drift else None
+
+
+def _outcome(
+    member: Member,
+    row: int,
+    result: "RolloutResult",
+    even: Sequence[int],
+    timing: "Timing | None",
+    steps: int,
+) -> Outcome:
+    """A learner's scores at the even points of its curve, and at those around its own drift."""
+    from bench.adaptability import adaptability, drift_points
+
+    around = drift_points(timing, steps) if timing else []
+    # Neighbours that drift elsewhere are measured at points of their own.
+    own = np.isin(result.points, [*even, *around])
+    points = result.points[own]
+    on_curve = np.isin(points, even)
+    inner = result.scores["inner_valid"].accuracy[row, own]
     metrics = {"inner_accuracy": inner[-1]}
-    curve: dict[str, list[float | None]] = {"step": result.points.tolist()}
+    curve: dict[str, list[float | None]] = {"step": points.tolist()}
     if "test" in result.scores:
-        accuracy, nll, balanced, ece = (values[row] for values in result.scores["test"])
+        accuracy, nll, balanced, ece = (values[row, own] for values in result.scores["test"])
         metrics |= {
             "accuracy": accuracy[-1],
-            "accuracy_selected": accuracy[int(np.argmax(np.nan_to_num(inner, nan=-1.0)))],
+            "accuracy_selected": accuracy[on_curve][
+                int(np.argmax(np.nan_to_num(inner[on_curve], nan=-1.0)))
+            ],
             "balanced_accuracy": balanced[-1],
             "nll": nll[-1],
             "ece": ece[-1],
-            "area": accuracy.mean(),
+            "area": accuracy[on_curve].mean(),
         }
+        if timing is not None:
+            metrics |= adaptability(points, accuracy, timing, steps)._asdict()
         curve |= {"accuracy": _plain(accuracy), "nll": _plain(nll)}
     diverged = result.diverged_at[row] >= 0
     detail = f"{result.reasons[row]} at step {result.diverged_at[row]}" if diverged else ""

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = ("mln", "bench", "studies", "reports")
-FROM_BENCH_IN_REPORTS = {"bench.store", "bench.experiment", "bench.errors"}
+FROM_BENCH_IN_REPORTS = {"bench.store", "bench.experiment", "bench.errors", "bench.metrics"}
 ALLOWED = {
     "mln": {"mln"},
     "bench": {"mln", "bench"},
@@ -22,6 +22,7 @@ TORCH_FREE = (
     "mln/task.py",
     "bench/cli.py",
     "bench/cli_explain.py",
+    "bench/cli_speed.py",
     "bench/experiment.py",
     "bench/store.py",
     "bench/registry.py",

@@ -33,23 +33,40 @@ class Concern(IntEnum):
     STEP = 12
     NOISE = 13
     PAIRFLIP = 14
+    INSTANCE_NOISE = 15
+    INPUT_NOISE = 16
+    BLUR = 17
+    OCCLUSION = 18
+    MISSING = 19
+    LABEL_DRIFT = 20
+    ROTATION_DRIFT = 21
+    PRIOR_DRIFT = 22
+    OVER = 23
 
 
 class TaskFamily(Protocol):
     """A seeded distribution of tasks.
 
-    train_size: the smallest and the largest number of training examples.
-    description: one line. data: where the data come from, and under which licence.
+    name: as a task's name begins. stem: the name without a path, which seeds and keys are made
+    of. train_size: the smallest and the largest number of training examples. image: (channels,
+    height, width) where the examples are pictures. description: one line. data: where the data
+    come from, and under which licence. content: a digest of the files that are read, "" without.
     """
 
     @property
     def name(self) -> str: ...
+    @property
+    def stem(self) -> str: ...
     @property
     def features(self) -> int: ...
     @property
     def classes(self) -> int: ...
     @property
     def train_size(self) -> tuple[int, int]: ...
+    @property
+    def image(self) -> tuple[int, int, int] | None: ...
+    @property
+    def content(self) -> str: ...
     @property
     def description(self) -> str: ...
     @property

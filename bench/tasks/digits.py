@@ -7,13 +7,11 @@ import numpy as np
 from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
-from bench.tasks.base import Concern, Labels, family_seed, stratified_order
-from mln.random import generator
+from bench.tasks.base import Labels
+from bench.tasks.splits import Parts, drawn, fixed_test
 from mln.task import Split, Task
 
 CLASSES = 10
-TEST_SEED = 2026
-TEST_SHARE = 0.3
 # A fixed scale, not one fitted to a split: every task sees a digit as the same numbers.
 PIXEL_MAX, PIXEL_MEAN, PIXEL_DEVIATION = 16.0, 0.305, 0.376
 
@@ -31,16 +29,9 @@ def examples() -> Split:
 
 
 @lru_cache(maxsize=1)
-def test_and_rest() -> tuple[Labels, Labels]:
-    """Indices of the test split, the same for every seed, and of all other examples.
-
-    Were it drawn by the seed, training examples of a tuning seed would be test examples of
-    another.
-    """
-    y = examples().y
-    order = stratified_order(y, np.random.default_rng(TEST_SEED))
-    size = round(TEST_SHARE * y.size)
-    return np.sort(order[:size]), np.sort(order[size:])
+def test_and_rest() -> Parts:
+    """Indices of the test split, the same for every seed, and of all other examples."""
+    return fixed_test(examples().y)
 
 
 @dataclass(frozen=True)
@@ -51,20 +42,30 @@ class Digits:
     features: int = 64
     classes: int = CLASSES
     train_size: tuple[int, int] = (858, 858)
+    image: tuple[int, int, int] = (1, 8, 8)
     inner_valid_size: int = 200
     outer_valid_size: int = 200
     description: str = "handwritten digits, 8 by 8 pixels; fixed test split"
     data: str = (
         "scikit-learn's load_digits, from the UCI repository (Alpaydin and Kaynak 1998), CC BY 4.0"
     )
+    content: str = ""  # its version is scikit-learn's, which every key holds
+
+    @property
+    def stem(self) -> str:
+        """The name: it has no path."""
+        return self.name
 
     def indices(self, seed: SeedSequence) -> tuple[Labels, Labels, Labels]:
         """Indices into `examples()` of train, inner_valid and outer_valid at `seed`."""
-        _, rest = test_and_rest()
-        rng = generator(family_seed(seed, self.name), Concern.TRAIN)
-        order = rest[stratified_order(examples().y[rest], rng)]
-        inner, outer = self.inner_valid_size, self.inner_valid_size + self.outer_valid_size
-        return rng.permutation(order[outer:]), order[:inner], order[inner:outer]
+        return drawn(
+            self.name,
+            examples().y,
+            test_and_rest().rest,
+            self.inner_valid_size,
+            self.outer_valid_size,
+            seed,
+        )
 
     def draw(self, seed: SeedSequence, *, test: bool) -> Task:
         """The clean task at `seed`; without `test` its test split is None."""
@@ -76,7 +77,8 @@ class Digits:
             train=_take(train),
             inner_valid=_take(inner_valid),
             outer_valid=_take(outer_valid),
-            test=_take(test_and_rest()[0]) if test else None,
+            test=_take(test_and_rest().test) if test else None,
+            image=self.image,
         )
 
 

@@ -35,12 +35,21 @@ class SyntheticFamily:
     inner_valid_size: int = 200
     outer_valid_size: int = 512
     test_size: int = 1000
+    image: tuple[int, int, int] | None = None
     data: str = "generated; no licence needed"
+    content: str = ""
+
+    @property
+    def stem(self) -> str:
+        """The name: it has no path."""
+        return self.name
 
     @property
     def description(self) -> str:
         """What the family looks like, in one line."""
-        return (self.geometry.__doc__ or self.name).partition("\n")[0]
+        # A family with parameters is a partial function of its geometry and them.
+        shape = getattr(self.geometry, "func", self.geometry)
+        return (shape.__doc__ or self.name).partition("\n")[0]
 
     def draw(self, seed: SeedSequence, *, test: bool) -> Task:
         """The clean task at `seed`; without `test` its test split is None and never built."""
@@ -161,7 +170,8 @@ def gaussian_quantiles(geometry: Generator) -> Sampler:
     return _jittered(geometry, 0.0, 0.25, clean)
 
 
-def _blobs(geometry: Generator, features: int, classes: int, spread: float) -> Sampler:
+def blobs(geometry: Generator, features: int, classes: int, spread: float) -> Sampler:
+    """Round Gaussian clusters of unequal width, one for each class."""
     centres = spread * geometry.standard_normal((classes, features))
     widths = geometry.uniform(0.6, 1.4, classes)
 
@@ -174,28 +184,34 @@ def _blobs(geometry: Generator, features: int, classes: int, spread: float) -> S
 
 def blobs_2(geometry: Generator) -> Sampler:
     """Three round Gaussian clusters of unequal width in the plane."""
-    return _blobs(geometry, 2, 3, spread=2.0)
+    return blobs(geometry, 2, 3, spread=2.0)
 
 
 def blobs_8(geometry: Generator) -> Sampler:
     """Five round Gaussian clusters of unequal width in eight dimensions."""
-    return _blobs(geometry, 8, 5, spread=0.8)
+    return blobs(geometry, 8, 5, spread=0.8)
 
 
 def blobs_10(geometry: Generator) -> Sampler:
     """Ten round Gaussian clusters of unequal width in ten dimensions."""
-    return _blobs(geometry, 10, 10, spread=0.8)
+    return blobs(geometry, 10, 10, spread=0.8)
 
 
-def _classification(
-    geometry: Generator, features: int, informative: int, redundant: int, classes: int
+def classification(
+    geometry: Generator,
+    features: int,
+    informative: int,
+    redundant: int,
+    classes: int,
+    per_class: int = 2,
 ) -> Sampler:
-    """Guyon's construction (the NIPS 2003 variable selection benchmark), two clusters a class.
+    """Skewed Gaussian clusters at the corners of a cube; informative and useless features.
 
+    Guyon's construction (the NIPS 2003 variable selection benchmark), `per_class` clusters a class.
     The same as scikit-learn's `make_classification`, which draws its geometry and all of its
     examples from one stream and so cannot leave the test examples unbuilt.
     """
-    clusters = 2 * classes
+    clusters = per_class * classes
     corners = geometry.permutation(2**informative)[:clusters]
     bits = (corners[:, None] >> np.arange(informative)) & 1
     centres = geometry.uniform(0.8, 1.6) * (2.0 * bits - 1)
@@ -204,7 +220,7 @@ def _classification(
     columns = geometry.permutation(features)
 
     def sample(y: Labels, rng: Generator) -> Floats:
-        cluster = y + classes * rng.integers(0, 2, y.size)
+        cluster = y + classes * rng.integers(0, per_class, y.size)
         z = rng.standard_normal((y.size, informative))
         x = np.einsum("nd,nde->ne", z, mixing[cluster]) + centres[cluster]
         useless = rng.standard_normal((y.size, features - informative - redundant))
@@ -215,12 +231,12 @@ def _classification(
 
 def classification_2(geometry: Generator) -> Sampler:
     """Two classes of two skewed Gaussian clusters each, at the corners of a square."""
-    return _classification(geometry, 2, informative=2, redundant=0, classes=2)
+    return classification(geometry, 2, informative=2, redundant=0, classes=2)
 
 
 def classification_8(geometry: Generator) -> Sampler:
     """Four classes of two clusters each: 5 informative, 2 redundant, 1 useless feature."""
-    return _classification(geometry, 8, informative=5, redundant=2, classes=4)
+    return classification(geometry, 8, informative=5, redundant=2, classes=4)
 
 
 FAMILIES = (

@@ -1,24 +1,21 @@
 """Regimes: what is done to a task. Each is a pure function of the task, a value and a generator.
 
-They change the training split alone: validation and test splits stay balanced and clean, with
-one declared exception, `valid=noisy`, which gives inner_valid the training noise. Examples are
-removed or relabelled, never redrawn or rescaled: a regime shares x and the clean labels with
-the task under it, and for one seed a stronger value changes a superset of what a weaker one
-changes.
+Before a drift they change the training split alone: validation and test splits stay balanced and
+clean, with one declared exception, `valid=noisy`, which gives inner_valid the training noise.
+Examples are removed, relabelled or damaged, never redrawn or rescaled; for one seed a stronger
+`few`, imbalance or noise changes a superset of what a weaker one changes.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
-from bench.tasks.base import Concern, Floats, Labels, TaskFamily, random_ranks, stratified_order
-from mln.task import Split, Task
-
-LEAST_PER_CLASS = 2
+from bench.tasks import drifts, inputs, labels, sizes
+from bench.tasks.base import Concern, TaskFamily
+from bench.tasks.sizes import LEAST_PER_CLASS
+from mln.task import Task
 
 
 class Stage(IntEnum):
@@ -27,6 +24,13 @@ class Stage(IntEnum):
     LABELS = 0
     SIZES = 1
     NOISE = 2
+    INPUTS = 3
+    DRIFT = 4
+    OVER = 5
+
+
+def _anything(_family: TaskFamily) -> str | None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Regime:
     limits: the smallest and the largest value that make sense for a family.
     neutral: the value that changes nothing, if there is one.
     whole: whether values are whole numbers.
+    obstacle: why it cannot be put on a family, None where it can.
     """
 
     key: str
@@ -46,81 +51,13 @@ class Regime:
     limits: Callable[[TaskFamily], tuple[float, float]]
     neutral: float | None
     whole: bool = False
-
-
-def few(task: Task, labels: float, rng: Generator) -> Task:
-    """Keep a stratified subset of `labels` training examples, at least 2 per class.
-
-    x keeps the scale of the full training split.
-    """
-    order = stratified_order(task.train.y, rng, minimum=LEAST_PER_CLASS)
-    return _keep(task, np.sort(order[: int(labels)]))
-
-
-def imbalance(task: Task, ratio: float, rng: Generator) -> Task:
-    """Long tail: class sizes fall geometrically from the largest to 1/`ratio` of it.
-
-    Which class is large is drawn; at least 2 examples per class stay, so on a small task the
-    ratio reached can be below the one asked for. Only the training split is imbalanced:
-    inner_valid, outer_valid and test stay balanced.
-    """
-    place = rng.permutation(task.classes)
-    return _shrink(task, ratio ** (-place / max(task.classes - 1, 1)), rng)
-
-
-def step(task: Task, ratio: float, rng: Generator) -> Task:
-    """Half of the classes (rounded down), drawn at random, keep 1/`ratio` of the largest size.
-
-    At least 2 examples per class stay. Only the training split is imbalanced: inner_valid,
-    outer_valid and test stay balanced.
-    """
-    place = rng.permutation(task.classes)
-    return _shrink(task, np.where(place < task.classes // 2, 1 / ratio, 1.0), rng)
-
-
-def noise(task: Task, rate: float, rng: Generator) -> Task:
-    """Symmetric label noise: exactly round(rate * N) labels move to another class, uniformly."""
-
-    y = task.train.y
-    chosen = _share(y, rate, rng)
-    moves = rng.integers(1, task.classes, y.size)
-    return _relabel(task, np.where(chosen, (y + moves) % task.classes, y))
-
-
-def pairflip(task: Task, rate: float, rng: Generator) -> Task:
-    """Asymmetric label noise: exactly round(rate * N) labels move to the next class."""
-
-    y = task.train.y
-    return _relabel(task, np.where(_share(y, rate, rng), (y + 1) % task.classes, y))
+    obstacle: Callable[[TaskFamily], str | None] = _anything
 
 
 def noisy_inner_valid(task: Task, regime: Regime, rate: float, rng: Generator) -> Task:
     """`valid=noisy`: the labels of inner_valid under the same kind and rate of noise."""
     noisy = regime.apply(replace(task, train=task.inner_valid), rate, rng).train
     return replace(task, inner_valid=noisy)
-
-
-def _keep(task: Task, indices: Labels) -> Task:
-    return replace(task, train=Split(task.train.x[indices], task.train.y[indices]))
-
-
-def _shrink(task: Task, share: Floats, rng: Generator) -> Task:
-    """Keep `share` [classes] of the largest class's size of each class."""
-    y = task.train.y
-    largest = np.bincount(y, minlength=task.classes).max()
-    sizes = np.maximum(np.round(largest * share), LEAST_PER_CLASS)
-    return _keep(task, np.flatnonzero(random_ranks(y, rng) < sizes[y]))
-
-
-def _share(y: Labels, rate: float, rng: Generator) -> NDArray[np.bool_]:
-    """A mask [N] of exactly round(rate * N) random examples."""
-    chosen = np.zeros(y.size, bool)
-    chosen[rng.permutation(y.size)[: round(rate * y.size)]] = True
-    return chosen
-
-
-def _relabel(task: Task, y: Labels) -> Task:
-    return replace(task, train=Split(task.train.x, y))
 
 
 def _label_counts(family: TaskFamily) -> tuple[float, float]:
@@ -140,6 +77,20 @@ def _pair_rates(_family: TaskFamily) -> tuple[float, float]:
     return 0, 0.5
 
 
+def _between(low: float, high: float) -> Callable[[TaskFamily], tuple[float, float]]:
+    return lambda _family: (low, high)
+
+
+def _needs_pictures(family: TaskFamily) -> str | None:
+    return None if family.image else "is for tasks of pictures"
+
+
+def _can_turn(family: TaskFamily) -> str | None:
+    if family.image is None:
+        return None if family.features == 2 else "is for pictures and for points of the plane"
+    return None if family.image[1] == family.image[2] else "is for square pictures"
+
+
 REGIMES = {
     regime.key: regime
     for regime in (
@@ -148,7 +99,7 @@ REGIMES = {
             Stage.LABELS,
             Concern.FEW,
             "few=50: a stratified subset of 50 training examples",
-            few,
+            sizes.few,
             _label_counts,
             neutral=None,
             whole=True,
@@ -158,7 +109,7 @@ REGIMES = {
             Stage.SIZES,
             Concern.IMBALANCE,
             "imbalance=20: class sizes fall geometrically to 1/20 of the largest",
-            imbalance,
+            sizes.imbalance,
             _ratios,
             neutral=1,
         ),
@@ -167,7 +118,7 @@ REGIMES = {
             Stage.SIZES,
             Concern.STEP,
             "step=20: half of the classes have 1/20 of the examples of the others",
-            step,
+            sizes.step,
             _ratios,
             neutral=1,
         ),
@@ -176,7 +127,7 @@ REGIMES = {
             Stage.NOISE,
             Concern.NOISE,
             "noise=0.4: 40 % of the training labels move to another class, uniformly",
-            noise,
+            labels.noise,
             _symmetric_rates,
             neutral=0,
         ),
@@ -185,8 +136,92 @@ REGIMES = {
             Stage.NOISE,
             Concern.PAIRFLIP,
             "pairflip=0.3: 30 % of the training labels move to the next class",
-            pairflip,
+            labels.pairflip,
             _pair_rates,
+            neutral=0,
+        ),
+        Regime(
+            "instance_noise",
+            Stage.NOISE,
+            Concern.INSTANCE_NOISE,
+            "instance_noise=0.3: the 30 % that look most like another class get its label",
+            labels.instance_noise,
+            _pair_rates,
+            neutral=0,
+        ),
+        Regime(
+            "input_noise",
+            Stage.INPUTS,
+            Concern.INPUT_NOISE,
+            "input_noise=0.5: Gaussian noise of deviation 0.5 on the training features",
+            inputs.input_noise,
+            _between(0, 5),
+            neutral=0,
+        ),
+        Regime(
+            "missing",
+            Stage.INPUTS,
+            Concern.MISSING,
+            "missing=0.3: 30 % of the training values are missing (0, the mean)",
+            inputs.missing,
+            _between(0, 0.9),
+            neutral=0,
+        ),
+        Regime(
+            "blur",
+            Stage.INPUTS,
+            Concern.BLUR,
+            "blur=1: Gaussian blur of the training pictures, sigma of 1 pixel",
+            inputs.blur,
+            _between(0, 8),
+            neutral=0,
+            obstacle=_needs_pictures,
+        ),
+        Regime(
+            "occlusion",
+            Stage.INPUTS,
+            Concern.OCCLUSION,
+            "occlusion=0.25: a square hides a quarter of each training picture",
+            inputs.occlusion,
+            _between(0, 0.9),
+            neutral=0,
+            obstacle=_needs_pictures,
+        ),
+        Regime(
+            "label_drift",
+            Stage.DRIFT,
+            Concern.LABEL_DRIFT,
+            "label_drift=0.5: half-way through the training all classes change their labels",
+            drifts.label_drift,
+            _between(0.05, 0.95),
+            neutral=None,
+        ),
+        Regime(
+            "rotation_drift",
+            Stage.DRIFT,
+            Concern.ROTATION_DRIFT,
+            "rotation_drift=0.5: half-way, pictures or points of the plane turn by a quarter",
+            drifts.rotation_drift,
+            _between(0.05, 0.95),
+            neutral=None,
+            obstacle=_can_turn,
+        ),
+        Regime(
+            "prior_drift",
+            Stage.DRIFT,
+            Concern.PRIOR_DRIFT,
+            "prior_drift=0.5: half-way, the class frequencies become a long tail of 1/10",
+            drifts.prior_drift,
+            _between(0.05, 0.95),
+            neutral=None,
+        ),
+        Regime(
+            "over",
+            Stage.OVER,
+            Concern.OVER,
+            "over=0.2: a drift takes 20 % of the training (abrupt otherwise)",
+            drifts.over,
+            _between(0, 0.95),
             neutral=0,
         ),
     )

@@ -19,7 +19,7 @@ TINY_DEMO = [
         "study.startup_trials=2",
         "study.budget=2000",
         "study.tasks=2",
-        "study.populations=[4,8]",
+        "study.space.evolution.settings.population=[4,8]",
         "study.rungs=2",
         "evolution.runs=2",
         "evolution.settings.budget=2000",
@@ -73,6 +73,16 @@ def run_cli(
         ("run run --set benchmark.tasks=['moons+nois=.1']", "noise"),
         ("run run --set benchmark.tasks=['moons','moons']", "named twice"),
         ("run run --set benchmark.losses=['ce','mse','gcce']", "did you mean 'gce'?"),
+        ("run run --set benchmark.tasks=['folder:nowhere']", "nowhere does not exist"),
+        ("run run --set benchmark.tasks=['table:/x.csv,label=y']", "/x.csv does not exist"),
+        ("run mnist --data-root nowhere", "--data-root nowhere: no such folder"),
+        ("run mnist --data-root /tmp", "mln-bench download mnist --data-root /tmp"),
+        ("run run --set benchmark.learner=lenet --set benchmark.tasks=['moons']", "needs pictures"),
+        ("run run --set report.metric=recovery_steps", "needs tasks that drift; 'digits' does not"),
+        ("run run --set scale=small", "scale 'small' is unknown"),
+        ("run run --set plugins=['absent.py']", "absent.py: no such file"),
+        ("list tasks --plugin absent.py", "absent.py: no such file"),
+        ("download mnits --data-root .", "did you mean 'mnist'?"),
         ("run run --set device=cuda:99", "device 'cuda:99'"),
         ("run run --storage nonsense", "use sqlite:///FILE"),
         ("run run --storage sqlite:////proc/a/b.db", "cannot make its folder"),
@@ -85,7 +95,14 @@ def run_cli(
         ),
         ("evolve evolve --out .", "is a folder"),
         ("evolve evolve --out /proc/x/loss.safetensors", "cannot be written"),
-        ("study study --set study.populations=[7]", "population must be even, not 7"),
+        (
+            "study study --set study.space.evolution.settings.population=[7]",
+            "population must be even, not 7",
+        ),
+        ("study study --set study.tune=['evolution.settings.mod']", "did you mean"),
+        ("study study --set study.kind=confrim", "kind must be one of screen, confirm, ablate"),
+        ("study ablate --export best.toml", "an ablation has no best configuration"),
+        ("ablate study", "has no [study] of kind 'ablate'"),
         ("run run --set report.rope=inf", "report.rope"),
         ("run evolve", "has no [benchmark] section"),
         ("evolve run", "has no [evolution] section"),
@@ -109,7 +126,7 @@ def test_bad_input_is_one_line_code_2_and_nothing_written(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("what", ["tasks", "losses", "learners", "experiments"])
+@pytest.mark.parametrize("what", ["tasks", "regimes", "losses", "learners", "experiments"])
 def test_lists_are_the_same_for_people_and_machines(run_cli: Cli, what: str) -> None:
     names = [row["name"] for row in json.loads(run_cli("list", what, "--json").out)]
     assert names

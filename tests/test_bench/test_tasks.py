@@ -13,10 +13,11 @@ from sklearn.neighbors import KNeighborsClassifier
 from bench.errors import InputError
 from bench.tasks import digits, families
 from bench.tasks.base import Concern, balanced_labels, random_ranks, stratified_order
+from bench.tasks.catalogue import self_contained
 from bench.tasks.register import available, mixture, shape, source
 from mln.task import Split, Task
 
-NAMES = [info.name for info in available()]
+NAMES = self_contained()
 SYNTHETIC = [family.name for family in families.FAMILIES]
 quick = settings(max_examples=30, deadline=None)
 seeds = st.integers(0, 2**32).map(SeedSequence)

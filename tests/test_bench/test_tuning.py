@@ -7,12 +7,13 @@ import pytest
 from test_bench.tiny import tiny
 
 from bench.errors import InputError
-from bench.experiment import LARGEST_GRID, Experiment, TuningSection, load
+from bench.experiment import Experiment, TuningSection, load
 from bench.listing import listing
 from bench.pool import Finished, WorkerPool
 from bench.progress import Silent
 from bench.registry import LOSSES, LossEntry, LossRef, reference
 from bench.runner import Runner
+from bench.sections import LARGEST_GRID
 from bench.seeds import Purpose
 from bench.status import RunSummary
 from bench.store import Store, cells, choices, grid, tunings

@@ -1,0 +1,70 @@
+"""What is laid over an experiment file: `--set section.key=value`, and the file's own scales.
+
+`[scales.small]` of a file holds keys as the file itself; `scale = "small"` lays them over it, and
+`scale = "small+jpeg"` one after the other.
+"""
+
+import tomllib
+from typing import Any
+
+from bench.errors import InputError, nearest
+
+FULL = "full"
+
+Content = dict[str, Any]
+
+
+def apply_override(content: Content, override: str) -> None:
+    """Set a key from `section.key=value` with a TOML value (a bare word is a string).
+
+    Raises InputError where it is not written so.
+    """
+    key, equals, text = override.partition("=")
+    parts = key.strip().split(".")
+    if not equals or not all(parts):
+        raise InputError(f"--set {override!r}: write it as section.key=value")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    place: Any = content
+    for part in parts[:-1]:
+        place = place.setdefault(part, {})
+        if not isinstance(place, dict):
+            raise InputError(f"--set {override!r}: {part!r} is a value, not a section")
+    place[parts[-1]] = value
+
+
+def scales_of(content: Content, source: str) -> dict[str, Content]:
+    """Take the scales out of a file's content. Raises InputError where they are no tables."""
+    scales = content.pop("scales", {})
+    if not isinstance(scales, dict) or not all(isinstance(part, dict) for part in scales.values()):
+        raise InputError(f"{source}: scales: write each as a table, [scales.small]")
+    if FULL in scales or any("+" in name for name in scales):
+        raise InputError(f"{source}: scales: {FULL!r} is the file itself, and '+' joins names")
+    return scales
+
+
+def scaled(content: Content, chosen: Content, scales: dict[str, Content], source: str) -> Content:
+    """The content at the scale that `chosen`, or else the content, names.
+
+    Raises InputError for a scale that the file does not have.
+    """
+    wanted = str(chosen.get("scale", content.get("scale", FULL)))
+    for name in wanted.split("+"):
+        if name == FULL:
+            continue
+        if name not in scales:
+            raise InputError(f"{source}: scale {name!r} is unknown{nearest(name, [FULL, *scales])}")
+        content = _merged(content, scales[name])
+    return content
+
+
+def _merged(below: Content, above: Content) -> Content:
+    """Tables are merged key by key; all else is replaced."""
+    merged = dict(below)
+    for key, value in above.items():
+        old = below.get(key)
+        both = isinstance(value, dict) and isinstance(old, dict)
+        merged[key] = _merged(old, value) if both else value  # type: ignore[arg-type]
+    return merged

@@ -1,0 +1,1 @@
+"""`mln-bench speed`: how fast each design trains a population, all measured in one run."""

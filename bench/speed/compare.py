@@ -1,0 +1,295 @@
+"""The comparison: all designs in turn, round after round, each in a process of its own.
+
+Every design is pinned to the same processor and one thread. A design counts only if the weights
+it trains are those of the naive loop.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.pool import WorkerPool, default_jobs
+from bench.progress import Reporter
+from bench.speed.cases import Case, workload
+from bench.speed.torch_peers import accuracy
+from bench.speed.worker import Job, Made, Prepared, measure, prepare, sgemm_peak
+
+DESIGNS = ("naive", "vmap", "reference", "analytic", "fused", "jax")
+COMPILED = ("fused", "jax")
+WEIGHT_TOLERANCE = 1e-2
+ACCURACY_TOLERANCE = 0.02
+"""Rounding grows in training: SGD's weights have been seen 5e-4 of their way from naive's. Of Adam
+the median member's weights are compared, and every member's accuracy: where a gradient is all
+rounding, Adam makes a step of it."""
+
+
+class Settings(NamedTuple):
+    """designs: among DESIGNS. repeats: rounds. seconds: of one design's measurement in a round."""
+
+    designs: Sequence[str] = DESIGNS
+    optimizers: Sequence[str] = ("sgd", "adam")
+    repeats: int = 5
+    seconds: float = 0.5
+
+
+@dataclass(frozen=True)
+class Row:
+    """The speed of one design: medians over the rounds, and the slowest and fastest round, all per
+    second of processor time.
+
+    share_of_peak: of the rate of torch.mm in the same run, counting the learner's products alone.
+    compile_seconds: of `fused`, its build with an empty cache, and `warm_seconds` with the library
+    there; of `jax`, of the variant measured. break_even_member_steps: after so many the
+    compilation is paid for, against the fastest design without one; None if it never is.
+    variants: the shortest call of each variant, in member-steps per second.
+    """
+
+    case: str
+    optimizer: str
+    design: str
+    member_steps_per_s: float
+    slowest: float
+    fastest: float
+    ratio_to_naive: float
+    ratio_to_jax: float | None
+    share_of_peak: float
+    first_call_seconds: float
+    compile_seconds: float | None
+    warm_seconds: float | None
+    break_even_member_steps: int | None
+    variant: str
+    variants: dict[str, float]
+    sgemm_gflops: float
+
+
+class Comparison(NamedTuple):
+    """Rows, what could not be had and why, and what computes something else than naive.
+
+    load: processes that wanted a processor in the last minute, and how many there are.
+    """
+
+    rows: list[Row]
+    missing: list[str]
+    wrong: list[str]
+    load: float = 0.0
+    processors: int = 1
+
+
+def compare(cases: Mapping[str, Case], settings: Settings, reporter: Reporter) -> Comparison:
+    """Measure every design on every case; `naive`, the yardstick, always among them."""
+    designs = [name for name in DESIGNS if name in settings.designs or name == "naive"]
+    found = Comparison([], [], [])
+    rounds = len(cases) * len(settings.optimizers) * (settings.repeats + 1)
+    reporter.phase("speed", rounds * len(designs))
+    with ExitStack() as stack:
+        pools = {name: stack.enter_context(WorkerPool(1)) for name in designs}
+        builds = build_seconds() if "fused" in designs else None
+        for letter, case in cases.items():
+            for optimizer in settings.optimizers:
+                measured = _Measured(letter, case, optimizer, settings, pools, reporter)
+                measured.prepare(found)
+                measured.run()
+                found.rows.extend(measured.rows(builds))
+    return found._replace(load=os.getloadavg()[0], processors=default_jobs())
+
+
+class _Measured:
+    """One case under one optimiser."""
+
+    def __init__(
+        self,
+        letter: str,
+        case: Case,
+        optimizer: str,
+        settings: Settings,
+        pools: Mapping[str, WorkerPool],
+        reporter: Reporter,
+    ) -> None:
+        self.letter, self.case, self.optimizer, self.settings = letter, case, optimizer, settings
+        self.pools, self.reporter = pools, reporter
+        self.made: dict[str, dict[str, Made]] = {}
+        self.flops = 0
+        self.rates: dict[str, dict[str, list[float]]] = {}
+        self.peaks: list[float] = []
+
+    def job(self, design: str) -> Job:
+        return Job(design, self.case, self.optimizer, self.settings.seconds)
+
+    def prepare(self, found: Comparison) -> None:
+        """Make all designs, and keep those that train what naive trains."""
+        where = f"case {self.letter}, {self.optimizer}"
+        for design in self.pools:
+            prepared = self._ask(design)
+            self.reporter.advance(1, f"{where}: {design}")
+            if isinstance(prepared, str) or prepared.obstacle is not None:
+                reason = prepared if isinstance(prepared, str) else prepared.obstacle
+                found.missing.append(f"{design}, {where}: {reason}")
+                continue
+            self.made[design], self.flops = prepared.made, prepared.flops
+            for variant, made in prepared.made.items():
+                reason = self._difference(made)
+                if reason is not None:
+                    found.wrong.append(f"{design} ({variant}), {where}: {reason}; no speed shown")
+                    del self.made[design]
+                    break
+
+    def _ask(self, design: str) -> Prepared | str:
+        for finished in self.pools[design].run(prepare, [self.job(design)]):
+            if finished.result is not None:
+                return finished.result
+            return str(finished.error).splitlines()[0] if str(finished.error) else "it failed"
+        raise AssertionError("a pool ends every job")
+
+    def _difference(self, made: Made) -> str | None:
+        """How weights differ from naive's by more than rounding, or None."""
+        (naive,) = self.made["naive"].values()
+        return difference(self.case, self.optimizer, made.weights, naive.weights)
+
+    def run(self) -> None:
+        """Round after round, every design once."""
+        for number in range(self.settings.repeats):
+            note = f"case {self.letter}, {self.optimizer}, round {number + 1}"
+            for design in self.pools:
+                self.reporter.advance(1, note)
+                if design not in self.made:
+                    continue
+                for finished in self.pools[design].run(measure, [self.job(design)]):
+                    if finished.result is None:
+                        raise finished.error or RuntimeError(design)
+                    for variant, rate in finished.result.items():
+                        self.rates.setdefault(design, {}).setdefault(variant, []).append(rate)
+            for peak in self.pools["naive"].run(_peak, [0]):
+                if peak.result is not None:
+                    self.peaks.append(peak.result)
+
+    def rows(self, builds: "Builds | None") -> list[Row]:
+        """What was measured, in the order of DESIGNS."""
+        best = {
+            design: max((median(rates), name) for name, rates in variants.items())[1]
+            for design, variants in self.rates.items()
+        }
+        rate = {design: median(self.rates[design][name]) for design, name in best.items()}
+        plain = max(value for design, value in rate.items() if design not in COMPILED)
+        members = self.case.members * self.case.steps
+        rows = []
+        for design, variant in best.items():
+            made = self.made[design]
+            compiling = made[variant].compile_seconds or None
+            if design == "fused" and builds is not None:
+                compiling = builds.cold
+            rows.append(
+                Row(
+                    case=self.letter,
+                    optimizer=self.optimizer,
+                    design=design,
+                    member_steps_per_s=rate[design],
+                    slowest=min(self.rates[design][variant]),
+                    fastest=max(self.rates[design][variant]),
+                    ratio_to_naive=rate[design] / rate["naive"],
+                    ratio_to_jax=rate[design] / rate["jax"] if "jax" in rate else None,
+                    share_of_peak=rate[design] * self.flops / median(self.peaks),
+                    first_call_seconds=made[variant].first_call_seconds,
+                    compile_seconds=compiling,
+                    warm_seconds=builds.warm if design == "fused" and builds else None,
+                    break_even_member_steps=break_even(compiling, rate[design], plain),
+                    variant=variant,
+                    variants={name: members / one.call_seconds for name, one in made.items()},
+                    sgemm_gflops=median(self.peaks) / 1e9,
+                )
+            )
+        return rows
+
+
+def difference(case: Case, optimizer: str, weights: np.ndarray, expected: np.ndarray) -> str | None:
+    """How final weights [P, W] differ from those expected by more than rounding, or None."""
+    work = workload(case, optimizer)
+    start = work.problem.initial[work.members.slot]
+    if weights.shape != expected.shape:
+        return f"weights of shape {weights.shape}, not {expected.shape}"
+    way = np.linalg.norm(expected - start, axis=1)
+    apart = np.linalg.norm(weights - expected, axis=1) / way
+    worst = float(apart.max() if optimizer == "sgd" else np.median(apart))
+    if not worst <= WEIGHT_TOLERANCE:
+        return f"final weights differ from naive's by {worst:.1e} of their way"
+    found = [accuracy(work.problem, rows) for rows in (weights, expected)]
+    largest = float(np.abs(found[0] - found[1]).max())
+    if not largest <= ACCURACY_TOLERANCE:
+        return f"accuracies differ from naive's by {largest:.3f}"
+    return None
+
+
+def break_even(seconds: float | None, rate: float, plain: float) -> int | None:
+    """Member-steps after which `seconds` of compilation are paid for: seconds + n / rate equals
+    n / plain. None without a compilation, or where the compiled design is not faster."""
+    if seconds is None or rate <= plain:
+        return None
+    return round(seconds / (1 / plain - 1 / rate))
+
+
+class Builds(NamedTuple):
+    """Seconds until the compiled kernel is ready: with an empty cache, and with its library."""
+
+    cold: float
+    warm: float
+
+
+BUILD = """
+import time
+from mln.kernels.native.interface import unavailable
+began = time.perf_counter()
+assert unavailable() is None
+print(time.perf_counter() - began)
+"""
+
+
+def build_seconds() -> Builds | None:
+    """Build the compiled kernel in a cache of its own, twice; None where it cannot be had."""
+    with tempfile.TemporaryDirectory() as cache:
+        command = [sys.executable, "-c", BUILD]
+        found = []
+        for _ in range(2):
+            done = subprocess.run(
+                command, env={**os.environ, "MLN_CACHE": cache}, capture_output=True, text=True
+            )
+            if done.returncode != 0:
+                return None
+            found.append(float(done.stdout))
+    return Builds(*found)
+
+
+def _peak(_: int) -> float:
+    return sgemm_peak()
+
+
+def as_dicts(rows: Sequence[Row]) -> list[dict[str, object]]:
+    """Rows for JSON."""
+    return [asdict(row) for row in rows]
+
+
+def table(rows: Sequence[Row]) -> list[dict[str, object]]:
+    """Rows for reading."""
+    return [
+        {
+            "case": row.case,
+            "optimizer": row.optimizer,
+            "design": row.design,
+            "member-steps/s": round(row.member_steps_per_s),
+            "x naive": f"{row.ratio_to_naive:.2f}",
+            "x JAX": None if row.ratio_to_jax is None else f"{row.ratio_to_jax:.2f}",
+            "of sgemm peak": f"{row.share_of_peak:.0%}",
+            "first call s": f"{row.first_call_seconds:.2f}",
+            "compile s": None if row.compile_seconds is None else f"{row.compile_seconds:.2f}",
+            "cached s": None if row.warm_seconds is None else f"{row.warm_seconds:.3f}",
+            "break-even member-steps": row.break_even_member_steps,
+            "variant": row.variant if row.design == "jax" else None,
+        }
+        for row in rows
+    ]

@@ -1,0 +1,126 @@
+"""All task families by name, and those that are made from what their name says."""
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from urllib.parse import quote, unquote
+
+from bench import plugins
+from bench.errors import InputError, nearest
+from bench.tasks.base import TaskFamily
+from bench.tasks.digits import Digits
+from bench.tasks.families import FAMILIES
+from bench.tasks.folders import SIDES, FolderPictures
+from bench.tasks.official import OFFICIAL
+from bench.tasks.pictures import PictureFamily
+from bench.tasks.sized import CLASSES, FEATURES, SIZED, MixtureFamily
+from bench.tasks.tables import SHIPPED_TABLES, TableFile
+
+PLANAR = ("moons", "circles", "xor", "checkerboard", "classification_2")
+UNQUOTED = "/~:() "
+
+
+def _by_name(families: Iterable[TaskFamily]) -> dict[str, TaskFamily]:
+    return {family.name: family for family in families}
+
+
+_PLAIN = _by_name(FAMILIES)
+_SHIPPED: dict[str, TaskFamily] = {
+    **_PLAIN,
+    "planar": MixtureFamily("planar", tuple(_PLAIN[name] for name in PLANAR)),
+    **_by_name((Digits(), *SHIPPED_TABLES, *OFFICIAL.values())),
+    "cifar10_jpeg": FolderPictures(
+        "cifar10_jpeg",
+        "cifar10-jpeg.zip",
+        description="CIFAR-10 (JPEG): its pictures as JPEG files, in cifar10-jpeg.zip",
+        data="CIFAR-10 (Krizhevsky 2009), JPEG-compressed, so not the official bits; no licence "
+        "is stated, for research",
+    ),
+}
+GENERATED, YOURS = "generated; no licence needed", "yours, under its own licence"
+FORMS = {
+    "blobs:features=16,classes=6": ("blobs of 2 to 32 features and 2 to 10 classes", GENERATED),
+    "classification:features=16,classes=6": ("make_classification of such a size", GENERATED),
+    "moons|circles|xor": ("a mixture of families of one shape", GENERATED),
+    "folder:PATH,size=32": (FolderPictures.description, YOURS),
+    "table:PATH,label=COLUMN": (TableFile.description, YOURS),
+}
+"""Families that are made from their name: an example, what it is, whose the data are."""
+
+
+def families() -> Mapping[str, TaskFamily]:
+    """All families that have a name of their own, plug-ins' included."""
+    return {**_SHIPPED, **plugins.tasks()}
+
+
+def self_contained() -> list[str]:
+    """Names of the families that need no files."""
+    return [name for name, family in families().items() if not isinstance(family, PictureFamily)]
+
+
+def family_of(word: str, name: str) -> TaskFamily:
+    """The family that a task's name begins with.
+
+    Raises InputError for one that does not exist or cannot be made.
+    """
+    if "|" in word:
+        parts = [family_of(part.strip(), name) for part in word.split("|")]
+        return MixtureFamily("|".join(part.name for part in parts), tuple(parts))
+    known = families()
+    if word in known:
+        return known[word]
+    kind, colon, text = (part.strip() for part in word.partition(":"))
+    if colon and kind in ("folder", "table", *SIZED):
+        return _made(kind, text, name)
+    kinds = {form.partition(":")[0] for form in FORMS if ":" in form}
+    raise InputError(f"task '{name}': unknown family '{word}'{nearest(word, {*known, *kinds})}")
+
+
+@lru_cache(maxsize=256)
+def _made(kind: str, text: str, name: str) -> TaskFamily:
+    path, settings = _arguments(kind, text, name)
+    if kind in SIZED:
+        features = _whole(settings, "features", FEATURES, name)
+        classes = _whole(settings, "classes", CLASSES, name)
+        spelled = f"{kind}:features={features},classes={classes}"
+        return SIZED[kind](spelled, features, classes)
+    if kind == "table":
+        label = settings["label"]
+        return TableFile(f"table:{_quoted(path)},label={_quoted(label)}", path, label)
+    size = _whole(settings, "size", (SIDES[0], SIDES[-1]), name) if "size" in settings else None
+    tail = f",size={size}" if size is not None else ""
+    return FolderPictures(f"folder:{_quoted(path)}{tail}", path, size)
+
+
+def _arguments(kind: str, text: str, name: str) -> tuple[str, dict[str, str]]:
+    """The path, where there is one, and the key=value pairs after it; %2C is a comma, %2B a +."""
+    required = {"table": ("label",), "folder": ()}.get(kind, ("features", "classes"))
+    known = (*required, "size") if kind == "folder" else required
+    pieces = [piece.strip() for piece in text.split(",")]
+    path = "" if kind in SIZED else unquote(pieces.pop(0))
+    settings: dict[str, str] = {}
+    for piece in pieces:
+        key, equals, value = (part.strip() for part in piece.partition("="))
+        if key not in known or not equals or not value or key in settings:
+            form = next(form for form in FORMS if form.startswith(f"{kind}:"))
+            hint = nearest(key, known) if equals and key not in known else ""
+            raise InputError(f"task '{name}': write it as {form}{hint}")
+        settings[key] = unquote(value)
+    if any(key not in settings for key in required) or (kind not in SIZED and not path):
+        form = next(form for form in FORMS if form.startswith(f"{kind}:"))
+        raise InputError(f"task '{name}': write it as {form}")
+    return path, settings
+
+
+def _whole(settings: dict[str, str], key: str, limits: tuple[int, int], name: str) -> int:
+    value = settings[key]
+    if not value.isdecimal() or not limits[0] <= int(value) <= limits[1]:
+        raise InputError(
+            f"task '{name}': {key} must be a whole number from {limits[0]} to {limits[1]}, "
+            f"not '{value}'"
+        )
+    return int(value)
+
+
+def _quoted(text: str) -> str:
+    """Text that clashes with nothing in a task's name."""
+    return quote(text, safe=UNQUOTED)

@@ -1,0 +1,132 @@
+"""Names of tasks: `family+regime=value+...`, for example `digits+noise=0.4+valid=noisy`.
+
+A value is a number or a range, `noise=0.15:0.5`, from which each task draws its own. The order
+of regimes in a name does not matter; `str` of a parsed name is the one spelling that results carry.
+"""
+
+import math
+from typing import NamedTuple
+
+from numpy.random import Generator
+
+from bench.errors import InputError, nearest
+from bench.tasks.base import TaskFamily
+from bench.tasks.catalogue import family_of
+from bench.tasks.regimes import REGIMES, VALID_KEY, Regime, Stage
+
+
+class Setting(NamedTuple):
+    """A regime and the range [low, high] its value is drawn from; a fixed value has low == high."""
+
+    key: str
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        low, high = _spell(self.low), _spell(self.high)
+        return f"{self.key}={low}" if low == high else f"{self.key}={low}:{high}"
+
+    def value(self, rng: Generator) -> float:
+        """The value of one task."""
+        if self.low == self.high:
+            return self.low
+        if REGIMES[self.key].whole:
+            return float(rng.integers(int(self.low), int(self.high) + 1))
+        return float(rng.uniform(self.low, self.high))
+
+
+class TaskName(NamedTuple):
+    """A parsed name; `str` of it is the canonical spelling."""
+
+    family: str
+    regimes: tuple[Setting, ...] = ()
+    noisy_valid: bool = False
+
+    def __str__(self) -> str:
+        parts = [self.family, *map(str, self.regimes)]
+        return "+".join([*parts, f"{VALID_KEY}=noisy"] if self.noisy_valid else parts)
+
+    @property
+    def drifts(self) -> bool:
+        """Whether a regime is a drift."""
+        return any(REGIMES[setting.key].stage is Stage.DRIFT for setting in self.regimes)
+
+
+def parse(name: str) -> TaskName:
+    """Read a task's name.
+
+    Raises:
+        InputError: an unknown family or regime, or a value that makes no sense for the family.
+    """
+    family_name, *parts = (part.strip() for part in name.split("+"))
+    family = family_of(family_name, name)
+    settings: list[Setting] = []
+    valid: str | None = None
+    for part in parts:
+        key, _, value = (piece.strip() for piece in part.partition("="))
+        if key == VALID_KEY and valid is None and value in ("clean", "noisy"):
+            valid = value
+        elif key == VALID_KEY:
+            raise InputError(f"task '{name}': give {VALID_KEY}=clean or {VALID_KEY}=noisy, once")
+        elif key in REGIMES:
+            settings.append(_setting(REGIMES[key], value, family, name))
+        else:
+            hint = nearest(key, (*REGIMES, VALID_KEY))
+            raise InputError(f"task '{name}': unknown regime '{key}'{hint}")
+    return _combined(name, family.name, settings, valid == "noisy")
+
+
+def _setting(regime: Regime, text: str, family: TaskFamily, name: str) -> Setting:
+    obstacle = regime.obstacle(family)
+    if obstacle is not None:
+        raise InputError(f"task '{name}': {regime.key} {obstacle}")
+    numbers = [_number(piece) for piece in text.split(":")]
+    low, high = regime.limits(family)
+    shown = math.floor(high * 1000) / 1000  # 2/3 must not be offered as 0.667
+    if len(numbers) > 2 or any(math.isnan(number) for number in numbers):
+        raise InputError(
+            f"task '{name}': '{regime.key}={text}' needs a number or a range such as "
+            f"{regime.key}={_spell(low)}:{_spell(shown)}"
+        )
+    if not low <= numbers[0] <= numbers[-1] <= high:
+        raise InputError(
+            f"task '{name}': {regime.key} must rise within {_spell(low)} to "
+            f"{_spell(shown)} on {family.name}, not '{text}'"
+        )
+    if regime.whole and not all(number.is_integer() for number in numbers):
+        raise InputError(f"task '{name}': {regime.key} must be a whole number, not '{text}'")
+    if regime.stage is Stage.INPUTS and family.content and numbers[0] != numbers[-1]:
+        raise InputError(
+            f"task '{name}': give {regime.key} one value: pictures from files are damaged once "
+            "for each, not for each task"
+        )
+    return Setting(regime.key, numbers[0], numbers[-1])
+
+
+def _combined(name: str, family: str, settings: list[Setting], noisy_valid: bool) -> TaskName:
+    """Sort, refuse two regimes of one stage, leave out what changes nothing."""
+    ordered = sorted(settings, key=lambda setting: REGIMES[setting.key].stage)
+    stages = [REGIMES[setting.key].stage for setting in ordered]
+    for index in range(1, len(ordered)):
+        if stages[index] == stages[index - 1]:
+            clash = f"'{ordered[index - 1]}' and '{ordered[index]}'"
+            raise InputError(f"task '{name}': {clash} exclude each other; keep one")
+    noisy = [setting for setting in ordered if REGIMES[setting.key].stage is Stage.NOISE]
+    if noisy_valid and not noisy:
+        raise InputError(f"task '{name}': {VALID_KEY}=noisy needs noise=... or pairflip=...")
+    if Stage.OVER in stages and Stage.DRIFT not in stages:
+        raise InputError(f"task '{name}': over=... needs a drift, such as label_drift=0.5")
+    kept = tuple(s for s in ordered if not s.low == s.high == REGIMES[s.key].neutral)
+    return TaskName(family, kept, noisy_valid and any(s in kept for s in noisy))
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _spell(number: float) -> str:
+    """The shortest decimal that reads back as the same number."""
+    return str(int(number)) if float(number).is_integer() else repr(float(number))
