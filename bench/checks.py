@@ -26,7 +26,8 @@ def load_checked(
     """Read an experiment and look up every task and loss it names.
 
     data_root: where data lies that does not come with the suite, from now on. read_data: read
-    them, so that they are decoded before anything else begins. Raises InputError as
+    them, so that they are decoded before anything else begins, and compare their shapes; a report
+    needs neither. Raises InputError as
     `bench.experiment.load` does, for a name that does not exist and for data that cannot be used.
     """
     use_data_root(data_root)
@@ -35,11 +36,6 @@ def load_checked(
         canonical(family)
     for family in experiment.study.families if experiment.study else ():
         canonical(family)
-    for family in experiment.ablation.families if experiment.ablation else ():
-        canonical(family)
-    for _, cell in experiment.ablation_cells():
-        for family in cell.evolution.families if cell.evolution else ():
-            canonical(family)
     if experiment.benchmark:
         for name in experiment.benchmark.losses:
             reference(name, LossSpec())
@@ -49,8 +45,8 @@ def load_checked(
             raise InputError(f"{source}: benchmark.tasks: {repeated!r} is named twice")
     if read_data:
         _read_data(experiment)
-    _check_vector_losses(experiment)
-    _check_learners(experiment)
+        _check_vector_losses(experiment)
+        _check_learners(experiment)
     _check_metric(experiment)
     _check_device(experiment.device)
     return experiment
@@ -59,7 +55,7 @@ def load_checked(
 def _read_data(experiment: Experiment) -> None:
     """Draw a task of everything that lies in files, once."""
     names = [*experiment.benchmark.tasks] if experiment.benchmark else []
-    for section in (experiment.evolution, experiment.study, experiment.ablation):
+    for section in (experiment.evolution, experiment.study):
         names += section.families if section else ()
     for name in dict.fromkeys(names):
         if identity(name)[1]:
@@ -101,22 +97,27 @@ def _check_metric(experiment: Experiment) -> None:
 
 
 def _check_vector_losses(experiment: Experiment) -> None:
-    """A whole-vector network has a fixed number of classes: every task must have as many."""
-    for variant in (experiment, *(cell for _, cell in experiment.ablation_cells())):
-        evolution, benchmark = variant.evolution, variant.benchmark
-        if evolution is None or evolution.loss.classes is None:
-            continue
-        names = [*evolution.families]
-        names += benchmark.tasks if benchmark and benchmark.evolved else ()
-        names += variant.study.families if variant.study else ()
-        names += variant.ablation.families if variant.ablation else ()
-        for name in names:
-            classes = shape(name)[1]
-            if classes != evolution.loss.classes:
-                raise InputError(
-                    f"evolution.loss.classes is {evolution.loss.classes}, "
-                    f"but task {name!r} has {classes}"
-                )
+    evolution, benchmark = experiment.evolution, experiment.benchmark
+    if evolution is None:
+        return
+    names = [*evolution.families]
+    names += benchmark.tasks if benchmark and benchmark.evolved else ()
+    names += experiment.study.families if experiment.study else ()
+    check_vector_loss(evolution.loss, names)
+
+
+def check_vector_loss(loss: LossSpec, tasks: Sequence[str]) -> None:
+    """A whole-vector network has a fixed number of classes: every task must have as many.
+
+    Raises:
+        InputError: one has not.
+    """
+    for name in tasks if loss.classes is not None else ():
+        classes = shape(name)[1]
+        if classes != loss.classes:
+            raise InputError(
+                f"evolution.loss.classes is {loss.classes}, but task {name!r} has {classes}"
+            )
 
 
 def _check_device(device: str) -> None:

@@ -13,13 +13,12 @@ import typer
 
 from bench.cli_data import download
 from bench.cli_explain import explain
-from bench.cli_report import print_verdicts, report_summary
+from bench.cli_report import compare, print_report, report
 from bench.cli_speed import speed
-from bench.cli_study import resolved_settings, tune_settings
+from bench.cli_study import ablate, dashboard, resolved_settings, study, tune_settings
 from bench.console import (
     complain,
     copy_loss,
-    print_json,
     print_rows,
     reproducing_commands,
     require_writable,
@@ -27,12 +26,12 @@ from bench.console import (
 )
 from bench.errors import DEFAULT_URL, InputError
 from bench.options import (
+    ARTIFACTS,
     ArtifactsOption,
     DataRootOption,
     ExperimentArgument,
     JobsOption,
     JsonOption,
-    OutOption,
     SetOption,
     StorageOption,
 )
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from bench.experiment import Experiment
     from reports.render import Report
 
-ARTIFACTS = Path("runs/artifacts")
 INTERRUPTED = 130
 LEARNERS_TITLE = (
     "Co-evolved learners on test beside cross-entropy's of the same age: paired gain +- half of "
@@ -77,14 +75,12 @@ def demo(
     chosen = [*(overrides or []), *([f"seed={seed}"] if seed is not None else [])]
     experiment = load_checked("demo", chosen, data_root)
     require_writable(out)
-    tune_settings(experiment, storage, jobs)
+    tune_settings(experiment, storage, artifacts, jobs)
     resolved = resolved_settings(experiment, storage)
     cells = run_all(resolved, storage, artifacts, jobs).cells
-    report = _report(resolved, storage, out, reproducing_commands("demo", chosen))
-    if as_json:
-        print_json(report_summary(report))
-    else:
-        print_verdicts(report)
+    written = _report(resolved, storage, out, reproducing_commands("demo", chosen))
+    print_report(written, as_json)
+    if not as_json:
         typer.echo("Review the study:  mln-bench dashboard" + storage_flag(storage))
     raise typer.Exit(1 if cells.failed or cells.missing else 0)
 
@@ -181,104 +177,11 @@ def status(
     print_rows([describe(resolved, store, artifacts)], as_json, f"Experiment {loaded.name}")
 
 
-@app.command()
-def study(
-    experiment: ExperimentArgument,
-    trials: Annotated[int | None, typer.Option(min=1, help="how many in all")] = None,
-    workers: JobsOption = None,
-    overrides: SetOption = None,
-    storage: StorageOption = DEFAULT_URL,
-    data_root: DataRootOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Tune the evolution's settings with Optuna; a finished study is not run again."""
-    from bench.checks import load_checked
-
-    loaded = load_checked(experiment, overrides or (), data_root)
-    result = tune_settings(loaded, storage, workers, trials)
-    best = {"gain": result.best_value, **(result.best_params or {})}
-    print_rows([best], as_json, "Best settings: gain over tuned CE on the study's tasks (fraction)")
-    owed = loaded.study.trials - len(result.trials) if loaded.study else 0
-    if owed > 0:
-        typer.echo(f"{owed} trials to go: the same command without --trials does them", err=True)
-    if not as_json:
-        typer.echo("Review it:  mln-bench dashboard" + storage_flag(storage))
-    raise typer.Exit(1 if result.failed else 0)
-
-
-@app.command()
-def ablate(
-    experiment: ExperimentArgument,
-    overrides: SetOption = None,
-    storage: StorageOption = DEFAULT_URL,
-    data_root: DataRootOption = None,
-    artifacts: ArtifactsOption = ARTIFACTS,
-    jobs: JobsOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Evolve under every combination of the ablation's factors, at equal budgets, and judge."""
-    from bench.ablation import ablate as run_ablation
-    from bench.checks import load_checked
-    from bench.running import running
-
-    resolved = resolved_settings(load_checked(experiment, overrides or (), data_root), storage)
-    if resolved.ablation is None:
-        raise InputError(f"experiment {resolved.name}: has no [ablation] section")
-    with running(resolved, storage, artifacts, jobs) as runner:
-        cells = run_ablation(runner)
-        errors = runner.errors
-    rows = [cell.row() | ({"gains": cell.gains} if as_json else {}) for cell in cells]
-    title = "Ablation: mean tuned gain over CE on held-out families (fraction), 95 % t interval"
-    print_rows(rows, as_json, title)
-    complain(errors)
-    raise typer.Exit(1 if errors else 0)
-
-
-@app.command()
-def report(
-    experiment: ExperimentArgument,
-    out: OutOption = None,
-    overrides: SetOption = None,
-    storage: StorageOption = DEFAULT_URL,
-    data_root: DataRootOption = None,
-    strict: Annotated[bool, typer.Option(help="exit 1 if anything is refused or missing")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Write the significance report: one HTML page, JSON, CSV, LaTeX tables, figures."""
-    from bench.checks import load_checked
-    from bench.store import Store
-
-    Store(storage, create=False).close()
-    loaded = load_checked(experiment, overrides or (), data_root, read_data=False)
-    resolved = resolved_settings(loaded, storage)
-    out = out or Path("runs/reports") / resolved.name
-    require_writable(out)
-    commands = reproducing_commands(f"run {experiment}", overrides or ())
-    written = _report(resolved, storage, out, commands)
-    if as_json:
-        print_json(report_summary(written))
-    else:
-        print_verdicts(written)
-    raise typer.Exit(1 if strict and (written.refusals or written.missing) else 0)
-
-
-@app.command()
-def dashboard(
-    storage: StorageOption = DEFAULT_URL,
-    host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535)] = 8080,
-) -> None:
-    """Open the storage's studies in optuna-dashboard; it has no authentication."""
-    from studies.review import Serving, launch_dashboard
-
-    def ready(serving: Serving) -> None:
-        if serving.caution:
-            typer.echo(f"warning: {serving.caution}", err=True)
-        typer.echo(f"The dashboard is at {serving.url} (Ctrl-C ends it)")
-
-    launch_dashboard(storage, host, port, on_ready=ready)
-
-
+app.command()(report)
+app.command()(compare)
+app.command()(study)
+app.command()(ablate)
+app.command()(dashboard)
 app.command()(explain)
 app.command()(speed)
 app.command()(download)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Tag, ValidationError
 
 from bench.errors import nearest
 
@@ -14,10 +14,11 @@ from bench.errors import nearest
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
     """The first complaint of a model's validation as one line."""
     first = error.errors()[0]
-    where = [str(part) for part in first["loc"]]
+    place = [str(part) for part in first["loc"]]
+    where = _without_tags(model, place)
     key = ".".join(where)
     if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"unknown key {key!r}{nearest(where[-1], _keys_at(model, where[:-1]))}"
+        return f"unknown key {key!r}{nearest(where[-1], _keys_at(model, place[:-1]))}"
     message = first["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     given = first["input"]
@@ -25,12 +26,37 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     return f"{key}: {message}{f' (given: {given!r})' if key and plain else ''}".removeprefix(": ")
 
 
-def _keys_at(model: type[BaseModel], where: Sequence[str]) -> list[str]:
-    """The valid keys of the section at a place of a model."""
+def _keys_at(model: type[BaseModel], place: Sequence[str]) -> list[str]:
+    """The valid keys of the section at a place of a model, tags included."""
     section: Any = model
-    for part in where:
-        section = _section_type(_annotations(section).get(part))
+    for part in place:
+        section = _section_type(_inner(section, part))
     return sorted(_annotations(section))
+
+
+def _without_tags(model: type[BaseModel], place: Sequence[str]) -> list[str]:
+    """A place as the user wrote it: which of several kinds of section was tried is no key."""
+    section: Any = model
+    where = []
+    for part in place:
+        if part not in _tagged(section):
+            where.append(part)
+        section = _section_type(_inner(section, part))
+    return where
+
+
+def _inner(section: Any, part: str) -> Any:
+    tagged = _tagged(section)
+    return tagged[part] if part in tagged else _annotations(section).get(part)
+
+
+def _tagged(annotation: Any) -> dict[str, Any]:
+    """The kinds of section of a tagged union, by their tags."""
+    found: dict[str, Any] = {}
+    for option in typing.get_args(annotation):
+        inner, *notes = typing.get_args(option) or (None,)
+        found |= {note.tag: inner for note in notes if isinstance(note, Tag)}
+    return found
 
 
 def _annotations(section: Any) -> dict[str, Any]:
@@ -43,7 +69,10 @@ def _annotations(section: Any) -> dict[str, Any]:
 
 
 def _section_type(annotation: Any) -> Any:
-    """The section within `Section | None`."""
+    """The section, or the union of its kinds, within `Section | None`."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return _section_type(typing.get_args(annotation)[0])
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return next(arg for arg in typing.get_args(annotation) if arg is not type(None))
+        options = [arg for arg in typing.get_args(annotation) if arg is not type(None)]
+        return annotation if _tagged(annotation) else _section_type(options[0])
     return annotation

@@ -4,13 +4,12 @@ Reading one imports no torch: tasks, losses and learners are names here.
 """
 
 import hashlib
-import itertools
 import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -26,12 +25,12 @@ from bench.sections import (
     specified,
     with_declared_report,
 )
+from bench.study_section import StudySection, dotted
 from mln.config import EvolutionConfig, LossSpec
 from mln.kernels import engine
 from mln.kernels.engine import KernelChoice, KernelName
 
 __all__ = [
-    "AblationSection",
     "BenchmarkSection",
     "EvolutionSection",
     "Experiment",
@@ -41,6 +40,7 @@ __all__ = [
     "digest",
     "load",
     "shipped",
+    "with_settings",
 ]
 
 
@@ -63,33 +63,6 @@ class EvolutionSection(Section):
         return settings
 
 
-class StudySection(Section):
-    """An Optuna study of the evolution's settings."""
-
-    name: str = Field(min_length=1, max_length=150)
-    trials: int = Field(default=8, ge=1)
-    batch: int = Field(default=2, ge=1, description="trials asked for at a time")
-    startup_trials: int = Field(default=4, ge=1, description="random trials before the TPE sampler")
-    budget: int = Field(default=160_000, ge=1, description="member-steps of each trial")
-    rungs: int = Field(default=4, ge=1, description="intermediate values per trial")
-    families: tuple[str, ...] = Field(min_length=1, description="families a trial is judged on")
-    tasks: int = Field(default=32, ge=2, description="tasks a trial is judged on")
-    modes: tuple[Literal["ga", "es", "hybrid"], ...] = ("ga", "es", "hybrid")
-    populations: tuple[int, ...] = (16, 24, 32)
-    mutation_sigma: tuple[float, float] = (0.05, 0.5)
-    switch_point: tuple[float, float] = (0.3, 0.9)
-
-
-class AblationSection(Section):
-    """Every combination of some settings of the evolution, judged on families of its own."""
-
-    factors: dict[str, tuple[Any, ...]] = Field(
-        min_length=1, description="dotted keys below evolution, each with its values"
-    )
-    families: tuple[str, ...] = Field(min_length=1, description="families a loss is judged on")
-    tasks: int = Field(default=32, ge=2, description="tasks a loss is judged on")
-
-
 class Experiment(Section):
     """A whole experiment."""
 
@@ -108,7 +81,6 @@ class Experiment(Section):
     )
     evolution: EvolutionSection | None = None
     study: StudySection | None = None
-    ablation: AblationSection | None = None
     benchmark: BenchmarkSection | None = None
     tuning: TuningSection = TuningSection()
     report: ReportSection = ReportSection()
@@ -121,16 +93,17 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Experiment":
-        if self.evolution and self.evolution.settings_from_study and not self.study:
-            raise ValueError("evolution.settings_from_study needs a [study] section")
+        if self.evolution and self.evolution.settings_from_study:
+            if not self.study:
+                raise ValueError("evolution.settings_from_study needs a [study] section")
+            if self.study.kind == "ablate":
+                raise ValueError("evolution.settings_from_study needs a study that tunes")
         if self.study and not self.evolution:
             raise ValueError("a [study] tunes an [evolution]; the section is missing")
         try:
             self.fingerprint()
         except ValueError:
             raise ValueError("every number must be finite: found inf or nan") from None
-        if self.ablation:
-            self.ablation_cells()
         if self.benchmark:
             absent = [name for name in self.report.baselines if name not in self.benchmark.losses]
             if absent:
@@ -140,25 +113,6 @@ class Experiment(Section):
             if self.benchmark.evolved and not self.evolution:
                 raise ValueError("benchmark.evolved = true needs an [evolution] section")
         return self
-
-    def ablation_cells(self) -> list[tuple[dict[str, Any], "Experiment"]]:
-        """The ablation's cells: the factors' values, and the experiment with these alone.
-
-        Raises ValueError for a factor that is no setting of the evolution, a combination that
-        is not valid, and cells whose budgets differ.
-        """
-        if self.ablation is None:
-            return []
-        if self.evolution is None:
-            raise ValueError("an [ablation] varies an [evolution]; the section is missing")
-        cells = []
-        for values in itertools.product(*self.ablation.factors.values()):
-            settings = dict(zip(self.ablation.factors, values, strict=True))
-            cells.append((settings, _cell(self, settings)))
-        budgets = {cell.evolution.settings.budget for _, cell in cells if cell.evolution}
-        if len(budgets) > 1:
-            raise ValueError("ablation.factors: all cells must have the same budget")
-        return cells
 
     def evolved_losses(self) -> tuple[str, ...]:
         """Names of the experiment's evolved losses: mln_1, mln_2, ..."""
@@ -182,21 +136,26 @@ class Experiment(Section):
         return digest(self.model_dump(mode="json", exclude={"description"}))
 
 
-def _cell(experiment: Experiment, settings: dict[str, Any]) -> Experiment:
-    """The experiment with an ablation's settings in place of its own."""
-    content = experiment.model_dump(mode="json", exclude={"ablation"})
+def with_settings(evolution: EvolutionSection, settings: Mapping[str, Any]) -> EvolutionSection:
+    """The evolution with some of its settings changed at once, by dotted keys of the experiment.
+
+    Raises ValueError for a key that is no setting of the evolution, and for settings that are
+    not valid together.
+    """
+    content: dict[str, Any] = {"evolution": evolution.model_dump(mode="json")}
     for key, value in settings.items():
         place: Any = content
         *sections, last = key.split(".")
         for part in sections:
             place = place.get(part) if isinstance(place, dict) else None
         if sections[:1] != ["evolution"] or not isinstance(place, dict) or last not in place:
-            raise ValueError(f"ablation.factors: {key!r} is no setting of the evolution")
+            hint = nearest(key, dotted(content))
+            raise ValueError(f"{key!r} is no setting of the evolution{hint}")
         place[last] = value
     try:
-        return Experiment.model_validate(content)
+        return EvolutionSection.model_validate(content["evolution"])
     except ValidationError as error:
-        raise ValueError(f"ablation.factors at {settings}: {explain(error, Experiment)}") from error
+        raise ValueError(explain(error, EvolutionSection)) from error
 
 
 def digest(value: Any) -> str:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+ARTIFACTS = Path("runs/artifacts")
+
 ExperimentArgument = Annotated[
     str,
     typer.Argument(metavar="EXPERIMENT", help="a TOML file, or a name from `list experiments`"),
@@ -21,6 +23,10 @@ ArtifactsOption = Annotated[Path, typer.Option(metavar="DIR", help="folder for l
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
 JobsOption = Annotated[
     int | None, typer.Option(min=1, help="worker processes; by default one per processor")
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", "--jobs", min=1, help="processes; by default one per processor"),
 ]
 OutOption = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="output folder")]
 DataRootOption = Annotated[

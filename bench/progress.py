@@ -98,9 +98,9 @@ class Live:
             tail = f"took {spent:.0f} s" if finished else f"about {left:.0f} s left"
             self._line(f"{self._name}: {self._done / self._total:.0%}, {tail} {note}".rstrip())
 
-    def update(self, done: int) -> None:
+    def update(self, done: int, note: str = "") -> None:
         """Move to `done` units."""
-        self.advance(done - self._done)
+        self.advance(done - self._done, note)
 
     @staticmethod
     def _line(text: str) -> None:

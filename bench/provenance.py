@@ -31,7 +31,6 @@ SOURCES = (
     ("bench", "training.py"),
     ("bench", "adaptability.py"),
     ("bench", "value_loss.py"),
-    ("bench", "judging.py"),
 )
 
 

@@ -36,7 +36,7 @@ from bench.store import (
     tunings,
 )
 from bench.tasks.register import canonical, identity, image
-from bench.training import Job, Member, Outcome, train
+from bench.training import Job, Member, Outcome, failed, train
 from bench.tuning import Choice, choice_row, choose, plans
 from mln.config import LearnerSpec, LossSpec
 from mln.kernels import engine
@@ -200,7 +200,7 @@ class Runner:
         }
         every = list(chain.from_iterable(jobs.values()))
         known = self.store.existing(tunings, _keys(every))
-        self._train("tune every loss", [_without(job, known) for job in every], known)
+        self._train("tune every loss", [job.without(known) for job in every], known)
         rows = self.store.rows_of(tunings, _keys(every))
         chosen: dict[Unit, Choice] = {}
         for unit, own in jobs.items():
@@ -245,7 +245,7 @@ class Runner:
         self.store.put(grid, rows, replace=True)
         finished = self.store.rows_of(cells, _keys(jobs))
         known = {key for key, row in finished.items() if row["status"] != "failed"}
-        self._train("benchmark", [_without(job, known) for job in jobs], known)
+        self._train("benchmark", [job.without(known) for job in jobs], known)
 
     def _job(
         self,
@@ -298,7 +298,7 @@ class Runner:
                 reason = f"{type(finished.error).__name__}: {finished.error}"
                 self.errors.append(f"{job.task} under {job.loss.name}: {reason}")
                 if job.purpose is Purpose.TEST:
-                    self._store(job, [_failed(member, reason) for member in job.members])
+                    self._store(job, [failed(member, reason) for member in job.members])
             else:
                 self._store(job, finished.result)
             self.reporter.advance(job.member_steps, f"{job.task}, {job.loss.name}")
@@ -340,12 +340,3 @@ class Runner:
 
 def _keys(jobs: Iterable[Job]) -> list[str]:
     return [member.key for job in jobs for member in job.members]
-
-
-def _without(job: Job, known: set[str]) -> Job:
-    """The job for its missing members alone."""
-    return replace(job, members=tuple(m for m in job.members if m.key not in known))
-
-
-def _failed(member: Member, reason: str) -> Outcome:
-    return Outcome(member.key, member.seed, member.lr, "failed", reason[:500], {}, {}, 0.0)

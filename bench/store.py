@@ -9,169 +9,54 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    Column,
-    Connection,
-    Engine,
-    Float,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    create_engine,
-    event,
-    inspect,
-    select,
-)
+from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from bench.errors import InputError
+from bench.tables import (
+    cells,
+    choices,
+    evolutions,
+    experiments,
+    gains,
+    grid,
+    importances,
+    learners,
+    metadata,
+    schema_table,
+    slots,
+    studies,
+    trials,
+    tunings,
+)
+
+__all__ = [
+    "Row",
+    "Store",
+    "cells",
+    "choices",
+    "evolutions",
+    "experiments",
+    "gains",
+    "grid",
+    "importances",
+    "learners",
+    "metadata",
+    "public_url",
+    "schema_table",
+    "slots",
+    "sqlite_pragmas",
+    "studies",
+    "trials",
+    "tunings",
+]
 
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT_MS = 60_000
 
 Row = dict[str, Any]
-
-metadata = MetaData()
-
-schema_table = Table("mln_schema", metadata, Column("version", Integer, primary_key=True))
-
-experiments = Table(
-    "mln_experiments",
-    metadata,
-    Column("fingerprint", String(64), primary_key=True),
-    Column("name", String(200), nullable=False),
-    Column("config", JSON, nullable=False),
-)
-"""Every experiment that was run; `fingerprint` hashes its configuration."""
-
-evolutions = Table(
-    "mln_evolutions",
-    metadata,
-    Column("key", String(64), primary_key=True),
-    Column("loss", String(200), nullable=False),
-    Column("run", Integer, nullable=False),
-    Column("spec", JSON, nullable=False),
-    Column("genome", JSON, nullable=False),
-    Column("fitness", Float, nullable=True),
-    Column("member_steps", Integer, nullable=False),
-    Column("seconds", Float, nullable=False),
-    Column("history", JSON, nullable=False),
-    Column("handover", JSON, nullable=True),
-    Column("shape", JSON, nullable=False),
-    Column("provenance", JSON, nullable=False),
-)
-"""Evolved losses. `history` is a list of one object per generation; `handover` is what a GA left
-to an ES: {member_steps, generation, reason, mean, spread, sigma}; `shape` is a list of objects
-{loss, kind ("value" or "gradient"), target (0 or 1), p: [...], y: [...]}."""
-
-tunings = Table(
-    "mln_tunings",
-    metadata,
-    Column("key", String(64), primary_key=True),
-    Column("task", String(200), nullable=False),
-    Column("learner", String(200), nullable=False),
-    Column("loss", String(200), nullable=False),
-    Column("parameter", Float, nullable=True),
-    Column("lr", Float, nullable=False),
-    Column("seed", Integer, nullable=False),
-    Column("status", String(20), nullable=False),
-    Column("score", Float, nullable=False),
-    Column("provenance", JSON, nullable=False),
-)
-"""One learner trained to choose a learning rate; `score` is accuracy on inner_valid."""
-
-learners = Table(
-    "mln_learners",
-    metadata,
-    Column("key", String(64), primary_key=True),
-    Column("scores", JSON, nullable=False),
-)
-"""The learners that a co-evolution ended with, by the evolution's key. `scores` is a list of
-objects {task, accuracy, nll, accuracy_ce, nll_ce}: test scores of each learner, and of
-cross-entropy's that trained as long on the same minibatches."""
-
-choices = Table(
-    "mln_choices",
-    metadata,
-    Column("fingerprint", String(64), primary_key=True),
-    Column("task", String(200), primary_key=True),
-    Column("learner", String(200), primary_key=True),
-    Column("loss", String(200), primary_key=True),
-    Column("lr", Float, nullable=False),
-    Column("parameter", Float, nullable=True),
-    Column("configurations", Integer, nullable=False),
-    Column("seeds", Integer, nullable=False),
-    Column("score", Float, nullable=False),
-)
-"""What tuning chose, with its budget: configurations tried, each on so many seeds."""
-
-cells = Table(
-    "mln_cells",
-    metadata,
-    Column("key", String(64), primary_key=True),
-    Column("task", String(200), nullable=False),
-    Column("learner", String(200), nullable=False),
-    Column("loss", String(200), nullable=False),
-    Column("seed", Integer, nullable=False),
-    Column("lr", Float, nullable=False),
-    Column("parameter", Float, nullable=True),
-    Column("status", String(20), nullable=False),
-    Column("detail", String(500), nullable=False),
-    Column("metrics", JSON, nullable=False),
-    Column("curve", JSON, nullable=False),
-    Column("provenance", JSON, nullable=False),
-)
-"""Benchmark results. `status` is done, diverged or failed; `metrics` maps a metric's name to its
-value; `curve` is {step: [...], accuracy: [...], ...} on the test split."""
-
-grid = Table(
-    "mln_grid",
-    metadata,
-    Column("fingerprint", String(64), primary_key=True),
-    Column("task", String(200), primary_key=True),
-    Column("learner", String(200), primary_key=True),
-    Column("loss", String(200), primary_key=True),
-    Column("seed", Integer, primary_key=True),
-    Column("lr_policy", String(10), primary_key=True),
-    Column("cell", String(64), nullable=False),
-)
-"""Which cell answers each row of an experiment, under each policy ("tuned" or "common")."""
-
-trials = Table(
-    "mln_trials",
-    metadata,
-    Column("study", String(200), primary_key=True),
-    Column("slot", Integer, primary_key=True),
-    Column("number", Integer, nullable=False),
-    Column("state", String(20), nullable=False),
-    Column("value", Float, nullable=True),
-    Column("params", JSON, nullable=False),
-    Column("intermediate", JSON, nullable=False),
-    Column("member_steps", Integer, nullable=False),
-)
-"""Study trials; `intermediate` is {step: [...], value: [...]} with steps in member-steps."""
-
-importances = Table(
-    "mln_importances",
-    metadata,
-    Column("study", String(200), primary_key=True),
-    Column("values", JSON, nullable=False),
-)
-"""Parameter importances of a study, {name: share}."""
-
-
-judgements = Table(
-    "mln_judgements",
-    metadata,
-    Column("key", String(64), primary_key=True),
-    Column("gain", Float, nullable=False),
-    Column("gains", JSON, nullable=False),
-)
-"""Evolved losses judged by an ablation: mean tuned gain over cross-entropy, and each task's."""
 
 
 class Store:

@@ -46,6 +46,10 @@ class Job:
     kernel: KernelName
     device: str = "cpu"
 
+    def without(self, known: set[str]) -> "Job":
+        """The job for those of its members alone whose keys are not known."""
+        return replace(self, members=tuple(m for m in self.members if m.key not in known))
+
     @property
     def member_steps(self) -> int:
         """Cost of the job."""
@@ -64,6 +68,11 @@ class Outcome:
     metrics: dict[str, float | None]
     curve: dict[str, list[float | None]]
     seconds: float
+
+
+def failed(member: Member, reason: str) -> Outcome:
+    """What became of a learner whose training ended in an exception."""
+    return Outcome(member.key, member.seed, member.lr, "failed", reason[:500], {}, {}, 0.0)
 
 
 def train(job: Job) -> list[Outcome]:

@@ -185,8 +185,9 @@ NOTES = {
     "openai-es": "Step 0.1, Adam with rate 0.1. evosax: Open_ES with Adam. evotorch: PGPE with "
     "antithetic samples, centred ranks, Adam and a fixed step, which is the same algorithm.",
     "snes": "First step 1.",
-    "sep-cma-es": "First step 1. cma: CMA-ES with CMA_diagonal; cma and evotorch use negative "
-    "weights too (active CMA), evosax and ours do not, as in Ros and Hansen 2008.",
+    "sep-cma-es": "First step 1. cma: CMA-ES with CMA_diagonal. cma, evotorch and ours use "
+    "negative weights too (active CMA), evosax does not. From 300 dimensions on cma and ours "
+    "adapt the step size by two points.",
     "ga-truncation": "Best half as parents, no crossover, mutation 0.3 x 0.99 per generation, on "
     "all genes. evosax: SimpleGA, which has no elite; ours has one, the fewest it allows.",
     "ga-sbx": "Tournament of 4, SBX with index 10, mutation 0.1 on all genes. evotorch: "

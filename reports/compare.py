@@ -1,4 +1,4 @@
-"""Which losses are compared, in which families, and what comes of it.
+"""Which losses are compared on which tasks, in which families, and what comes of it.
 
 The primary family is every candidate against every declared baseline on every task, under the
 tuned policy and in the declared metric; it is corrected by itself. Everything else is secondary:
@@ -6,17 +6,25 @@ one family per policy, metric and group of baselines.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from reports import stats, verdict
-from reports.load import USABLE, ReportData
-from reports.verdict import Numbers, Rules, Verdict
-from reports.wording import is_accuracy, unit_of
+from reports import gate
+from reports.decision import SCOPES, Decision, Question, Scope, decide
+from reports.load import ReportData
+from reports.measures import Aspect, aspect_of, rules_for
+from reports.scores import Block, Scores
+from reports.verdict import Replicate, Rules, Verdict
+from reports.wording import unit_of
+
+UNEVOLVED = "mln_initial"
+"""The control: the candidate's network before any evolution."""
+
+
+MOST_ANALYSED = 3000
+"""Comparisons up to which the secondary ones have all sensitivity analyses, too."""
 
 
 @dataclass(frozen=True)
@@ -24,17 +32,23 @@ class Comparison:
     """One candidate against one baseline; differences are candidate minus baseline.
 
     Differences and limits are in the metric's own units. A refused comparison has no p-value;
-    its numbers, where there are any, describe the pairs that exist.
+    its numbers, where there are any, describe the pairs that exist. `candidate_lines` and
+    `baseline_lines` are the first and last line of its rows in rows.csv.
     """
 
     family: str
     family_name: str
     family_size: int
+    scope: Scope
+    unit: Replicate
     task: str
     learner: str
     candidate: str
     baseline: str
     metric: str
+    aspect: Aspect
+    direction: str
+    rope: float
     lr_policy: str
     n: int
     mean_difference: float | None
@@ -60,6 +74,8 @@ class Comparison:
     seeds_for_rope: int | None
     diverged_candidate: int
     diverged_baseline: int
+    candidate_lines: tuple[int, int] | None
+    baseline_lines: tuple[int, int] | None
 
     def as_json(self) -> dict[str, Any]:
         """The fields by name, in their order; they hold no NaN and no infinity."""
@@ -82,6 +98,7 @@ class Family(NamedTuple):
 
     kind: str
     name: str
+    metric: str
     pairings: list[Pairing]
 
 
@@ -94,165 +111,152 @@ def rules_of(data: ReportData) -> Rules:
 def families(data: ReportData) -> list[Family]:
     """All families of an experiment, the primary one first.
 
-    Metrics in another unit than the declared one have neither a ROPE nor a worst score, and are
-    therefore described but not tested. Metrics other than the declared one are compared under
-    the tuned policy only.
+    Metrics of which neither direction nor ROPE is declared are described but not tested. Metrics
+    other than the declared one are compared under the tuned policy, against the declared
+    baselines and the un-evolved control.
     """
-    report, losses = data.experiment.report, data.experiment.losses()
+    report, losses = data.experiment.report, data.losses
     declared = [name for name in report.baselines if name in losses]
-    others = [name for name in losses if name not in declared and name not in data.candidates]
+    control = [UNEVOLVED] if UNEVOLVED in losses and UNEVOLVED not in data.candidates else []
+    control = [name for name in control if name not in declared]
+    others = [
+        name for name in losses if name not in (*declared, *control) and name not in data.candidates
+    ]
     policies = [name for name in ("tuned", "common") if name in set(data.rows["lr_policy"])]
-    learners = list(dict.fromkeys(data.rows["learner"]))
-    tasks = list(dict.fromkeys([*data.rows["task"], *data.missing["task"]]))
+    planned = set(data.plan[["task", "learner", "loss"]].itertuples(index=False, name=None))
+    places = list(dict.fromkeys(data.plan[["task", "learner"]].itertuples(index=False, name=None)))
     found = []
-    for metric in [name for name in data.metrics if comparable(name, report.metric)]:
-        for policy in policies if metric == report.metric else ("tuned",):
-            for group, baselines in (("declared baselines", declared), ("other losses", others)):
+    for metric in data.metrics:
+        main = metric == report.metric
+        if rules_for(metric, report, data.budget) is None:
+            continue
+        # Only some tasks have the metrics of a drift; the declared one is owed on all.
+        measured = set(data.rows.loc[data.rows[metric].notna(), "task"])
+        tasks = [place for place in places if main or place[0] in measured]
+        groups = [("declared baselines", declared), ("un-evolved control", control)]
+        groups += [("other losses", others)] if main else []
+        for policy in policies if main else ("tuned",):
+            for group, baselines in groups:
                 pairings = [
                     Pairing(task, learner, candidate, baseline, metric, policy)
-                    for task in tasks
-                    for learner in learners
+                    for task, learner in tasks
                     for candidate in data.candidates
                     for baseline in baselines
+                    if {(task, learner, candidate), (task, learner, baseline)} <= planned
                 ]
-                primary = (metric, policy, group) == (
-                    report.metric,
-                    "tuned",
-                    "declared baselines",
-                )
+                primary = (main, policy, group) == (True, "tuned", "declared baselines")
                 kind = "primary" if primary else "secondary"
                 if pairings:
-                    found.append(Family(kind, f"{metric}, {policy} rate, {group}", pairings))
+                    name = f"{metric}, {policy} rate, {group}"
+                    found.append(Family(kind, name, metric, pairings))
     return sorted(found, key=lambda family: family.kind != "primary")
-
-
-def comparable(metric: str, declared: str) -> bool:
-    """Whether a metric has the unit of the declared one, so that its ROPE applies."""
-    return metric == declared or (is_accuracy(metric) and is_accuracy(declared))
 
 
 def compare(data: ReportData) -> list[Comparison]:
     """Every comparison of every family, corrected within its family."""
-    rules = rules_of(data)
-    inputs = _Inputs(data)
+    scores = data.scores
+    budgets = _budgets(data)
+    planned = {key[:3]: key[3] for key in _planned(data)}
+    overlaps = gate.overlapping_seeds(data.provenance.get("seeds", {}))
     found: list[Comparison] = []
-    for family in families(data):
-        judged = [_measured(inputs, pairing, rules) for pairing in family.pairings]
-        # A refused comparison keeps its place in the family: it counts with p = 1.
-        p = [1.0 if reasons or not numbers else numbers.p for numbers, reasons in judged]
-        found.extend(
-            _comparison(inputs, family, pairing, numbers, reasons, float(p_holm), rules)
-            for pairing, (numbers, reasons), p_holm in zip(
-                family.pairings, judged, stats.holm(p), strict=True
+    every = families(data)
+    few = sum(len(family.pairings) for family in every) <= MOST_ANALYSED
+    for family in every:
+        rules = rules_for(family.metric, data.experiment.report, data.budget)
+        if rules is None:
+            continue
+        questions, blocks = [], []
+        for pairing in family.pairings:
+            task, learner, policy = pairing.task, pairing.learner, pairing.policy
+            names = pairing.candidate, pairing.baseline
+            own = (
+                scores.block(task, learner, names[0], policy),
+                scores.block(task, learner, names[1], policy),
             )
+            pairs = scores.pairs(own[0], own[1], pairing.metric)
+            spent = [budgets.get((task, learner, name)) for name in names]
+            refusals = gate.gate(
+                metric=pairing.metric,
+                planned=max(
+                    *(planned.get((task, learner, name), 0) for name in names), len(pairs.seeds)
+                ),
+                candidate_seeds=pairs.seeds.tolist(),
+                baseline_seeds=pairs.seeds.tolist(),
+                budgets=(spent[0], spent[1]) if policy == "tuned" else None,
+                overlaps=overlaps,
+            )
+            questions.append(Question(*names, pairs.candidate, pairs.baseline, refusals))
+            blocks.append(own)
+        decisions = decide(
+            questions,
+            rules,
+            unit_of(family.metric),
+            "seed",
+            sensitivity=family.kind == "primary" or few,
+        )
+        found.extend(
+            comparison(scores, family, pairing, decision, rules, own)
+            for pairing, decision, own in zip(family.pairings, decisions, blocks, strict=True)
         )
     return found
 
 
-class _Inputs:
-    """Scores, tuning budgets and diverged runs, looked up many times."""
-
-    def __init__(self, data: ReportData) -> None:
-        rows, report = data.rows, data.experiment.report
-        benchmark = data.experiment.benchmark
-        self.planned = benchmark.seeds if benchmark else 0
-        keys = ["task", "learner", "loss", "lr_policy"]
-        self._diverged = rows[rows["status"] == "diverged"].groupby(keys).size().to_dict()
-        self._budgets = {
-            (row["task"], row["learner"], row["loss"]): int(row["configurations"] * row["seeds"])
-            for row in data.choices.to_dict("records")
-        }
-        self._scores: dict[tuple[Any, ...], pd.Series] = {}
-        usable = rows[rows["status"].isin(USABLE)]
-        metrics = [name for name in data.metrics if comparable(name, report.metric)]
-        for key, group in usable.groupby(keys, sort=False):
-            by_seed = group.set_index("seed").sort_index()
-            diverged = by_seed["status"] == "diverged"
-            for metric in metrics:
-                series = by_seed[metric].mask(diverged, report.worst)
-                self._scores[(*_tuple(key), metric)] = series.dropna()
-
-    def scores(self, pairing: Pairing, loss: str) -> "pd.Series":
-        """Scores by seed, sorted; a diverged run has the declared worst one."""
-        key = (pairing.task, pairing.learner, loss, pairing.policy, pairing.metric)
-        return self._scores.get(key, pd.Series(dtype=float))
-
-    def budget(self, pairing: Pairing, loss: str) -> int | None:
-        """Runs that tuning spent on a loss: configurations times seeds; None if not tuned."""
-        return self._budgets.get((pairing.task, pairing.learner, loss))
-
-    def diverged(self, pairing: Pairing, loss: str) -> int:
-        """Diverged runs of a loss."""
-        key = (pairing.task, pairing.learner, loss, pairing.policy)
-        return int(self._diverged.get(key, 0))
+def _budgets(data: ReportData) -> dict[tuple[str, str, str], int]:
+    """Runs that tuning spent on each (task, learner, loss): configurations times seeds."""
+    return {
+        (row["task"], row["learner"], row["loss"]): int(row["configurations"] * row["seeds"])
+        for row in data.choices.to_dict("records")
+    }
 
 
-def _tuple(key: Any) -> tuple[Any, ...]:
-    return tuple(key)
+def _planned(data: ReportData) -> list[tuple[str, str, str, int]]:
+    plan = data.plan[["task", "learner", "loss", "seeds"]]
+    return [tuple(row) for row in plan.itertuples(index=False, name=None)]
 
 
-def _measured(
-    inputs: _Inputs, pairing: Pairing, rules: Rules
-) -> tuple[Numbers | None, tuple[str, ...]]:
-    candidate, baseline = (inputs.scores(pairing, x) for x in (pairing.candidate, pairing.baseline))
-    shared = candidate.index.intersection(baseline.index)
-    budgets = (inputs.budget(pairing, pairing.candidate), inputs.budget(pairing, pairing.baseline))
-    reasons = verdict.gate(
-        metric=pairing.metric,
-        planned=max(inputs.planned, len(shared)),
-        candidate_seeds=list(candidate.index),
-        baseline_seeds=list(baseline.index),
-        budgets=budgets if pairing.policy == "tuned" else None,
-    )
-    if len(shared) < 2:
-        return None, reasons
-    return verdict.measure(candidate[shared], baseline[shared], rules), reasons
-
-
-def _comparison(
-    inputs: _Inputs,
+def comparison(
+    scores: Scores,
     family: Family,
     pairing: Pairing,
-    numbers: Numbers | None,
-    reasons: Sequence[str],
-    p_holm: float,
+    decision: Decision,
     rules: Rules,
+    blocks: tuple[Block, Block] | None,
+    unit: Replicate = "seed",
 ) -> Comparison:
-    size, unit = len(family.pairings), unit_of(pairing.metric)
-    names = (pairing.candidate, pairing.baseline)
-    if reasons or numbers is None:
-        outcome: Verdict = "refused"
-        reason = "; ".join(reasons)
-        text = f"{names[0]} against {names[1]}: refused, {reason}."
-        planned = None
-    else:
-        outcome = verdict.judge(numbers, p_holm, rules)
-        reason = verdict.explain(outcome, numbers, p_holm, rules, size)
-        text = verdict.sentence(names, numbers, p_holm, size, outcome, rules, unit)
-        planned = verdict.plan(numbers, rules, size)
+    """A decision with all that identifies it."""
+    numbers, planned = decision.numbers, decision.plan
     values = {} if numbers is None else {k: finite(v) for k, v in numbers._asdict().items()}
-    tested = outcome != "refused"
+    tested = decision.verdict != "refused"
+    lines = [block.lines() if block.last else None for block in blocks or ()] or [None, None]
+    diverged = [scores.diverged(block) for block in blocks or ()] or [0, 0]
     return Comparison(
         family=family.kind,
         family_name=family.name,
-        family_size=size,
+        family_size=len(family.pairings),
+        scope=SCOPES[unit],
+        unit=unit,
         task=pairing.task,
         learner=pairing.learner,
         candidate=pairing.candidate,
         baseline=pairing.baseline,
         metric=pairing.metric,
+        aspect=aspect_of(pairing.metric),
+        direction=rules.direction,
+        rope=rules.rope,
         lr_policy=pairing.policy,
         n=numbers.n if numbers else 0,
         **{name: values.get(name) for name in _DESCRIPTIVE},
         **{name: values.get(name) if tested else None for name in _TESTS},
-        p_holm=p_holm if tested else None,
-        verdict=outcome,
-        reason=reason,
-        sentence=text,
+        p_holm=decision.p_holm,
+        verdict=decision.verdict,
+        reason=decision.reason,
+        sentence=decision.sentence,
         detectable_difference=finite(planned.detectable) if planned else None,
         seeds_for_rope=planned.seeds if planned else None,
-        diverged_candidate=inputs.diverged(pairing, pairing.candidate),
-        diverged_baseline=inputs.diverged(pairing, pairing.baseline),
+        diverged_candidate=diverged[0],
+        diverged_baseline=diverged[1],
+        candidate_lines=lines[0],
+        baseline_lines=lines[1],
     )
 
 

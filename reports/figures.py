@@ -11,45 +11,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from scipy import stats
 
-from reports.plotting import INK, Look, canvas, clipped_limit, styled, zero_line
+from reports.plotting import INK, Look, canvas, clipped_limit, panels, styled, zero_line
 
 DECIDED = ("better", "worse", "better_unsized", "worse_unsized")
 
 
-def curve_bands(curves: pd.DataFrame, column: str, factor: float = 1.0) -> pd.DataFrame:
-    """Mean over seeds with its 95 % t band: task, loss, step, n, mean, low, high.
-
-    `curves` has the columns task, loss, seed, step and `column`; absent values are left out.
-    """
-    grouped = curves.assign(value=pd.to_numeric(curves[column]) * factor).groupby(
-        ["task", "loss", "step"], sort=False
-    )["value"]
-    table = grouped.agg(n="count", mean="mean", sd="std").reset_index()
-    n = table["n"].clip(lower=1)
-    quantile = np.where(n > 1, stats.t.ppf(0.975, np.maximum(n - 1, 1)), np.nan)
-    half = quantile * table["sd"] / np.sqrt(n)
-    return table.assign(low=table["mean"] - half, high=table["mean"] + half).drop(columns="sd")
-
-
-def gains(curves: pd.DataFrame, column: str, baseline: str) -> pd.DataFrame:
-    """Curves less the baseline's curve of the same task, seed and step; the baseline is dropped."""
-    keys = ["task", "learner", "seed", "step"]
-    own = curves[curves["loss"] == baseline][[*keys, column]]
-    joined = curves[curves["loss"] != baseline].merge(own, on=keys, suffixes=("", "_baseline"))
-    values = pd.to_numeric(joined[column]) - pd.to_numeric(joined[f"{column}_baseline"])
-    return joined.assign(**{column: values})
-
-
 @styled
 def learning_curves(bands: pd.DataFrame, style: Mapping[str, Look], label: str) -> Figure:
-    """One panel per task; `bands` as from `curve_bands`, in the order of tasks to draw."""
+    """One panel per task; `bands` as from reports.curves.bands, in the order of tasks to draw."""
     tasks = list(dict.fromkeys(bands["task"]))
-    columns = min(3, len(tasks) + 1)
-    rows = -(-(len(tasks) + 1) // columns)
-    figure, grid = canvas(rows, columns, 2.9 * rows)
-    axes = [panel for row in grid for panel in row]
+    figure, axes = panels(len(tasks) + 1, 3, 2.8)
     for panel, task in zip(axes, tasks, strict=False):
         part = bands[bands["task"] == task]
         if part["mean"].min() < 0 < part["mean"].max():
@@ -67,18 +39,21 @@ def learning_curves(bands: pd.DataFrame, style: Mapping[str, Look], label: str) 
         panel.set_title(plain(task))
         panel.set_xlabel("training step")
         panel.set_ylabel(label)
-    shown = [loss for loss in style if loss in set(bands["loss"])]
+    legend_panel(axes[len(tasks) :], style, [x for x in style if x in set(bands["loss"])])
+    return figure
+
+
+def legend_panel(free: Sequence[Axes], style: Mapping[str, Look], losses: Sequence[str]) -> None:
+    """The legend of lines in the first free panel."""
     handles = [
         Line2D([], [], color=style[x].color, ls=style[x].dash, lw=style[x].width + 0.6)
-        for x in shown
+        for x in losses
     ]
-    legend = axes[len(tasks)]
-    legend.legend(
-        handles, [plain(x) for x in shown], loc="center left", fontsize=11, handlelength=3.2
+    free[0].legend(
+        handles, [plain(x) for x in losses], loc="center left", fontsize=10, handlelength=3.2
     )
-    for panel in axes[len(tasks) :]:
+    for panel in free:
         panel.set_axis_off()
-    return figure
 
 
 @styled

@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from reports.claims import MethodClaim
 from reports.compare import Comparison, rules_of
+from reports.gate import FEWEST_RUNS, FEWEST_SEEDS
 from reports.load import ReportData
-from reports.summary import FEWEST_RUNS, MethodClaim
-from reports.verdict import FEWEST_SEEDS, LABELS, Verdict, floor
+from reports.sentences import LABELS
+from reports.verdict import Verdict, floor
 from reports.wording import counted, listed, unit_of
 
 ORDER: tuple[Verdict, ...] = (
@@ -101,7 +103,7 @@ def _too_few(data: ReportData, primary: Sequence[Comparison]) -> list[str]:
 
 
 def _method(data: ReportData, claims: Sequence[MethodClaim]) -> list[str]:
-    runs = len(data.experiment.evolved_losses())
+    runs = len(data.evolved)
     if not claims:
         return []
     if runs < FEWEST_RUNS:

@@ -1,15 +1,19 @@
-"""What sections are made of, and what they are."""
+"""What pages are made of: figures with captions, sections, and the page itself."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
+import pandas as pd
 from matplotlib.figure import Figure
 
+from reports.claims import MethodClaim
 from reports.compare import Comparison, rules_of
 from reports.load import ReportData
 from reports.plotting import Look, looks
-from reports.summary import Across, MethodClaim
-from reports.tables import Table
+from reports.summary import Across, score_table
+from reports.table import Table
 from reports.wording import counted
 
 
@@ -35,12 +39,39 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Page:
+    """A whole report before it is written.
+
+    warnings: what a reader must know first. findings: the verdict in sentences. head: the verdict
+    as tables. methods: paragraphs that cite `references` (BibTeX keys) as [@key]. document: what
+    report.json holds. tables: files beside the page that no section shows, by their path.
+    """
+
+    kind: str
+    name: str
+    description: str
+    warnings: Sequence[str]
+    findings: Sequence[str]
+    head: Sequence[Table]
+    note: str
+    sections: Sequence[Section]
+    methods: Sequence[str]
+    facts: Mapping[str, Any]
+    commands: Sequence[str]
+    document: Mapping[str, Any]
+    rows: str
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Material:
-    """What the sections are made of."""
+    """What the sections of a significance report are made of."""
 
     data: ReportData
     comparisons: Sequence[Comparison]
     claims: Sequence[MethodClaim]
+    method: Sequence[Comparison]
+    new_tasks: Sequence[Comparison]
     across: Across | None
 
     @property
@@ -48,14 +79,19 @@ class Material:
         """The comparisons of the primary family."""
         return [item for item in self.comparisons if item.family == "primary"]
 
+    @cached_property
+    def score_tables(self) -> dict[str, pd.DataFrame]:
+        """Means and standard deviations under each policy (reports.summary.score_table)."""
+        return {policy: score_table(self.data, policy) for policy in ("tuned", "common")}
+
     @property
     def style(self) -> dict[str, Look]:
         """How each loss is drawn."""
-        return looks(self.data.experiment.losses(), self.data.candidates)
+        return looks(self.data.losses, self.data.candidates)
 
     def ordered_losses(self) -> list[str]:
         """Losses by mean rank over the tasks, or as declared."""
-        declared = list(self.data.experiment.losses())
+        declared = list(self.data.losses)
         if self.across is None:
             return declared
         ranked = [str(loss) for loss in self.across.table["loss"]]

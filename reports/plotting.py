@@ -34,6 +34,7 @@ STYLE: Any = {
     "legend.frameon": False,
     "lines.linewidth": 1.6,
     "svg.fonttype": "path",
+    "pdf.fonttype": 42,
     "svg.hashsalt": "mln-bench",
 }
 
@@ -100,11 +101,31 @@ def canvas(
     return figure, [list(row) for row in np.atleast_2d(grid)]
 
 
+def panels(count: int, columns: int, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels in rows of at most `columns`, each `height` inches high."""
+    columns = min(columns, max(count, 1))
+    rows = -(-max(count, 1) // columns)
+    figure, grid = canvas(rows, columns, 0.3 + height * rows)
+    axes = [panel for row in grid for panel in row]
+    for panel in axes[count:]:
+        panel.set_axis_off()
+    return figure, axes
+
+
 def svg(figure: Figure) -> str:
     """The figure as an SVG document; the same figure gives the same bytes."""
     stream = io.StringIO()
     with mpl.rc_context(STYLE):
         figure.savefig(stream, format="svg", metadata={"Date": None})
+    figure.set_layout_engine("none")  # its layout is done: other formats keep it
+    return stream.getvalue()
+
+
+def pdf(figure: Figure) -> bytes:
+    """The figure as a PDF document for LaTeX; the same figure gives the same bytes."""
+    stream = io.BytesIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(stream, format="pdf", metadata={"CreationDate": None})
     return stream.getvalue()
 
 
@@ -122,7 +143,7 @@ def clipped_limit(values: Sequence[float], least: float) -> float:
     if sizes.size == 0:
         return least
     typical = float(np.quantile(sizes, 0.75))
-    return max(least, 1.1 * float(sizes[sizes <= 3 * typical].max())) or 1.0
+    return max(least, 1.1 * float(sizes[sizes <= 6 * typical].max())) or 1.0
 
 
 def zero_line(axes: Axes, rope: float) -> None:

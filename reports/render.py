@@ -1,42 +1,29 @@
-"""From a store to a report: one HTML page, JSON, CSV, LaTeX and SVG files."""
+"""The significance report: losses against losses, from a store to files."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from bench.experiment import Experiment
 from bench.store import Store
-from reports import summary
-from reports.compare import Comparison, compare, finite
+from reports import claims as wider
+from reports.compare import Comparison, compare
+from reports.facts import facts, reproduction
 from reports.findings import findings, verdict_counts
 from reports.load import ReportData, load
-from reports.material import Material, Section
-from reports.plotting import svg
-from reports.protocol import protocol, reproduction
+from reports.material import Material, Page
+from reports.merge import merge
+from reports.methods import methods
+from reports.page import ReportPaths, records, write_page
 from reports.sections import sections
+from reports.sentences import LABELS
+from reports.summary import across_tasks
+from reports.table import Table
 from reports.tables import counts
-from reports.verdict import LABELS
-from reports.wording import p_cell, unit_of
-from reports.writing import inline, write_files
-
-
-@dataclass(frozen=True)
-class ReportPaths:
-    """Where a report was written."""
-
-    directory: Path
-    html: Path
-    json: Path
-    rows: Path
-    tables: tuple[Path, ...]
-    figures: tuple[Path, ...]
+from reports.wording import PLUS_MINUS, counted, p_cell, unit_of
 
 
 @dataclass(frozen=True)
@@ -46,6 +33,7 @@ class Report:
     data: ReportData
     comparisons: tuple[Comparison, ...]
     findings: tuple[str, ...]
+    warnings: tuple[str, ...]
     paths: ReportPaths
 
     @property
@@ -65,40 +53,35 @@ class Report:
 
 
 def write_report(
-    store: Store, experiment: Experiment, out_dir: str | Path, commands: Sequence[str] = ()
+    store: Store,
+    experiment: Experiment | Sequence[Experiment],
+    out_dir: str | Path,
+    commands: Sequence[str] = (),
 ) -> Report:
-    """Read an experiment's results and write its report to `out_dir`.
+    """Read the results of one experiment or several and write their report to `out_dir`.
 
     `commands` are the command lines that reproduce it. Raises InputError where there is nothing
-    to report or the folder cannot be written.
+    to report, the experiments cannot stand in one report, or the folder cannot be written.
     """
-    return render(load(store, experiment), Path(out_dir), commands)
+    experiments = [experiment] if isinstance(experiment, Experiment) else list(experiment)
+    data = merge([load(store, one) for one in experiments])
+    return render(data, Path(out_dir), commands)
 
 
 def render(data: ReportData, out_dir: Path, commands: Sequence[str] = ()) -> Report:
-    """Write report.html, report.json, rows.csv, tables/ and figures/; each file atomically.
+    """Write report.html, report.json, rows.csv, tables/, figures/, methods.tex, references.bib.
 
     The files are a pure function of `data` and `commands`.
     """
     comparisons = compare(data)
-    claims = summary.method_claims(data)
-    material = Material(data, comparisons, claims, summary.across_tasks(data))
+    claims, method = wider.method_claims(data)
+    material = Material(
+        data, comparisons, claims, method, wider.new_tasks(data), across_tasks(data)
+    )
     sentences = findings(data, comparisons, claims)
-    shown = sections(material)
-    files: dict[str, str] = {}
-    drawings: dict[str, Markup] = {}
-    for section in shown:
-        for picture in section.pictures:
-            files[f"figures/{picture.name}.svg"] = svg(picture.figure)
-            drawings[picture.name] = inline(files[f"figures/{picture.name}.svg"], picture.name)
-        for table in (*section.tables, *section.folded):
-            files[f"tables/{table.name}.csv"] = table.csv()
-            files[f"tables/{table.name}.tex"] = table.latex()
-    files["rows.csv"] = data.rows.to_csv(index=False, lineterminator="\n")
-    files["report.json"] = _json(material, sentences, commands)
-    files["report.html"] = _html(material, sentences, shown, drawings, commands)
-    write_files(out_dir, files)
-    return Report(data, tuple(comparisons), tuple(sentences), _paths(out_dir, files))
+    warned = warnings(material)
+    written = write_page(_page(material, sentences, warned, commands), out_dir)
+    return Report(data, tuple(comparisons), tuple(sentences), tuple(warned), written)
 
 
 def verdict_rows(report: Report) -> list[dict[str, str]]:
@@ -126,10 +109,74 @@ def _with_reason(item: Comparison) -> str:
     return f"{label}: {item.reason}" if item.verdict == "refused" else label
 
 
-def _json(material: Material, sentences: Sequence[str], commands: Sequence[str]) -> str:
+def warnings(material: Material) -> list[str]:
+    """What a reader must know first: refusals, missing and diverged runs, mixed processors."""
+    data, found = material.data, []
+    refused: dict[str, int] = {}
+    for item in material.comparisons:
+        if item.verdict == "refused":
+            refused[item.reason] = refused.get(item.reason, 0) + 1
+    found += [
+        f"{counted(count, 'comparison')} refused: {reason}." for reason, count in refused.items()
+    ]
+    planned = len(data.rows) + len(data.missing)
+    if len(data.missing):
+        found.append(f"{len(data.missing)} of {planned} planned runs missing or failed.")
+    diverged = int((data.rows["status"] == "diverged").sum())
+    if diverged:
+        found.append(
+            f"{diverged} of {planned} planned runs diverged; they count with the declared worst "
+            "score."
+        )
+    mixed = data.provenance.get("mixed_processors", 0)
+    if mixed:
+        found.append(
+            f"{counted(mixed, 'group')} of paired runs mix processor models; last bits may differ "
+            "within a pair."
+        )
+    return found
+
+
+def _page(
+    material: Material, sentences: Sequence[str], warned: Sequence[str], commands: Sequence[str]
+) -> Page:
     data, report = material.data, material.data.experiment.report
-    experiment = data.experiment
-    document = {
+    unit = unit_of(report.metric)
+    note = (
+        f"Primary family: {report.metric} at the tuned learning rate, candidate minus baseline in "
+        f"{unit.difference}; {len(material.primary)} comparisons, corrected together after Holm. "
+        f"ROPE {PLUS_MINUS}{unit.value(report.rope)} {unit.difference}."
+    )
+    return Page(
+        kind="significance",
+        name=data.experiment.name,
+        description=data.experiment.description,
+        warnings=warned,
+        findings=sentences,
+        head=_verdict_matrix(material),
+        note=note if material.primary else "",
+        sections=sections(material),
+        methods=methods(material),
+        facts=facts(
+            data.experiment,
+            data.provenance["fingerprint"],
+            data.provenance["cells"],
+            data.provenance["run"],
+        ),
+        commands=commands,
+        document=_document(material, sentences, warned, commands),
+        rows=data.rows.to_csv(index=False, lineterminator="\n"),
+    )
+
+
+def _document(
+    material: Material, sentences: Sequence[str], warned: Sequence[str], commands: Sequence[str]
+) -> dict[str, Any]:
+    data, experiment = material.data, material.data.experiment
+    report = experiment.report
+    across = material.across
+    return {
+        "kind": "significance",
         "experiment": experiment.name,
         "description": experiment.description,
         "metric": report.metric,
@@ -140,94 +187,56 @@ def _json(material: Material, sentences: Sequence[str], commands: Sequence[str])
         "baselines": list(report.baselines),
         "candidates": list(data.candidates),
         "seeds": experiment.benchmark.seeds if experiment.benchmark else 0,
+        "warnings": list(warned),
         "findings": list(sentences),
         "verdicts": verdict_counts(material.primary),
         "comparisons": [item.as_json() for item in material.comparisons],
         "method": [claim._asdict() for claim in material.claims],
-        "across_tasks": records(material.across.table) if material.across else [],
+        "claims": [item.as_json() for item in (*material.method, *material.new_tasks)],
+        "across_tasks": records(across.table) if across else [],
         "missing": records(data.missing),
         "outcomes": records(counts(data)),
         "tuning": records(data.choices),
         "evolutions": records(data.evolutions),
         "importances": records(data.importances),
-        "provenance": {**data.provenance, "commands": list(commands), **reproduction(data)},
+        "provenance": {**data.provenance, "commands": list(commands), **reproduction(experiment)},
     }
-    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """A frame's rows as plain JSON values; NaN becomes None."""
-    return [
-        {str(name): _plain(value) for name, value in row.items()}
-        for row in frame.to_dict("records")
-    ]
-
-
-def _plain(value: Any) -> Any:
-    return finite(value.item() if isinstance(value, np.generic) else value)
-
-
-def _html(
-    material: Material,
-    sentences: Sequence[str],
-    shown: Sequence[Section],
-    drawings: dict[str, Markup],
-    commands: Sequence[str],
-) -> str:
-    data = material.data
-    environment = Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    unit = unit_of(data.experiment.report.metric)
-    refused: dict[str, int] = {}
-    for item in material.comparisons:
-        if item.verdict == "refused":
-            refused[item.reason] = refused.get(item.reason, 0) + 1
-    text = environment.get_template("report.html.j2").render(
-        experiment=data.experiment,
-        sentences=sentences,
-        sections=shown,
-        drawings=drawings,
-        primary=material.primary,
-        baselines=list(dict.fromkeys(item.baseline for item in material.primary)),
-        verdicts=_verdict_matrix(material.primary),
-        labels=LABELS,
-        unit=unit,
-        refused=refused,
-        missing=len(data.missing),
-        diverged=int((data.rows["status"] == "diverged").sum()),
-        planned=len(data.rows) + int((data.missing["reason"] == "not run yet").sum()),
-        mixed=data.provenance.get("mixed_processors", 0),
-        protocol=protocol(data),
-        facts=reproduction(data),
-        commands=commands,
-        provenance=data.provenance,
-    )
-    return text + "\n"
-
-
-def _verdict_matrix(primary: Sequence[Comparison]) -> list[dict[str, Any]]:
-    """One row per task and candidate with a comparison (or None) per baseline."""
-    baselines = dict.fromkeys(item.baseline for item in primary)
+def _verdict_matrix(material: Material) -> list[Table]:
+    """One row per task and candidate with the verdict against every baseline."""
+    primary = material.primary
+    if not primary:
+        return []
+    unit = unit_of(material.data.experiment.report.metric)
+    baselines = list(dict.fromkeys(item.baseline for item in primary))
     found = {(item.task, item.candidate, item.baseline): item for item in primary}
-    rows: list[dict[str, Any]] = []
-    for task, candidate in dict.fromkeys((item.task, item.candidate) for item in primary):
-        cells = [found.get((task, candidate, baseline)) for baseline in baselines]
-        first = not rows or rows[-1]["task"] != task
-        rows.append({"task": task, "candidate": candidate, "cells": cells, "first": first})
-    return rows
-
-
-def _paths(out_dir: Path, files: dict[str, str]) -> ReportPaths:
-    return ReportPaths(
-        directory=out_dir,
-        html=out_dir / "report.html",
-        json=out_dir / "report.json",
-        rows=out_dir / "rows.csv",
-        tables=tuple(out_dir / name for name in files if name.startswith("tables/")),
-        figures=tuple(out_dir / name for name in files if name.startswith("figures/")),
-    )
+    rows, notes = [], {}
+    places = list(dict.fromkeys((item.task, item.candidate) for item in primary))
+    for r, (task, candidate) in enumerate(places):
+        line = [task, candidate]
+        for c, baseline in enumerate(baselines):
+            item = found.get((task, candidate, baseline))
+            line.append(f"{unit.gain(item.mean_difference)} {LABELS[item.verdict]}" if item else "")
+            if item:
+                notes[r, c + 2] = item.reason
+        rows.append(line)
+    columns = ["task", "candidate", *[f"against {name}" for name in baselines]]
+    marks = {
+        (r, c + 2): found[(*place, baseline)].verdict
+        for r, place in enumerate(places)
+        for c, baseline in enumerate(baselines)
+        if (*place, baseline) in found
+    }
+    shown = pd.DataFrame(rows, columns=columns)
+    return [
+        Table(
+            name="verdicts",
+            title="Verdicts",
+            caption=f"Mean paired difference in {unit.difference}, and the verdict.",
+            numbers=shown,
+            shown=shown,
+            notes=notes,
+            tags=marks,
+        )
+    ]

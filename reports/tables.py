@@ -1,67 +1,28 @@
 """Tables of a report: numbers for CSV, the same as text for HTML, LaTeX and the terminal."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import pandas as pd
 
+from reports.claims import MethodClaim
 from reports.compare import Comparison, rules_of
 from reports.load import ReportData
-from reports.summary import Across, MethodClaim, score_table
-from reports.verdict import LABELS
-from reports.wording import DASH, MINUS, PLUS_MINUS, Unit, p_cell, signed_minus, unit_of
+from reports.material import Material
+from reports.sentences import LABELS
+from reports.summary import Across
+from reports.table import Table
+from reports.wording import DASH, PLUS_MINUS, Unit, p_cell, signed_minus, unit_of
 
 
-@dataclass(frozen=True)
-class Table:
-    """`numbers` goes to CSV; `shown` has the same meaning as text.
-
-    `bold` lists (row, column) positions of `shown`; `classes` names a style per row.
-    """
-
-    name: str
-    title: str
-    caption: str
-    numbers: pd.DataFrame
-    shown: pd.DataFrame
-    bold: frozenset[tuple[int, int]] = frozenset()
-    classes: Sequence[str] = field(default_factory=tuple)
-
-    def csv(self) -> str:
-        """The numbers as CSV."""
-        return self.numbers.to_csv(index=False, lineterminator="\n")
-
-    def latex(self) -> str:
-        """The text as a LaTeX tabular with booktabs rules."""
-        bold = pd.DataFrame("", index=self.shown.index, columns=self.shown.columns)
-        for row, column in self.bold:
-            bold.iloc[row, column] = "textbf:--rwrap"
-        shown = self.shown.map(_latex)
-        shown.columns = pd.Index([_latex(name) for name in self.shown.columns])
-        bold.columns = shown.columns
-        style = shown.style.apply(lambda _: bold, axis=None).hide(axis="index")
-        return str(style.to_latex(hrules=True))
-
-
-_LATEX = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$",
-    "#": r"\#", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"$<$", ">": r"$>$", MINUS: "$-$", PLUS_MINUS: r"$\pm$", DASH: "--",
-    "\N{INFINITY}": r"$\infty$", "\N{DAGGER}": r"\dag{}",
-}  # fmt: skip
-
-
-def _latex(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in str(text))
-
-
-def scores(data: ReportData, policy: str, losses: Sequence[str]) -> Table:
+def scores(material: Material, policy: str, losses: Sequence[str]) -> Table:
     """Mean and SD per task (rows) and loss (columns); bold: not separated from the best."""
-    numbers, unit = score_table(data, policy), unit_of(data.experiment.report.metric)
+    data = material.data
+    numbers, unit = material.score_tables[policy], unit_of(data.experiment.report.metric)
     losses = [loss for loss in losses if loss in set(numbers["loss"])]
     tasks = list(dict.fromkeys(numbers["task"]))
     found = {(row["task"], row["loss"]): row for row in numbers.to_dict("records")}
-    shown, bold = [], set()
+    shown, bold, links = [], set(), {}
+    places = _lines_by_task(material, policy)
     for r, task in enumerate(tasks):
         line = [task]
         for c, loss in enumerate(losses):
@@ -73,6 +34,8 @@ def scores(data: ReportData, policy: str, losses: Sequence[str]) -> Table:
             line.append(unit.spread(row["mean"], row["sd"]) + mark)
             if row["top"]:
                 bold.add((r, c + 1))
+            if (task, loss) in places:
+                links[r, c + 1] = anchor_of(places[task, loss])
         shown.append(line)
     counts = sorted(set(numbers["n"]))
     n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
@@ -92,16 +55,25 @@ def scores(data: ReportData, policy: str, losses: Sequence[str]) -> Table:
         numbers=numbers,
         shown=pd.DataFrame(shown, columns=["task", *losses]),
         bold=frozenset(bold),
+        links=links,
     )
+
+
+def _lines_by_task(material: Material, policy: str) -> dict[tuple[str, str], tuple[int, int]]:
+    return {
+        (task, loss): block.lines()
+        for (task, _, loss, own), block in material.data.scores.blocks.items()
+        if own == policy
+    }
 
 
 def comparisons(
     found: Sequence[Comparison], name: str, title: str, caption: str, alpha: float
 ) -> Table:
-    """Differences with intervals, tests, effect sizes and verdicts."""
-    shown = []
-    for item in found:
-        unit = unit_of(item.metric)
+    """Differences with intervals, tests, effect sizes and verdicts; each linked to its rows."""
+    shown, links, notes = [], {}, {}
+    unit = unit_of(found[0].metric) if found else unit_of("accuracy")
+    for place, item in enumerate(found):
         won = DASH if item.wins is None else f"{item.wins}/{item.n}"
         shown.append(
             [
@@ -114,10 +86,18 @@ def comparisons(
                 p_cell(item.p_holm),
                 signed_minus(item.dz, 2),
                 won,
+                signed_minus(item.p_better, 2),
                 LABELS[item.verdict],
             ]
         )
-    unit = unit_of(found[0].metric) if found else unit_of("accuracy")
+        notes[place, 10] = item.reason
+        if item.candidate_lines and item.baseline_lines:
+            links[place, 3] = anchor_of(item.candidate_lines)
+            notes[place, 3] = (
+                f"rows.csv, lines {lines_text(item.candidate_lines)} ({item.candidate}) and "
+                f"{lines_text(item.baseline_lines)} ({item.baseline})"
+            )
+    won_header = {"seed": "seeds won", "run": "runs won", "task": "tasks won"}
     columns = [
         "task",
         "candidate",
@@ -127,7 +107,8 @@ def comparisons(
         "p",
         "Holm p",
         "d_z",
-        "seeds won",
+        won_header[found[0].unit] if found else "seeds won",
+        "P(A>B)",
         "verdict",
     ]
     return Table(
@@ -137,6 +118,48 @@ def comparisons(
         numbers=pd.DataFrame([item.as_json() for item in found]),
         shown=pd.DataFrame(shown, columns=columns),
         classes=tuple(f"verdict-{item.verdict}" for item in found),
+        links=links,
+        notes=notes,
+    )
+
+
+def anchor_of(lines: tuple[int, int]) -> str:
+    """The anchor of a block of rows.csv in the table of all blocks."""
+    return f"rows-{lines[0]}"
+
+
+def lines_text(lines: tuple[int, int]) -> str:
+    """`22 to 41`."""
+    return f"{lines[0]} to {lines[1]}"
+
+
+def blocks(material: Material) -> Table:
+    """Where the rows of every task, loss and policy stand in rows.csv."""
+    data, unit = material.data, unit_of(material.data.experiment.report.metric)
+    records, shown, anchors = [], [], []
+    for (task, learner, loss, policy), block in material.data.scores.blocks.items():
+        first, last = lines = block.lines()
+        _, values = material.data.scores.of(block, data.experiment.report.metric)
+        mean = float(values.mean()) if values.size else float("nan")
+        records.append((task, learner, loss, policy, first, last, values.size, mean))
+        command = f"sed -n '1p;{first},{last}p' rows.csv"
+        shown.append(
+            [task, loss, policy, str(values.size), unit.value(mean), lines_text(lines), command]
+        )
+        anchors.append(anchor_of(lines))
+    columns = ["task", "learner", "loss", "lr_policy", "first_line", "last_line", "n", "mean"]
+    return Table(
+        name="blocks",
+        title="Rows behind the numbers",
+        caption=(
+            f"Lines of rows.csv, which lies beside this page; mean {data.experiment.report.metric} "
+            f"in {unit.axis}. The commands print them."
+        ),
+        numbers=pd.DataFrame(records, columns=columns),
+        shown=pd.DataFrame(
+            shown, columns=["task", "loss", "rate", "n", "mean", "lines", "command"]
+        ),
+        anchors=anchors,
     )
 
 
@@ -147,10 +170,55 @@ def interval_text(low: float | None, high: float | None, unit: Unit) -> str:
     return f"[{unit.value(low)}, {unit.value(high)}]"
 
 
-def rates(data: ReportData) -> Table:
+def policies(material: Material) -> Table:
+    """The primary differences at the tuned and at the common rate side by side."""
+    report = material.data.experiment.report
+    unit = unit_of(report.metric)
+    found: dict[tuple[str, str, str], dict[str, Comparison]] = {}
+    for item in material.comparisons:
+        if item.metric == report.metric and item.baseline in report.baselines:
+            key = (item.task, item.candidate, item.baseline)
+            found.setdefault(key, {})[item.lr_policy] = item
+    shown, records = [], []
+    for key, both in found.items():
+        line = list(key)
+        for policy in ("tuned", "common"):
+            own = both.get(policy)
+            line += [
+                unit.gain(own.mean_difference) if own else DASH,
+                interval_text(own.ci_low, own.ci_high, unit) if own else DASH,
+                LABELS[own.verdict] if own else DASH,
+            ]
+        shown.append(line)
+        records.append(
+            dict(zip(("task", "candidate", "baseline"), key, strict=True))
+            | {
+                f"{policy}_{name}": getattr(item, name)
+                for policy, item in both.items()
+                for name in ("mean_difference", "ci_low", "ci_high", "p_holm", "verdict")
+            }
+        )
+    columns = ["task", "candidate", "baseline"]
+    for policy in ("tuned", "common"):
+        columns += [f"{policy} ({unit.difference})", f"{policy}: CI", f"{policy}: verdict"]
+    return Table(
+        name="policies",
+        title="Differences at the tuned and at the common rate",
+        caption=(
+            f"Candidate minus baseline on paired test seeds; {material.better()}. t intervals, "
+            f"{100 * (1 - report.alpha):g} %, not corrected; verdicts after Holm, the tuned family "
+            "primary, the common one secondary and by itself."
+        ),
+        numbers=pd.DataFrame(records),
+        shown=pd.DataFrame(shown, columns=columns),
+    )
+
+
+def rates(material: Material) -> Table:
     """Tuned and common learning rate side by side, per task and loss."""
+    data = material.data
     unit, report = unit_of(data.experiment.report.metric), data.experiment.report
-    both = {policy: score_table(data, policy) for policy in ("tuned", "common")}
+    both = material.score_tables
     joined = both["tuned"].merge(both["common"], on=["task", "loss"], suffixes=("", "_common"))
     rows = data.rows[data.rows["lr_policy"] == "tuned"]
     chosen = rows.groupby(["task", "loss"], sort=False)["lr"].first().rename("lr").reset_index()
@@ -239,9 +307,11 @@ def across(found: Across, baselines: Sequence[str], unit: Unit, caption: str) ->
             for key in [key for key in (f"difference_{name}", f"pooled_{name}") if key in row]:
                 limits = interval_text(row[f"{key}_low"], row[f"{key}_high"], unit)
                 line.append(DASH if pd.isna(row[key]) else f"{unit.gain(row[key])} {limits}")
-            line.append(signed_minus(row[f"improvement_{name}"], 2))
-            if f"p_holm_{name}" in row:
-                line.append(p_cell(row[f"p_holm_{name}"]))
+            chance = [row[f"improvement_{name}{end}"] for end in ("", "_low", "_high")]
+            low, high = (signed_minus(value, 2) for value in chance[1:])
+            line.append(
+                DASH if pd.isna(chance[0]) else f"{signed_minus(chance[0], 2)} [{low}, {high}]"
+            )
         shown.append(line)
     columns = ["loss", "mean rank", f"IQM ({unit.axis})", "95 % CI"]
     for name in baselines:
@@ -249,8 +319,6 @@ def across(found: Across, baselines: Sequence[str], unit: Unit, caption: str) ->
         if f"pooled_{name}" in found.table:
             columns.append(f"pooled minus {name}")
         columns.append(f"P(beats {name})")
-        if f"p_holm_{name}" in found.table:
-            columns.append(f"Holm p against {name}")
     return Table(
         name="across_tasks",
         title=(
@@ -275,12 +343,14 @@ def method(claims: Sequence[MethodClaim], unit: Unit, caption: str) -> Table:
             unit.gain(claim.mean),
             interval_text(claim.ci_low, claim.ci_high, unit),
             "descriptive" if claim.p is None else p_cell(claim.p_holm),
+            "descriptive" if claim.verdict == "refused" else claim.verdict.replace("_", ", "),
         ]
         for claim in claims
     ]
     numbers = [
         {"task": claim.task, "baseline": claim.baseline, **claim.gains, "mean": claim.mean}
         | {"ci_low": claim.ci_low, "ci_high": claim.ci_high, "p": claim.p, "p_holm": claim.p_holm}
+        | {"verdict": claim.verdict}
         for claim in claims
     ]
     return Table(
@@ -289,7 +359,8 @@ def method(claims: Sequence[MethodClaim], unit: Unit, caption: str) -> Table:
         caption=caption,
         numbers=pd.DataFrame(numbers),
         shown=pd.DataFrame(
-            shown, columns=["task", "baseline", *runs, "mean of runs", "95 % CI", "Holm p"]
+            shown,
+            columns=["task", "baseline", *runs, "mean of runs", "95 % CI", "Holm p", "verdict"],
         ),
     )
 

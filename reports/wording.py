@@ -35,15 +35,22 @@ class Unit:
         return f"{self.value(mean)} {PLUS_MINUS} {self.value(sd)}"
 
 
+_PERCENT = ("area", "balanced_accuracy", "ece", "post_drift_accuracy", "post_drift_area")
+
+
 def is_accuracy(metric: str) -> bool:
-    """Whether a metric is an accuracy: accuracy, accuracy_selected, area (mean along a curve)."""
-    return metric.startswith("accuracy") or metric == "area"
+    """Whether a metric is a fraction that is shown in per cent."""
+    return metric.startswith("accuracy") or metric in _PERCENT
 
 
 def unit_of(metric: str) -> Unit:
     """Accuracies are stored as fractions and shown in per cent; other metrics as they are."""
     if is_accuracy(metric):
         return Unit(100.0, 2, "points", "%")
+    if "steps" in metric:
+        return Unit(1.0, 1, "steps", "steps")
+    if metric == "nll":
+        return Unit(1.0, 4, "nats", "nats")
     return Unit(1.0, 4, f"in units of {metric}", metric)
 
 

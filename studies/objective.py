@@ -1,70 +1,166 @@
-"""The objective: evolve with a trial's settings, judge the incumbents on frozen tasks."""
+"""The objective: evolve with a trial's settings, judge the losses on frozen tasks."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from itertools import pairwise
 
 import numpy as np
+import torch
 
-from bench.experiment import Experiment
-from bench.judging import judging_draws
-from bench.seeds import Purpose, seed_for
+from bench.experiment import EvolutionSection
+from bench.study_section import AblateStudy, ConfirmStudy, ScreenStudy, StudyBase
 from bench.tasks.register import mixture
-from mln.evolution import Generation, evolve
-from mln.fitness import Protocol, tuned_gain
+from mln.evolution import EvolutionResult, Generation, evolve
 from mln.genome import Genomes
-from studies.outcome import Params, TrialOutcome
-from studies.space import apply
+from studies.judging import judge
+from studies.outcome import FamilyGain, Run, TrialOutcome
+from studies.plan import instances, points, space_of, study_of
+from studies.seeds import EVOLVE, study_seed
+from studies.space import BUDGET
+from studies.trial import Report, TrialJob
 
-EVOLVE = 0
-"""What a study's seeds are for besides judging (bench.judging); the sampler's are at 2."""
+
+class _Stopped(Exception):
+    """A screen's trial is not worth its remaining budget."""
 
 
-def run_trial(experiment: Experiment, params: Params, slot: int) -> TrialOutcome:
-    """Evaluate one trial: a pure function of the experiment, the parameters and the slot.
-
-    The evolution has `study.budget` member-steps whatever its population, and a seed of its own
-    slot. The incumbents at the rungs are judged together on tasks that are the same for every
-    trial, so that trials are paired. No test split is built.
+def evaluate(job: TrialJob, report: Report) -> TrialOutcome:
+    """Evaluate a trial: what it reports, and its value unless it is stopped, are a pure function
+    of the job.
 
     Raises:
         ValueError: the parameters do not fit the experiment's settings.
     """
-    study, evolution = experiment.study, experiment.evolution
-    if study is None or evolution is None:
-        raise ValueError("a trial needs the sections [study] and [evolution]")
-    config = apply(params, evolution.settings, budget=study.budget)
-    steps = rung_steps(study.budget, study.rungs)
-    incumbents: list[Genomes] = []
+    # A trial's bits do not depend on the machine's cores.
+    torch.set_num_threads(1)
+    study = study_of(job.experiment)
+    evolution = space_of(job.experiment).apply(job.params, budget=study.budget)
+    if isinstance(study, ScreenStudy):
+        return _screen(job, study, evolution, report)
+    if isinstance(study, ConfirmStudy):
+        return _confirm(job, study, evolution, report)
+    assert isinstance(study, AblateStudy)
+    return _ablate(job, study, evolution, report)
 
-    def keep(generation: Generation, genome: Genomes) -> None:
-        while len(incumbents) < len(steps) and generation.member_steps >= steps[len(incumbents)]:
-            incumbents.append(genome.copy())
 
-    result = evolve(
+def _screen(
+    job: TrialJob, study: ScreenStudy, evolution: EvolutionSection, report: Report
+) -> TrialOutcome:
+    """One evolution with a seed of the slot's own, judged at each point of its budget."""
+    settings = evolution.settings
+    grid = (settings.budget,) if BUDGET in job.params else points(study)
+    judged: list[tuple[FamilyGain, ...]] = []
+    history: list[Generation] = []
+    last: list[Genomes] = []
+
+    def follow(generation: Generation, genome: Genomes) -> None:
+        history.append(generation)
+        last[:] = [genome]
+        # As evolution itself ends: what a budget of this point would have delivered.
+        reach = generation.member_steps + settings.generation_cost
+        while len(judged) < len(grid) - 1 and reach > grid[len(judged)]:
+            judged.append(judge(job.experiment, study, evolution.loss, genome))
+            if report(_mean(judged[-1]), grid[len(judged) - 1], True):
+                raise _Stopped
+
+    switch = None
+    try:
+        result = _evolve(job, study, evolution, job.slot, follow)
+        switch = result.handover.member_steps if result.handover else None
+        judged.append(judge(job.experiment, study, evolution.loss, result.genome))
+        report(_mean(judged[-1]), grid[-1], False)
+        last[:] = [result.genome]
+    except _Stopped:
+        switch = _switch(history)
+    run = Run(
+        0,
         evolution.loss,
-        config,
-        mixture(evolution.families, test=False),
-        seed_for(experiment.seed, Purpose.STUDY, EVOLVE, slot),
-        callback=keep,
-        device=experiment.device,
-        kernel=experiment.kernel,
+        last[0],
+        [asdict(generation) for generation in history],
+        switch,
+        history[-1].member_steps,
+        judged[-1],
     )
-    # The last generation ends short of the budget unless its cost divides it.
-    incumbents += [result.genome] * (len(steps) - len(incumbents))
-    gains = tuned_gain(
-        np.stack(incumbents),
-        judging_draws(experiment.seed, study.families, study.tasks),
-        experiment.tuning.rates,
-        Protocol(
-            evolution.loss,
-            config.learner,
-            config.training,
-            experiment.device,
-            evolution.settings.fitness,
-            experiment.kernel,
-        ),
-    ).gain.mean(1)
-    values = tuple(float(gain) for gain in gains)
-    return TrialOutcome(values[-1], steps, values, result.member_steps)
+    values = tuple(_mean(found) for found in judged)
+    return TrialOutcome(values[-1], len(values) < len(grid), grid[: len(values)], values, (run,))
 
 
-def rung_steps(budget: int, rungs: int) -> tuple[int, ...]:
-    """Evenly spaced points of the budget, in member-steps; the last is the whole budget."""
-    return tuple(budget * (rung + 1) // rungs for rung in range(rungs))
+def _confirm(
+    job: TrialJob, study: ConfirmStudy, evolution: EvolutionSection, report: Report
+) -> TrialOutcome:
+    """The study's instances in their order; a seed is evolved when its first one is due."""
+    runs: dict[int, Run] = {}
+    steps: list[int] = []
+    values: list[float] = []
+    order = instances(job.experiment.seed, study)
+    for (seed, task), following in zip(order, [*order[1:], None], strict=True):
+        if seed not in runs:
+            runs[seed] = _run(job, study, evolution, seed)
+        steps.append(seed * study.tasks + task)
+        values.append(float(runs[seed].by_task[task]))
+        # The other tasks of a seed that has been evolved cost next to nothing.
+        is_costly = following is not None and following[0] not in runs
+        if report(values[-1], steps[-1], is_costly):
+            break
+    is_pruned = len(values) < study.seeds * study.tasks
+    return TrialOutcome(
+        float(np.mean(values)), is_pruned, tuple(steps), tuple(values), tuple(runs.values())
+    )
+
+
+def _ablate(
+    job: TrialJob, study: AblateStudy, evolution: EvolutionSection, report: Report
+) -> TrialOutcome:
+    """Every seed of the study."""
+    runs = []
+    for seed in range(study.seeds):
+        runs.append(_run(job, study, evolution, seed))
+        report(float(runs[-1].by_task.mean()), seed, False)
+    values = tuple(float(run.by_task.mean()) for run in runs)
+    return TrialOutcome(
+        float(np.mean(values)), False, tuple(range(len(values))), values, tuple(runs)
+    )
+
+
+def _run(job: TrialJob, study: StudyBase, evolution: EvolutionSection, seed: int) -> Run:
+    """An evolution from a seed that all trials share, and what its loss gains."""
+    result = _evolve(job, study, evolution, seed)
+    return Run(
+        seed,
+        evolution.loss,
+        result.genome,
+        [asdict(generation) for generation in result.history],
+        result.handover.member_steps if result.handover else None,
+        result.member_steps,
+        judge(job.experiment, study, evolution.loss, result.genome),
+    )
+
+
+def _evolve(
+    job: TrialJob,
+    study: StudyBase,
+    evolution: EvolutionSection,
+    seed: int,
+    callback: Callable[[Generation, Genomes], None] | None = None,
+) -> EvolutionResult:
+    return evolve(
+        evolution.loss,
+        evolution.settings,
+        mixture(evolution.families, test=False),
+        study_seed(job.experiment.seed, EVOLVE[study.kind], seed),
+        callback=callback,
+        device=job.experiment.device,
+        kernel=job.experiment.kernel,
+    )
+
+
+def _mean(judged: Sequence[FamilyGain]) -> float:
+    return float(np.concatenate([found.gains for found in judged]).mean())
+
+
+def _switch(history: Sequence[Generation]) -> int | None:
+    """Where a GA had handed over in the generations so far."""
+    for before, after in pairwise(history):
+        if (before.phase, after.phase) == ("ga", "es"):
+            return before.member_steps
+    return None

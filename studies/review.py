@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from ipaddress import ip_address
+from pathlib import Path
 from socketserver import ThreadingMixIn
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import optuna_dashboard
 
 from bench.errors import InputError
-from studies.storage import storage_of_studies
+from studies.records import artifact_store
+from studies.storage import opened, refuse_without_studies
 
 
 class Serving(NamedTuple):
@@ -21,12 +23,14 @@ class Serving(NamedTuple):
 
 def launch_dashboard(
     url: str,
+    artifacts: Path,
     host: str = "127.0.0.1",
     port: int = 8080,
     *,
     on_ready: Callable[[Serving], None],
 ) -> None:
-    """Serve the dashboard of the studies at a storage URL until interrupted.
+    """Serve the dashboard of the studies at a storage URL, with the files in the folder of
+    artifacts, until interrupted.
 
     `on_ready` is told the address once the port is bound; port 0 takes a free one. Nothing is
     printed.
@@ -34,9 +38,20 @@ def launch_dashboard(
     Raises:
         InputError: the storage has no study (no file is made), or the port cannot be bound.
     """
-    application = optuna_dashboard.wsgi(storage_of_studies(url))
+    refuse_without_studies(url)
+    with opened(url) as storage:
+        application = optuna_dashboard.wsgi(storage, artifact_store=artifact_store(artifacts))
+        server = _listening(host, port, application)
+        try:
+            on_ready(Serving(f"http://{host}:{server.server_port}/dashboard", caution(host)))
+            server.serve_forever()
+        finally:
+            server.server_close()
+
+
+def _listening(host: str, port: int, application: Any) -> WSGIServer:
     try:
-        server = make_server(
+        return make_server(
             host, port, application, server_class=_Server, handler_class=_QuietHandler
         )
     except (OSError, OverflowError) as error:
@@ -44,11 +59,6 @@ def launch_dashboard(
         raise InputError(
             f"dashboard: cannot listen on {host}:{port}: {reason}; choose another --port or --host"
         ) from error
-    try:
-        on_ready(Serving(f"http://{host}:{server.server_port}/dashboard", caution(host)))
-        server.serve_forever()
-    finally:
-        server.server_close()
 
 
 def caution(host: str) -> str:

@@ -1,44 +1,81 @@
-"""TPE without a state: what is proposed depends on the trials so far and the trial's number."""
+"""Samplers without a state of their own: what is proposed depends on the study and the slot.
 
-from collections.abc import Sequence
+A fresh sampler of the library for each slot, seeded by (seed, slot): a study that is stopped
+between trials and resumed proposes what it would have proposed, and no worker repeats another.
+"""
+
+import warnings
 from typing import Any
 
-from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.exceptions import ExperimentalWarning
+from optuna.pruners import HyperbandPruner
+from optuna.samplers import (
+    BaseSampler,
+    CmaEsSampler,
+    GPSampler,
+    QMCSampler,
+    RandomSampler,
+    TPESampler,
+)
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from bench.seeds import Purpose, seed_for
+from bench.study_section import StudyBase, TuningStudy
+from studies.outcome import Params
+from studies.plan import Plan
+from studies.seeds import Use, study_seed
+from studies.space import Parameter, Range
 
-SAMPLER = 2
-"""The seeds of a study's sampler; those at 0 and 1 are the objective's."""
+SLOT = "slot"
+"""The user attribute that says which slot a trial worked on."""
+
+FEWEST_TRIALS = 4
+"""What a sampler learns from at least; under Hyperband that many of a trial's own bracket."""
 
 
-class SeededTPE(BaseSampler):
-    """The tree-structured Parzen estimator (Bergstra et al. 2011), seeded per draw.
+class SlotSampler(BaseSampler):
+    """Proposes the parameters of one slot at a time: `use` says which, before the trial begins.
 
-    A fresh TPESampler for each (trial number, parameter) instead of one that advances through
-    the study: a study that is resumed, even in the middle of a trial's parameters, proposes what
-    it would have proposed. The running trials of a batch count as bad ones (constant liar), so
-    that a batch does not repeat itself.
+    Known parameters (enqueued, a cell, a slot that is tried again) are proposed as they are;
+    slots below `startup_trials` are random: the unbiased phase of the study.
     """
 
-    def __init__(self, root: int, names: Sequence[str], startup_trials: int) -> None:
-        self._root = root
-        self._names = tuple(names)
-        self._startup_trials = startup_trials
+    def __init__(self, root: int, study: StudyBase, plan: Plan) -> None:
+        self._root, self._plan = root, plan
+        self._kind = study.sampler if isinstance(study, TuningStudy) else "brute"
+        self._startup = study.startup_trials if isinstance(study, TuningStudy) else 0
+        self._is_joint = self._kind in ("gp", "cmaes", "qmc")
+        self.use(0, None)
+
+    def use(self, slot: int, params: Params | None) -> None:
+        """The next trial is that of a slot, with these parameters if they are known."""
+        self.slot, self._params = slot, params
+        seed = int(study_seed(self._root, Use.SAMPLER, slot).generate_state(1)[0])
+        self._inner = self._fresh(seed)
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """The parameters that all complete trials share; they are drawn jointly."""
-        return self._tpe(trial.number, 0).infer_relative_search_space(study, trial)
+        """The parameters that are drawn jointly."""
+        if self._params is not None or isinstance(self._inner, RandomSampler):
+            return {}
+        if self._is_joint:
+            return {p.name: distribution(p) for p in self._plan.space.parameters}
+        return self._inner.infer_relative_search_space(study, trial)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Values of the jointly drawn parameters."""
-        return self._tpe(trial.number, 0).sample_relative(study, trial, search_space)
+        """Values of the parameters that are drawn jointly."""
+        if not search_space:
+            return {}
+        return self._inner.sample_relative(study, trial, search_space)
 
     def sample_independent(
         self,
@@ -47,14 +84,78 @@ class SeededTPE(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """The value of a conditional parameter, or of any during the random phase."""
-        tpe = self._tpe(trial.number, 1 + self._names.index(param_name))
-        return tpe.sample_independent(study, trial, param_name, param_distribution)
+        """The known value, or one drawn for a parameter by itself."""
+        if self._params is not None and param_name in self._params:
+            return self._params[param_name]
+        return self._inner.sample_independent(study, trial, param_name, param_distribution)
 
-    def _tpe(self, number: int, index: int) -> TPESampler:
-        seed = seed_for(self._root, Purpose.STUDY, SAMPLER, number, index)
-        return TPESampler(
-            n_startup_trials=self._startup_trials,
-            seed=int(seed.generate_state(1)[0]),
-            constant_liar=True,
-        )
+    def _fresh(self, seed: int) -> BaseSampler:
+        sampled = self.slot - len(self._plan.owed)
+        if self._kind == "qmc":
+            return IndexedQMC(
+                int(study_seed(self._root, Use.SAMPLER).generate_state(1)[0]), sampled
+            )
+        if self._kind in ("random", "brute") or self.slot < self._startup:
+            return RandomSampler(seed=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            if self._kind == "gp":
+                return GPSampler(
+                    seed=seed, n_startup_trials=FEWEST_TRIALS, warn_independent_sampling=False
+                )
+            if self._kind == "cmaes":
+                return CmaEsSampler(
+                    seed=seed, n_startup_trials=FEWEST_TRIALS, warn_independent_sampling=False
+                )
+            return TPESampler(seed=seed, n_startup_trials=FEWEST_TRIALS, constant_liar=True)
+
+
+class IndexedQMC(QMCSampler):
+    """Point `index` of a scrambled Sobol sequence.
+
+    Optuna's own counter lives in the study and is not incremented atomically: two workers may
+    read the same one, and a slot that is tried again would move on.
+    """
+
+    def __init__(self, seed: int, index: int) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            super().__init__(scramble=True, seed=seed, warn_independent_sampling=False)
+        self._index = index
+
+    def _find_sample_id(self, _study: Study, _space: dict[str, BaseDistribution]) -> int:
+        return self._index
+
+
+class SlotHyperband(HyperbandPruner):
+    """Hyperband whose bracket is decided by the slot, so that a slot tried again keeps its own.
+
+    Optuna hashes the trial's number. `sampler` knows the slot of a trial that has just begun.
+    """
+
+    def __init__(self, sampler: SlotSampler, first: int, last: int, reduction: int) -> None:
+        super().__init__(min_resource=first, max_resource=last, reduction_factor=reduction)
+        self._sampler = sampler
+
+    def _get_bracket_id(self, study: Study, trial: FrozenTrial) -> int:
+        slot = trial.user_attrs.get(SLOT, self._sampler.slot)
+        stand_in = _Numbered(slot)
+        return super()._get_bracket_id(study, stand_in)  # type: ignore[arg-type]
+
+
+class _Numbered:
+    """All that Hyperband looks at when it chooses a bracket."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+def distribution(parameter: Parameter) -> BaseDistribution:
+    """Optuna's distribution of a parameter, the same that `Space.suggest` asks for."""
+    domain = parameter.domain
+    if not isinstance(domain, Range):
+        return CategoricalDistribution(domain.values)
+    if domain.is_whole:
+        low, high, step = int(domain.low), int(domain.high), int(domain.step or 1)
+        return IntDistribution(low, high, log=domain.log, step=step)
+    return FloatDistribution(domain.low, domain.high, log=domain.log, step=domain.step)

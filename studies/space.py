@@ -1,101 +1,334 @@
-"""The search space of a study: conditional parameters named by the experiment's own keys."""
+"""The search space: every setting that a study may tune, by the experiment's own dotted keys."""
 
-from dataclasses import replace
-from itertools import product
-from typing import Any
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from optuna.trial import BaseTrial
 
-from bench.errors import InputError
-from bench.experiment import Experiment, StudySection
-from mln.config import EvolutionConfig
+from bench.errors import InputError, nearest
+from bench.experiment import EvolutionSection, with_settings
+from bench.study_section import RANGE_KEYS, TuningStudy
 from studies.outcome import Params, ParamValue
 
-SPACE_VERSION = 1
+SPACE_VERSION = 2
 """Raised when a parameter is added, renamed or changes its kind: Optuna cannot resume over that."""
 
-PREFIX = "evolution.settings."
-MODE = PREFIX + "mode"
-POPULATION = PREFIX + "population"
-MUTATION_SIGMA = PREFIX + "genetic.mutation_sigma"
-SWITCH_POINT = PREFIX + "switch_point"
-NAMES = (MODE, POPULATION, MUTATION_SIGMA, SWITCH_POINT)
+
+class Choices(NamedTuple):
+    """A categorical domain."""
+
+    values: tuple[ParamValue, ...]
 
 
-def suggest(trial: BaseTrial, section: StudySection) -> Params:
-    """A trial's parameters; those that a mode does not use are absent.
+@dataclass(frozen=True)
+class Range:
+    """A numeric domain with both ends; whole numbers where both are."""
 
-    `genetic.mutation_sigma` belongs to the modes `ga` and `hybrid`, `switch_point` to `hybrid`.
+    low: float
+    high: float
+    log: bool = False
+    step: float | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its values are whole numbers."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+
+Domain = Choices | Range
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A tunable setting; `when` lists what other settings must be for this one to have an effect.
+
+    That may name settings that are no parameters: they are the experiment's.
     """
-    mode = trial.suggest_categorical(MODE, section.modes)
-    params: Params = {
-        MODE: mode,
-        POPULATION: trial.suggest_categorical(POPULATION, section.populations),
-    }
-    if mode in ("ga", "hybrid"):
-        params[MUTATION_SIGMA] = trial.suggest_float(
-            MUTATION_SIGMA, *section.mutation_sigma, log=True
+
+    name: str
+    domain: Domain
+    when: tuple[tuple[str, tuple[ParamValue, ...]], ...] = ()
+
+
+SETTINGS = "evolution.settings."
+LOSS = "evolution.loss."
+MODE = SETTINGS + "mode"
+POPULATION = SETTINGS + "population"
+SWITCH_POINT = SETTINGS + "switch_point"
+MUTATION_SIGMA = SETTINGS + "genetic.mutation_sigma"
+STRATEGY = SETTINGS + "strategy.kind"
+BUDGET = SETTINGS + "budget"
+
+_GA = (MODE, ("ga", "hybrid"))
+_ES = (MODE, ("es", "hybrid"))
+_DRAWS = (MODE, ("ga", "hybrid", "random"))
+_DECAYS = (SETTINGS + "genetic.sigma_schedule", ("exponential",))
+_NETWORK = (LOSS + "kind", ("network",))
+
+SPACE: tuple[Parameter, ...] = (
+    Parameter(MODE, Choices(("ga", "es", "hybrid"))),
+    Parameter(POPULATION, Range(8, 48, step=4)),
+    Parameter(SWITCH_POINT, Range(0.1, 0.9), ((MODE, ("hybrid",)),)),
+    Parameter(SETTINGS + "genetic.selection", Choices(("tournament", "truncation")), (_GA,)),
+    Parameter(SETTINGS + "genetic.crossover", Choices(("uniform", "blend", "sbx")), (_GA,)),
+    Parameter(MUTATION_SIGMA, Range(0.02, 0.5, log=True), (_DRAWS,)),
+    Parameter(SETTINGS + "genetic.sigma_decay", Range(0.9, 1.0), (_GA, _DECAYS)),
+    Parameter(SETTINGS + "genetic.gene_rate", Range(0.1, 1.0), (_DRAWS,)),
+    Parameter(SETTINGS + "genetic.elites", Range(1, 6), (_DRAWS,)),
+    Parameter(STRATEGY, Choices(("openai-es", "snes", "sep-cma-es")), (_ES,)),
+    Parameter(SETTINGS + "strategy.sigma", Range(0.02, 0.5, log=True), (_ES,)),
+    Parameter(
+        SETTINGS + "strategy.learning_rate",
+        Range(0.01, 0.5, log=True),
+        (_ES, (STRATEGY, ("openai-es",))),
+    ),
+    Parameter(
+        SETTINGS + "strategy.mean_rate",
+        Range(0.1, 1.0),
+        (_ES, (STRATEGY, ("snes", "sep-cma-es"))),
+    ),
+    Parameter(SETTINGS + "tasks_per_generation", Range(4, 24, step=4)),
+    Parameter(SETTINGS + "training.steps", Range(50, 200, step=50)),
+    Parameter(SETTINGS + "coevolution", Choices(("fresh", "lifetime", "persistent"))),
+    Parameter(LOSS + "features", Choices(("p,y", "logp,p,y", "logit,y")), (_NETWORK,)),
+    Parameter(LOSS + "head", Choices(("identity", "softplus", "residual", "gate")), (_NETWORK,)),
+)
+
+BY_NAME = {parameter.name: parameter for parameter in SPACE}
+
+
+@dataclass(frozen=True)
+class Space:
+    """The free parameters of one study, in the order they are asked for, and what is fixed.
+
+    base: the evolution with the fixed settings in place; it answers for what is not tuned.
+    lists: parameters whose values are lists or tables; Optuna gets them as JSON.
+    """
+
+    parameters: tuple[Parameter, ...]
+    fixed: Params
+    base: EvolutionSection
+    lists: frozenset[str] = frozenset()
+
+    def suggest(self, trial: BaseTrial) -> Params:
+        """A trial's parameters; those that have no effect under the others are absent."""
+        return self.walk(lambda parameter: _suggest(trial, parameter))
+
+    def walk(self, choose: Callable[[Parameter], ParamValue]) -> Params:
+        """Values for the parameters that have an effect, each chosen by `choose(parameter)`."""
+        params: Params = {}
+        for parameter in self.parameters:
+            if is_active(parameter, params, self.base):
+                params[parameter.name] = choose(parameter)
+        return params
+
+    def pick(self, values: Params) -> Params:
+        """Those of the values, one for each parameter, that have an effect."""
+        return self.walk(lambda parameter: values[parameter.name])
+
+    def apply(self, params: Params, *, budget: int | None = None) -> EvolutionSection:
+        """The evolution with a trial's parameters, and `budget` member-steps unless it has its own.
+
+        Raises:
+            ValueError: the settings are out of range or exclude each other.
+        """
+        own: dict[str, Any] = {} if budget is None else {BUDGET: budget}
+        for name, value in params.items():
+            own[name] = json.loads(str(value)) if name in self.lists else value
+        return with_settings(self.base, own)
+
+    def validated(self, params: Mapping[str, Any], where: str) -> Params:
+        """A configuration to be tried, without the parameters that have no effect in it.
+
+        Optuna ignores a name it does not know and uses a value out of range: both are refused.
+
+        Raises:
+            InputError: a name that is not free, a value outside its domain, or none for one.
+        """
+        names = [parameter.name for parameter in self.parameters]
+        for name, value in params.items():
+            if name in self.fixed and self.fixed[name] == value:
+                continue
+            if name not in names:
+                hint = nearest(name, names)
+                raise InputError(f"{where}: {name!r} is not tuned by this study{hint}")
+
+        def choose(parameter: Parameter) -> ParamValue:
+            if parameter.name not in params:
+                raise InputError(f"{where}: no value for {parameter.name!r}; add one")
+            value: ParamValue = params[parameter.name]
+            if not contains(parameter.domain, value):
+                raise InputError(
+                    f"{where}: {parameter.name} = {value!r} is outside of "
+                    f"{spell(parameter.domain)}; widen study.space"
+                )
+            return value
+
+        return self.walk(choose)
+
+    def of(self, evolution: EvolutionSection) -> Params:
+        """What an evolution has for this space's parameters."""
+        found = {}
+        for name in (parameter.name for parameter in self.parameters):
+            value = setting(evolution, name)
+            found[name] = json.dumps(value) if name in self.lists else value
+        return found
+
+    def cells(self) -> list[Params]:
+        """Every distinct configuration of a space of choices and stepped ranges.
+
+        Raises:
+            InputError: a range without steps has no end of values.
+        """
+        found: list[Params] = [{}]
+        for parameter in self.parameters:
+            values = _values(parameter)
+            found = [
+                cell | {parameter.name: value} if active else cell
+                for cell in found
+                for active in [is_active(parameter, cell, self.base)]
+                for value in (values if active else values[:1])
+            ]
+        return found
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether a free parameter decides if another has an effect."""
+        free = {parameter.name for parameter in self.parameters}
+        return any(name in free for parameter in self.parameters for name, _ in parameter.when)
+
+
+def resolve(study: TuningStudy, evolution: EvolutionSection) -> Space:
+    """The space of a study: what `tune` names, with the domains that `space` replaces.
+
+    Raises:
+        InputError: an unknown name, or a domain that makes no sense.
+    """
+    known = [*BY_NAME, *study.space]
+    for name in study.tune or ():
+        if name not in known:
+            raise InputError(f"study.tune: {name!r} is no parameter{nearest(name, known)}")
+    if study.tune is not None and len(set(study.tune)) < len(study.tune):
+        raise InputError("study.tune: a parameter is named twice")
+    # A name in `space` alone is free too: who narrows a parameter wants it tuned.
+    wanted = set(BY_NAME if study.tune is None else study.tune) | set(study.space)
+    if BUDGET in wanted:
+        raise InputError(f"study.space: {BUDGET} is equal for all trials; use study.budget")
+    fixed: Params = {}
+    parameters = []
+    for name in ordered(wanted):
+        given = study.space.get(name)
+        if given is not None and not isinstance(given, list | dict | tuple):
+            fixed[name] = given
+            continue
+        parameter = BY_NAME.get(name)
+        domain = _domain(name, given) if given is not None else BY_NAME[name].domain
+        parameters.append(
+            replace(parameter, domain=domain) if parameter else Parameter(name, domain)
         )
-    if mode == "hybrid":
-        params[SWITCH_POINT] = trial.suggest_float(SWITCH_POINT, *section.switch_point)
-    return params
+    try:
+        base = with_settings(evolution, fixed)
+    except ValueError as error:
+        raise InputError(f"study.space: {error}") from error
+    return Space(tuple(parameters), fixed, base)
 
 
-def apply(
-    params: Params, settings: EvolutionConfig, *, budget: int | None = None
-) -> EvolutionConfig:
-    """The settings with a trial's parameters in place, and `budget` member-steps if given.
-
-    Raises:
-        ValueError: the settings are out of range, or a parameter is not one of NAMES.
-    """
-    tree: dict[str, Any] = {} if budget is None else {"budget": budget}
-    for name, value in params.items():
-        if name not in NAMES:
-            raise ValueError(f"{name} is not in the search space (version {SPACE_VERSION})")
-        _plant(tree, name.removeprefix(PREFIX).split("."), value)
-    applied: EvolutionConfig = _replaced(settings, tree)
-    return applied
+def ordered(names: Iterable[str]) -> list[str]:
+    """Names in the order of the space, others by name; what decides over others comes first."""
+    wanted = set(names)
+    own = sorted(wanted - set(BY_NAME))
+    deciding = {name for parameter in SPACE for name, _ in parameter.when}
+    return [
+        *(name for name in own if name in deciding),
+        *(name for name in BY_NAME if name in wanted),
+        *(name for name in own if name not in deciding),
+    ]
 
 
-def check(experiment: Experiment) -> None:
-    """Refuse a search space in which some trial could not be run, before anything is written.
-
-    Raises:
-        InputError: an empty or reversed range, or settings that exclude each other.
-    """
-    section, evolution = experiment.study, experiment.evolution
-    if section is None or evolution is None:
-        raise InputError(f"experiment {experiment.name!r} has no [study] section; add one")
-    for key in ("modes", "populations"):
-        choices = getattr(section, key)
-        if not choices or len(set(choices)) < len(choices):
-            raise InputError(f"study.{key}: needs at least one choice, each once: {choices}")
-    for key in ("mutation_sigma", "switch_point"):
-        low, high = getattr(section, key)
-        if not low <= high:
-            raise InputError(f"study.{key}: the range must rise, not [{low}, {high}]")
-    if section.rungs > section.budget:
-        raise InputError(f"study.rungs: at most one per member-step of {section.budget}")
-    ends = product(section.modes, section.populations, section.mutation_sigma, section.switch_point)
-    for values in ends:
-        params: Params = dict(zip(NAMES, values, strict=True))
-        try:
-            apply(params, evolution.settings, budget=section.budget)
-        except ValueError as error:
-            raise InputError(f"study: a trial would be invalid: {error}") from error
+def is_active(parameter: Parameter, params: Params, base: EvolutionSection) -> bool:
+    """Whether a parameter has an effect beside the others, or beside what the experiment has."""
+    for name, allowed in parameter.when:
+        value = params[name] if name in params else setting(base, name)
+        if value not in allowed:
+            return False
+    return True
 
 
-def _plant(tree: dict[str, Any], path: list[str], value: ParamValue) -> None:
-    for part in path[:-1]:
-        tree = tree.setdefault(part, {})
-    tree[path[-1]] = value
+def setting(evolution: EvolutionSection, name: str) -> Any:
+    """The evolution's value of a dotted key. Raises InputError for a key that it has not."""
+    place: Any = evolution
+    for part in name.split(".")[1:]:
+        if not hasattr(place, part):
+            raise InputError(f"{name!r} is no setting of the evolution")
+        place = getattr(place, part)
+    return list(place) if isinstance(place, tuple) else place
 
 
-def _replaced(config: Any, tree: dict[str, Any]) -> Any:
-    """All changes of one dataclass at once: its checks never see half of them."""
-    changes = {
-        name: _replaced(getattr(config, name), value) if isinstance(value, dict) else value
-        for name, value in tree.items()
-    }
-    return replace(config, **changes)
+def contains(domain: Domain, value: Any) -> bool:
+    """Whether a value lies in a domain."""
+    if isinstance(domain, Choices):
+        return any(value == known and type(value) is type(known) for known in domain.values)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    if not domain.low <= value <= domain.high or (domain.is_whole and value != int(value)):
+        return False
+    if domain.step is None:
+        return True
+    steps = (value - domain.low) / domain.step
+    return abs(steps - round(steps)) < 1e-9
+
+
+def spell(domain: Domain) -> str:
+    """A domain for a reader."""
+    if isinstance(domain, Choices):
+        return "{" + ", ".join(map(str, domain.values)) + "}"
+    tail = ", log" if domain.log else f", step {domain.step:g}" if domain.step else ""
+    return f"[{domain.low:g}, {domain.high:g}{tail}]"
+
+
+def _domain(name: str, given: Any) -> Domain:
+    """A domain from TOML: a list of choices, or a table {low, high, log, step}."""
+    if isinstance(given, list | tuple):
+        if not given or len(set(map(repr, given))) < len(given):
+            raise InputError(f"study.space: {name}: needs at least one choice, each once: {given}")
+        if not all(isinstance(value, str | int | float) for value in given):
+            raise InputError(f"study.space: {name}: choices are words or numbers: {given}")
+        return Choices(tuple(given))
+    if not set(given) <= RANGE_KEYS or not {"low", "high"} <= set(given):
+        raise InputError(f"study.space: {name}: a range is {{low, high}}, perhaps with log or step")
+    found = Range(**given)
+    if not found.low < found.high:
+        raise InputError(f"study.space: {name}: the range must rise, not {spell(found)}")
+    if found.log and (found.low <= 0 or found.step is not None):
+        raise InputError(f"study.space: {name}: a log range begins above 0 and has no step")
+    if found.step is not None and found.step <= 0:
+        raise InputError(f"study.space: {name}: step must be positive")
+    return found
+
+
+def _suggest(trial: BaseTrial, parameter: Parameter) -> ParamValue:
+    name, domain = parameter.name, parameter.domain
+    if isinstance(domain, Choices):
+        chosen: Any = trial.suggest_categorical(name, domain.values)
+        known: ParamValue = chosen
+        return known
+    if domain.is_whole:
+        step = int(domain.step or 1)
+        return trial.suggest_int(name, int(domain.low), int(domain.high), log=domain.log, step=step)
+    return trial.suggest_float(name, domain.low, domain.high, log=domain.log, step=domain.step)
+
+
+def _values(parameter: Parameter) -> list[ParamValue]:
+    domain = parameter.domain
+    if isinstance(domain, Choices):
+        return list(domain.values)
+    step = domain.step or (1 if domain.is_whole else None)
+    if step is None or domain.log:
+        raise InputError(
+            f"study: {parameter.name} has no end of values; give it choices or a step, or choose "
+            "another sampler"
+        )
+    count = int((domain.high - domain.low) / step + 1e-9) + 1
+    return [domain.low + k * step for k in range(count)]

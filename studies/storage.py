@@ -1,142 +1,194 @@
 """Optuna studies in the database that holds the results."""
 
+import random
+import time
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import optuna
 from optuna.exceptions import ExperimentalWarning, OptunaError
-from optuna.pruners import NopPruner
-from optuna.samplers import BaseSampler
+from optuna.pruners import BasePruner, NopPruner, WilcoxonPruner
 from optuna.storages import RDBStorage
 from sqlalchemy import event, inspect
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from bench.errors import InputError
-from bench.experiment import Experiment, StudySection, digest
+from bench.experiment import Experiment, digest
+from bench.presets import learner_identity
 from bench.provenance import determinants, versions
 from bench.store import BUSY_TIMEOUT_MS, Store, public_url, sqlite_pragmas
-from studies.space import NAMES, SPACE_VERSION
+from bench.study_section import ConfirmStudy, ScreenStudy, StudyBase
+from bench.tasks.register import identity
+from studies.plan import Plan, points, study_of
+from studies.protocol import COST, METRIC, question, text
+from studies.sampler import SlotHyperband, SlotSampler
+from studies.space import SPACE_VERSION
 
-METRIC = "gain over tuned CE"
+DETERMINING = ("judging", "objective", "outcome", "plan", "sampler", "seeds", "space")
+"""The files of this package that a trial's value or proposal depends on."""
+
+CREATION_ATTEMPTS = 10
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-
-def create_study(experiment: Experiment, url: str, sampler: BaseSampler) -> optuna.Study:
-    """The experiment's study, made if it is not there. The results store must exist.
-
-    Raises:
-        InputError: the URL cannot be used, or a study of this name has another configuration.
-    """
-    section = study_section(experiment)
-    study = optuna.create_study(
-        storage=_storage(url),
-        study_name=section.name,
-        sampler=sampler,
-        pruner=NopPruner(),
-        direction="maximize",
-        load_if_exists=True,
-    )
-    if "fingerprint" not in study.user_attrs and not study.get_trials(deepcopy=False):
-        _describe(study, experiment, section)
-    _refuse_other(study, experiment, url)
-    return study
+T = TypeVar("T")
 
 
-def find_study(experiment: Experiment, url: str) -> optuna.Study | None:
-    """The experiment's study if it is there; nothing is written.
+def create_study(experiment: Experiment, url: str) -> None:
+    """Make the results store and the experiment's study where they are not there.
+
+    Of several processes that do so at once in an empty database all but one may fail inside of
+    the libraries: the others then find what the one has made.
 
     Raises:
         InputError: the URL cannot be used, or a study of this name has another configuration.
     """
-    section = study_section(experiment)
+    study = study_of(experiment)
+
+    def create() -> None:
+        Store(url).close()
+        with opened(url) as storage:
+            made = optuna.create_study(
+                storage=storage,
+                study_name=study.name,
+                directions=["maximize", "minimize"] if _has_cost(study) else ["maximize"],
+                load_if_exists=True,
+            )
+            if "fingerprint" not in made.user_attrs:
+                _describe(made, experiment, study)
+            _refuse_other(made, experiment, url)
+
+    _insistently(url, create)
+
+
+@contextmanager
+def loaded(
+    experiment: Experiment, url: str, plan: Plan
+) -> Iterator[tuple[optuna.Study, SlotSampler]]:
+    """The experiment's study as a worker uses it, with its sampler. It must be there."""
+    study = study_of(experiment)
+    sampler = SlotSampler(experiment.seed, study, plan)
+    with opened(url) as storage:
+        yield (
+            optuna.load_study(
+                study_name=study.name,
+                storage=storage,
+                sampler=sampler,
+                pruner=_pruner(study, sampler),
+            ),
+            sampler,
+        )
+
+
+def has_study(experiment: Experiment, url: str) -> bool:
+    """Whether the experiment's study is there; nothing is written.
+
+    Raises:
+        InputError: the URL cannot be used, or a study of this name has another configuration.
+    """
+    name = study_of(experiment).name
     if _is_missing_file(url) or not _has_studies(url):
-        return None
+        return False
+    with opened(url) as storage:
+        if name not in optuna.get_all_study_names(storage):
+            return False
+        _refuse_other(optuna.load_study(study_name=name, storage=storage), experiment, url)
+    return True
+
+
+@contextmanager
+def opened(url: str) -> Iterator[RDBStorage]:
+    """Optuna's storage at a URL; its connections are closed at the end.
+
+    Raises:
+        InputError: the URL cannot be used.
+    """
     storage = _storage(url)
-    if section.name not in optuna.get_all_study_names(storage):
-        return None
-    study = optuna.load_study(study_name=section.name, storage=storage)
-    _refuse_other(study, experiment, url)
-    return study
+    try:
+        yield storage
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
 
 
-def storage_of_studies(url: str) -> RDBStorage:
-    """An existing storage with at least one study.
+def refuse_without_studies(url: str) -> None:
+    """See that there is a storage with at least one study.
 
     Raises:
         InputError: there is none; no file is made.
     """
     if _has_studies(url):
-        storage = _storage(url)
-        if optuna.get_all_study_names(storage):
-            return storage
+        with opened(url) as storage:
+            if optuna.get_all_study_names(storage):
+                return
     raise InputError(
         f"storage {public_url(url)}: holds no study; check --storage, or run `mln-bench study`"
     )
 
 
-def study_section(experiment: Experiment) -> StudySection:
-    """The experiment's [study]; InputError if it has none."""
-    if experiment.study is None:
-        raise InputError(f"experiment {experiment.name!r} has no [study] section; add one")
-    return experiment.study
-
-
 def study_fingerprint(experiment: Experiment) -> str:
     """A hash of all that a trial's value and proposal depend on.
 
-    The number of trials is left out, since a study may be extended, and so are the settings that
-    every trial replaces.
+    The number of trials is left out, since a study may be extended.
     """
-    section = study_section(experiment)
+    study = study_of(experiment)
     config = experiment.model_dump(mode="json", include={"seed", "device", "evolution", "tuning"})
     for key in ("runs", "settings_from_study"):
         del config["evolution"][key]
-    for name in (*NAMES, "evolution.settings.budget"):
-        _drop(config, name.split("."))
+    del config["evolution"]["settings"]["budget"]
     config["tuning"] = {"rates": config["tuning"]["rates"]}
-    config["study"] = section.model_dump(mode="json", exclude={"name", "trials"})
+    config["study"] = study.model_dump(mode="json", exclude={"name", "trials"})
+    families = (*experiment.evolution.families, *study.families) if experiment.evolution else ()
+    config["tasks"] = [identity(family) for family in families]
+    if experiment.evolution:
+        config["learner"] = learner_identity(experiment.evolution.settings.learner)
     config["optuna"] = versions()["optuna"]
     config["determinants"] = determinants(experiment.device, experiment.evolution_kernel())
+    config["source"] = source_hash()
     return digest(config | {"space": SPACE_VERSION})
 
 
-def _drop(tree: dict[str, Any], path: list[str]) -> None:
-    for part in path[:-1]:
-        tree = tree[part]
-    del tree[path[-1]]
+@lru_cache
+def source_hash() -> str:
+    """Hash of this package's files that determine what a trial is and what it is worth."""
+    folder = resources.files("studies")
+    return digest([folder.joinpath(f"{name}.py").read_text("utf-8") for name in DETERMINING])
 
 
-def _describe(study: optuna.Study, experiment: Experiment, section: StudySection) -> None:
+def _has_cost(study: StudyBase) -> bool:
+    return isinstance(study, ScreenStudy) and study.cost
+
+
+def _pruner(study: StudyBase, sampler: SlotSampler) -> BasePruner:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        if isinstance(study, ConfirmStudy):
+            return WilcoxonPruner(
+                p_threshold=study.p_threshold, n_startup_steps=study.startup_instances
+            )
+        if isinstance(study, ScreenStudy) and study.rungs > 1 and not study.cost:
+            first = points(study)[0]
+            # One more than the last rung: a logarithm of it must not be rounded down.
+            last = first * study.reduction ** (study.rungs - 1) + 1
+            return SlotHyperband(sampler, first, last, study.reduction)
+    return NopPruner()
+
+
+def _describe(made: optuna.Study, experiment: Experiment, study: StudyBase) -> None:
     """Say in the dashboard what is asked and how; the fingerprint, last, marks it complete."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        study.set_metric_names([METRIC])
-    study.set_user_attr("question", question(section))
-    study.set_user_attr("protocol", protocol(experiment, section))
-    study.set_user_attr("space_version", SPACE_VERSION)
-    study.set_user_attr("fingerprint", study_fingerprint(experiment))
-
-
-def question(section: StudySection) -> str:
-    """What the study asks, in one sentence."""
-    return (
-        "Which settings of the evolution give the loss with the largest gain over tuned "
-        f"cross-entropy, when each run has {section.budget:,} member-steps?"
-    )
-
-
-def protocol(experiment: Experiment, section: StudySection) -> str:
-    """How a trial is judged, in one sentence."""
-    rates = ", ".join(f"{rate:g}" for rate in experiment.tuning.rates)
-    return (
-        f"Each trial evolves one loss and is judged on the same {section.tasks} tasks from "
-        f"{', '.join(section.families)} (split outer_valid); it and cross-entropy each take the "
-        f"best of the learning rates {rates} on inner_valid; {section.startup_trials} random "
-        f"trials, then TPE, in batches of {section.batch}."
-    )
+        made.set_metric_names([METRIC, COST] if _has_cost(study) else [METRIC])
+    made.set_user_attr("question", question(study))
+    made.set_user_attr("protocol", text(experiment, study))
+    made.set_user_attr("space_version", SPACE_VERSION)
+    made.set_user_attr("fingerprint", study_fingerprint(experiment))
 
 
 def _refuse_other(study: optuna.Study, experiment: Experiment, url: str) -> None:
@@ -146,6 +198,22 @@ def _refuse_other(study: optuna.Study, experiment: Experiment, url: str) -> None
             "source or library versions; "
             "choose another study.name or another --storage"
         )
+
+
+def _insistently(url: str, create: Callable[[], T]) -> T:
+    """Try again where another process makes the same tables or rows at this moment."""
+    for attempt in range(CREATION_ATTEMPTS):
+        try:
+            return create()
+        except (SQLAlchemyError, OptunaError, InputError) as error:
+            cause = error.__cause__ if isinstance(error, InputError) else error
+            # On PostgreSQL an operational error is a server that cannot be reached.
+            is_away = isinstance(cause, OperationalError) and not url.startswith("sqlite")
+            is_race = isinstance(cause, DBAPIError | OptunaError) and not is_away
+            if not is_race or attempt == CREATION_ATTEMPTS - 1:
+                raise
+            time.sleep(random.uniform(0.1, 0.5))
+    raise AssertionError("unreachable")
 
 
 def _storage(url: str) -> RDBStorage:

@@ -1,43 +1,150 @@
-"""Trials in worker processes, which never touch the database."""
+"""One worker of a study: claims a slot, evaluates a trial, finishes the slot, and so on."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import multiprocessing
+import os
+import random
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
 
+import optuna
+from optuna.trial import Trial
+
+from bench import plugins
 from bench.experiment import Experiment
-from bench.pool import Finished, WorkerPool
-from studies.outcome import Params, TrialFailure, TrialOutcome
+from bench.store import Store
+from bench.study_section import ScreenStudy, StudyBase
+from studies.outcome import Params, TrialOutcome
+from studies.plan import Plan, study_of
+from studies.records import gain_rows, record, save_failure
+from studies.sampler import SLOT, SlotSampler
+from studies.slots import GRACE_SECONDS, Beating, Claim, Slots
+from studies.storage import loaded
+from studies.telling import fail_lost, fail_trial, mend, tell, trial_row
+from studies.trial import Evaluate, Report, TrialJob
+
+IDLE_SECONDS = 0.5
+"""How often a worker that finds no open slot looks again."""
 
 
-class Job(NamedTuple):
-    """A trial to be evaluated."""
+@dataclass(frozen=True)
+class WorkerJob:
+    """What a worker needs: everything crosses process boundaries.
 
-    experiment: Experiment
-    params: Params
-    slot: int
-
-
-class Workers(WorkerPool):
-    """A pool whose jobs are trials.
-
-    Each process uses one thread of its own: a trial's bits then depend neither on the number of
-    workers nor on the machine's cores.
+    total: slots 0..total-1 are to be done; artifacts: the folder of pictures and loss files;
+    grace: seconds after which a silent worker counts as lost; plugins: the user's files.
     """
 
-    def evaluate(self, jobs: Sequence[Job]) -> list[TrialOutcome | TrialFailure]:
-        """The outcomes of the jobs, in their order; an exception or a death is a failure."""
-        outcomes = {item.job.slot: _outcome(item) for item in self.run(evaluate, jobs)}
-        return [outcomes[job.slot] for job in jobs]
+    experiment: Experiment
+    plan: Plan
+    total: int
+    url: str
+    artifacts: Path
+    evaluate: Evaluate
+    grace: float = GRACE_SECONDS
+    plugins: tuple[str, ...] = ()
 
 
-def evaluate(job: Job) -> TrialOutcome:
-    """Evaluate a trial in this process; torch is imported here, not by the coordinator."""
-    from studies.objective import run_trial
+def work_in_process(job: WorkerJob, name: str) -> None:
+    """The body of a worker process; it ends with the process that started it."""
+    # Ctrl-C reaches the whole process group; the process that started this one decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    plugins.load_files(job.plugins)
+    work(job, name)
 
-    return run_trial(job.experiment, job.params, job.slot)
+
+def work(job: WorkerJob, name: str) -> None:
+    """Work under a name until slots 0..total-1 are done, whoever does them."""
+    store = Store(job.url, create=False)
+    try:
+        with loaded(job.experiment, job.url, job.plan) as (study, sampler):
+            worker = _Worker(job, name, study, sampler, Slots(store, study.study_name))
+            while True:
+                worker.reopen_lost()
+                claim = worker.slots.claim(name, job.total)
+                if claim:
+                    worker.do(claim)
+                elif worker.slots.are_done(job.total):
+                    return
+                else:
+                    # Others are at work on the last slots; one of them may be lost.
+                    time.sleep(IDLE_SECONDS * random.uniform(0.5, 1))
+    finally:
+        store.close()
 
 
-def _outcome(finished: Finished[Job, TrialOutcome]) -> TrialOutcome | TrialFailure:
-    if finished.result is not None:
-        return finished.result
-    reason = str(finished.error).strip().splitlines() or ["no message"]
-    return TrialFailure(f"{type(finished.error).__name__}: {reason[0]}")
+class _Worker:
+    def __init__(
+        self, job: WorkerJob, name: str, study: optuna.Study, sampler: SlotSampler, slots: Slots
+    ) -> None:
+        self.job, self.name, self.study = job, name, study
+        self.sampler, self.slots = sampler, slots
+        self.section = study_of(job.experiment)
+
+    def reopen_lost(self) -> None:
+        fail_lost(self.study, self.slots, self.slots.reopen_lost(grace=self.job.grace))
+
+    def do(self, claim: Claim) -> None:
+        """One slot, from its proposal to its end.
+
+        The slot is finished in one transaction; a death between that and telling Optuna is
+        mended before anything else is proposed.
+        """
+        slot, slots = claim.slot, self.slots
+        with Beating(slots, self.name, slot):
+            mend(self.study, self.section, slots)
+            self.sampler.use(slot, claim.params)
+            trial = self.study.ask()
+            slots.note(self.name, slot, {"number": trial.number})
+            trial.set_user_attr(SLOT, slot)
+            params = self.job.plan.space.suggest(trial)
+            slots.note(self.name, slot, {"params": params})
+            outcome = self._evaluate(trial, params, slot)
+            study = self.study.study_name
+            row = trial_row(study, slot, trial.number, params, outcome)
+            gains = gain_rows(study, self.section.kind, slot, params, outcome)
+            if slots.finish(self.name, slot, row, gains):
+                tell(self.study, self.section, row)
+            else:
+                fail_trial(self.study, trial.number)
+
+    def _evaluate(self, trial: Trial, params: Params, slot: int) -> TrialOutcome | None:
+        """The outcome, recorded on the trial; None where it failed, for the reason noted there."""
+        started = time.perf_counter()
+        try:
+            outcome = self.job.evaluate(
+                TrialJob(self.job.experiment, params, slot), reporter(self.section, trial)
+            )
+            seconds = time.perf_counter() - started
+            record(trial, outcome, seconds, self.job.experiment, self.job.artifacts)
+        except Exception as error:
+            # Failure is an outcome: the study goes on, and the trial says what happened.
+            lines = str(error).strip().splitlines() or ["no message"]
+            save_failure(trial, f"{type(error).__name__}: {lines[0]}")
+            return None
+        return outcome
+
+
+def reporter(section: StudyBase, trial: Trial) -> Report:
+    """Reports to Optuna, and asks its pruner where that may spare something."""
+    has_cost = isinstance(section, ScreenStudy) and section.cost
+
+    def report(value: float, step: int, spares: bool) -> bool:
+        if has_cost:
+            return False  # Optuna keeps no reports where objectives are two
+        trial.report(value, step)
+        return spares and trial.should_prune()
+
+    return report
+
+
+def _follow_parent() -> None:
+    """End with a main process that was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = ("mln", "bench", "studies", "reports")
-FROM_BENCH_IN_REPORTS = {"bench.store", "bench.experiment", "bench.errors"}
+FROM_BENCH_IN_REPORTS = {"bench.store", "bench.experiment", "bench.errors", "bench.metrics"}
 ALLOWED = {
     "mln": {"mln"},
     "bench": {"mln", "bench"},

@@ -56,8 +56,8 @@ def content_digest(files: Sequence[tuple[str, Path]]) -> str:
 
 
 def key_of(kind: str, *parts: Any) -> str:
-    """The name of what is made of `parts`, any JSON values."""
-    return f"{kind}-{_digest(list(parts))[:32]}"
+    """The name of what this code makes of `parts`, any JSON values."""
+    return f"{kind}-{_digest([_code(), *parts])[:32]}"
 
 
 def read_arrays(key: str) -> dict[str, NDArray[Any]] | None:
@@ -96,6 +96,15 @@ def mapped(path: Path, rows: int, columns: int) -> Table | None:
 @lru_cache(maxsize=64)
 def _map(path: Path, rows: int, columns: int) -> Table:
     return map_table(path, "uint8", 0, (rows, columns))
+
+
+@lru_cache(maxsize=1)
+def _code() -> str:
+    """A digest of all that decodes or changes data: other code makes other files."""
+    total = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        total.update(file.read_bytes())
+    return total.hexdigest()
 
 
 def _write(path: Path, parts: Iterable[bytes | memoryview]) -> None:

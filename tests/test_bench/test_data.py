@@ -18,6 +18,7 @@ from torchvision.datasets.utils import calculate_md5
 
 from bench import testing
 from bench.errors import InputError
+from bench.tasks import folders as folders_module
 from bench.tasks import official
 from bench.tasks import pictures as pictures_module
 from bench.tasks.cache import cache_folder, content_digest
@@ -191,6 +192,7 @@ def test_keys_hold_the_content_and_not_the_place(
     assert source("folder:two", test=False)(SEED).train.y.size
     pixels = np.zeros((9, 9, 3), np.uint8)
     Image.fromarray(pixels).save(root / "two" / "x" / "000.png")
+    folders_module._content.cache_clear()  # a process looks at a folder once
     assert identity("folder:two+noise=0.2") != before
 
 
@@ -410,6 +412,12 @@ def test_bad_data_gets_one_clear_line(root: Path, make) -> None:
 def test_without_a_data_root_the_line_says_how_to_name_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLN_DATA_ROOT")
     refused("cifar10", "--data-root DIR or MLN_DATA_ROOT")
+
+
+@pytest.mark.data
+def test_the_real_mnist_has_its_form(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLN_DATA_ROOT", str(real_data))
+    testing.task_has_its_form("mnist+few=100+noise=0.2")
 
 
 REAL = ["mnist", "fashion_mnist", "cifar10_jpeg"]

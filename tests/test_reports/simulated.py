@@ -37,7 +37,9 @@ def experiment(
     return valid.model_copy(update={"report": valid.report.model_copy(update=unchecked)})
 
 
-def fill(store, experiment, *, diverged=(), failed=(), absent=(), effects=None, spread=0.008):
+def fill(
+    store, experiment, *, diverged=(), failed=(), absent=(), effects=None, spread=0.008, salt=2
+):
     """Store simulated cells; the exceptional ones are tuples (task, loss, seed, policy)."""
     fingerprint, benchmark = experiment.fingerprint(), experiment.benchmark
     effects = EFFECTS if effects is None else effects
@@ -48,14 +50,14 @@ def fill(store, experiment, *, diverged=(), failed=(), absent=(), effects=None, 
                 shared = np.random.default_rng((1, t, seed)).normal(0.90 - 0.03 * t, 0.015)
                 for p, policy in enumerate(("tuned", "common")):
                     identity = (task, loss, seed, policy)
-                    key = "-".join(map(str, identity))
+                    key = "-".join(map(str, (salt, *identity)))
                     grid.append(
                         {"fingerprint": fingerprint, "task": task, "learner": "mlp_32",
                          "loss": loss, "seed": seed, "lr_policy": policy, "cell": key}
                     )  # fmt: skip
                     if identity in absent:
                         continue
-                    rng = np.random.default_rng((2, t, k, seed, p))
+                    rng = np.random.default_rng((salt, t, k, seed, p))
                     gain = effects.get(loss, 0.0) - 0.004 * p
                     score = round(float(shared + gain + rng.normal(0, spread)), 4)
                     status = "diverged" if identity in diverged else "done"
@@ -73,7 +75,7 @@ def fill(store, experiment, *, diverged=(), failed=(), absent=(), effects=None, 
             for k, loss in enumerate(experiment.losses())
         ],
     )  # fmt: skip
-    evolved = {name: f"evolution-{name}" for name in experiment.evolved_losses()}
+    evolved = {name: f"evolution-{salt}-{name}" for name in experiment.evolved_losses()}
     store.put(tables.evolutions, [_evolution(n, k) for n, k in evolved.items()])
     study = experiment.study.name if experiment.study else None
     if study:
@@ -182,3 +184,52 @@ def _fill_study(store, study):
         tables.importances,
         [{"study": study, "values": {"population": 0.2, "mutation_sigma": 0.5, "mode": 0.3}}],
     )
+
+
+def large(path, *, tasks, losses, runs, seeds, curve_points=20):
+    """A store with tasks x (losses + runs) x seeds x 2 rows, filled quickly; and its experiment."""
+    names = ("ce", "mse", "mln_initial", *(f"loss_{k}" for k in range(losses - 3)))
+    described = experiment(
+        tasks=tuple(f"task_{t:02}" for t in range(tasks)), losses=names, seeds=seeds, runs=runs,
+        name="large",
+    )  # fmt: skip
+    store, rng = Store(f"sqlite:///{path}"), np.random.default_rng(5)
+    fingerprint, every = described.fingerprint(), described.losses()
+    steps = np.linspace(500 / curve_points, 500, curve_points).astype(int).tolist()
+    rise = 1 - np.exp(-np.array(steps) / 80)
+    about = {"processor": "simulated", "versions": {"torch": "2.14.1", "numpy": "2.4.6"}}
+    for t, task in enumerate(described.benchmark.tasks):
+        shared = rng.normal(0.9 - 0.005 * t, 0.01, seeds)
+        grid, cells = [], []
+        for loss in every:
+            scores = np.round(shared + rng.normal(0.002, 0.006, (2, seeds)), 3)
+            curves = np.round(0.5 + (scores[..., None] - 0.5) * rise, 4)
+            curves = np.round(curves + rng.normal(0, 0.004, curves.shape), 4).tolist()
+            for p, policy in enumerate(("tuned", "common")):
+                for seed in range(seeds):
+                    key, score = f"{task}-{loss}-{seed}-{p}", float(scores[p, seed])
+                    grid.append(
+                        {"fingerprint": fingerprint, "task": task, "learner": "mlp-32",
+                         "loss": loss, "seed": seed, "lr_policy": policy, "cell": key}
+                    )  # fmt: skip
+                    metrics = {"accuracy": score, "accuracy_selected": score + 0.002,
+                               "nll": 1.1 - score, "area": score - 0.1}  # fmt: skip
+                    cells.append(
+                        {"key": key, "task": task, "learner": "mlp-32", "loss": loss,
+                         "seed": seed, "lr": 0.01, "parameter": None, "status": "done",
+                         "detail": "", "metrics": metrics,
+                         "curve": {"step": steps, "accuracy": curves[p][seed]},
+                         "provenance": {**about, "seconds": 0.1}}
+                    )  # fmt: skip
+        store.put(tables.grid, grid)
+        store.put(tables.cells, cells)
+    store.put(
+        tables.choices,
+        [
+            {"fingerprint": fingerprint, "task": task, "learner": "mlp-32", "loss": loss,
+             "lr": 0.01, "parameter": None, "configurations": 5, "seeds": 3, "score": 0.9}
+            for task in described.benchmark.tasks
+            for loss in every
+        ],
+    )  # fmt: skip
+    return store, described

@@ -1,11 +1,13 @@
 """Families, corrections and refusals."""
 
+import dataclasses
 import json
 
 import pytest
 from test_reports.simulated import simulated
 
 from bench import store as tables
+from bench.store import Store
 from reports import stats
 from reports.compare import compare, families
 from reports.load import load
@@ -30,11 +32,62 @@ def test_families(small):
         "accuracy, common rate, declared baselines": 8,
         "accuracy, common rate, other losses": 4,
         "accuracy_selected, tuned rate, declared baselines": 8,
-        "accuracy_selected, tuned rate, other losses": 4,
         "area, tuned rate, declared baselines": 8,
-        "area, tuned rate, other losses": 4,
+        "nll, tuned rate, declared baselines": 8,
+        "steps_to_ce, tuned rate, declared baselines": 8,
     }
     assert [family.kind for family in families(small)] == ["primary"] + ["secondary"] * 7
+
+
+def test_every_metric_has_its_own_direction_and_rope(small):
+    found = {item.metric: (item.direction, item.rope) for item in compare(small)}
+    assert found == {
+        "accuracy": ("maximise", 0.005),
+        "accuracy_selected": ("maximise", 0.005),
+        "area": ("maximise", 0.005),
+        "nll": ("minimise", 0.01),
+        "steps_to_ce": ("minimise", 25),
+    }
+
+
+def test_metrics_of_a_drift_are_compared_where_tasks_drift(tmp_path):
+    store, described = simulated(tmp_path / "a.db", **SMALL)
+    drifted = [
+        row | {"metrics": row["metrics"] | {"post_drift_accuracy": row["metrics"]["accuracy"]}}
+        for row in store.rows(tables.cells)
+        if row["task"] == "rings"
+    ]
+    store.put(tables.cells, drifted, replace=True)
+    data = load(store, described)
+    found = [item for item in compare(data) if item.metric == "post_drift_accuracy"]
+    assert {item.task for item in found} == {"rings"}
+    assert {item.aspect for item in found} == {"adaptability"}
+    assert "refused" not in {item.verdict for item in found}
+    again = {(i.candidate, i.baseline): i.p for i in primary(compare(data)) if i.task == "rings"}
+    assert {(i.candidate, i.baseline): i.p for i in found} == again
+
+
+def test_the_control_has_families_of_its_own(tmp_path):
+    store, described = simulated(
+        tmp_path / "a.db", tasks=("moons",), losses=("ce", "mse", "mln_initial"), runs=1, seeds=6
+    )
+    names = [family.name for family in families(load(store, described))]
+    assert "accuracy, tuned rate, un-evolved control" in names
+    assert "area, tuned rate, un-evolved control" in names
+
+
+def test_numbers_lead_to_their_lines_of_the_csv(small):
+    lines = small.rows.to_csv(index=False).splitlines()
+    for item in compare(small)[:20]:
+        for loss, (first, last) in (
+            (item.candidate, item.candidate_lines),
+            (item.baseline, item.baseline_lines),
+        ):
+            block = [line.split(",") for line in lines[first - 1 : last]]
+            assert len(block) == 8
+            assert {(row[0], row[2], row[4]) for row in block} == {
+                (item.task, loss, item.lr_policy)
+            }
 
 
 def test_holm_within_the_family(small):
@@ -133,3 +186,27 @@ def test_eight_seeds_are_too_few_for_eight_comparisons(tmp_path):
     item = found[0]
     assert item.verdict == "inconclusive"
     assert "8 pairs are too few for 8 comparisons: Holm p cannot fall below 0.062" in item.reason
+
+
+def test_a_constant_added_to_all_changes_nothing(small):
+    report = small.experiment.report.model_copy(update={"worst": 1.0})
+    moved = dataclasses.replace(
+        small,
+        experiment=small.experiment.model_copy(update={"report": report}),
+        rows=small.rows.assign(accuracy=small.rows["accuracy"] + 1),
+    )
+    shifted = primary(compare(moved))
+    for before, after in zip(primary(compare(small)), shifted, strict=True):
+        assert before.verdict == after.verdict
+        assert before.mean_difference == pytest.approx(after.mean_difference)
+        assert (before.p, before.p_wilcoxon) == pytest.approx((after.p, after.p_wilcoxon))
+
+
+def test_the_order_of_rows_in_the_store_changes_nothing(tmp_path):
+    store, described = simulated(tmp_path / "a.db", **SMALL)
+    expected = [item.as_json() for item in compare(load(store, described))]
+    other = Store(f"sqlite:///{tmp_path / 'b.db'}")
+    for table in tables.metadata.tables.values():
+        if table.name != "mln_schema":
+            other.put(table, store.rows(table)[::-1])
+    assert [item.as_json() for item in compare(load(other, described))] == expected

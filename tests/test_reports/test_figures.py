@@ -5,41 +5,50 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from reports import evolution_figures, figures
+from reports import curves, evolution_figures, figures
 from reports.plotting import clipped_limit, looks, svg
 
 STYLE = looks(["ce", "mse", "mln_1", "mln_2"], ["mln_1", "mln_2"])
 
 
-def curves(values):
-    """Curves of one step: {loss: scores by seed}."""
-    return pd.DataFrame(
-        [
-            {"task": "t", "learner": "l", "loss": loss, "seed": seed, "step": 5, "accuracy": value}
-            for loss, scores in values.items()
-            for seed, value in enumerate(scores)
-        ]
-    )
+def band(values, factor=1.0):
+    """The band of runs with one step."""
+    groups = pd.DataFrame({"task": "t", "loss": ["ce"] * len(values)})
+    column = np.array(values)[:, None]
+    [found] = curves.bands(column, np.array([5]), groups, factor).to_dict("records")
+    return found
 
 
 def test_curve_bands_are_t_intervals():
     values = np.array([0.5, 0.6, 0.8])
-    [band] = figures.curve_bands(curves({"ce": values}), "accuracy", 100.0).to_dict("records")
+    found = band(values, 100.0)
     expected = stats.ttest_1samp(100 * values, 0).confidence_interval()
-    assert (band["low"], band["high"]) == pytest.approx((expected.low, expected.high))
-    assert (band["n"], band["mean"]) == (3, pytest.approx(100 * values.mean()))
+    assert (found["low"], found["high"]) == pytest.approx((expected.low, expected.high))
+    assert (found["n"], found["mean"]) == (3, pytest.approx(100 * values.mean()))
 
 
 def test_the_band_of_one_seed_is_empty():
-    [band] = figures.curve_bands(curves({"ce": [0.5]}), "accuracy").to_dict("records")
-    assert np.isnan(band["low"])
-    assert band["mean"] == 0.5
+    found = band([0.5])
+    assert np.isnan(found["low"])
+    assert found["mean"] == 0.5
 
 
-def test_gains_are_paired():
-    found = figures.gains(curves({"ce": [0.5, 0.6], "mse": [0.4, 0.7]}), "accuracy", "ce")
-    assert list(found["loss"]) == ["mse", "mse"]
-    assert list(found["accuracy"]) == pytest.approx([-0.1, 0.1])
+def test_curves_on_different_steps_are_united():
+    builder = curves.CurveBuilder()
+    builder.add({"step": [1, 3], "accuracy": [0.1, None]})
+    builder.add(None)
+    builder.add({"step": [2, 3], "accuracy": [0.2, 0.3]})
+    found = builder.build()
+    assert found.steps.tolist() == [1, 2, 3]
+    assert np.nan_to_num(found.values["accuracy"], nan=-1).round(4).tolist() == pytest.approx(
+        np.array([[0.1, -1, -1], [-1, -1, -1], [-1, 0.2, 0.3]])
+    )
+
+
+def test_first_passage():
+    values = np.array([[0.1, 0.5, 0.4], [0.1, 0.2, 0.3], [np.nan, 0.9, 0.9]], dtype=np.float32)
+    found = curves.first_passage(values, np.array([10, 20, 30]), np.full(3, 0.5, np.float32))
+    assert np.nan_to_num(found, nan=-1).tolist() == [20, -1, 20]
 
 
 def test_one_extreme_value_does_not_stretch_an_axis():

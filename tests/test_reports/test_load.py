@@ -21,8 +21,9 @@ def test_every_part_is_read(small):
         "task", "learner", "loss", "seed", "lr_policy", "lr", "status",
     ]  # fmt: skip
     assert len(small.rows) == 2 * 5 * 8 * 2
-    assert small.metrics == ["accuracy", "accuracy_selected", "area", "nll"]
-    assert len(small.curves) == 20 * len(small.rows)
+    assert small.metrics == ["accuracy", "accuracy_selected", "area", "nll", "steps_to_ce"]
+    assert len(small.curves) == len(small.rows) == len(small.seconds)
+    assert list(small.curves.steps) == list(range(25, 501, 25))
     assert len(small.choices) == 2 * 5
     assert list(small.evolutions["loss"]) == ["mln_1", "mln_2"]
     assert set(small.shapes["loss"]) == {"ce", "mse", "gce", "mln_1", "mln_2"}
@@ -82,7 +83,7 @@ def test_losses_and_tasks_without_any_row_are_missing(tmp_path):
     store.put(tables.cells, cells)
     data = load(store, wanted)
     assert len(data.missing) == 2 * 3 * 6 - 2
-    assert data.curves.empty
+    assert not data.curves.values
 
 
 def test_a_task_that_rows_spell_otherwise_is_not_missing(tmp_path):
@@ -116,6 +117,26 @@ def test_without_evolved_losses_the_other_losses_are_candidates(tmp_path):
 
 def test_pairs_that_mix_processors_are_counted(tmp_path):
     store, described = simulated(tmp_path / "a.db", **SMALL)
-    [cell] = store.rows(tables.cells, key="moons-ce-0-tuned")
+    [cell] = store.rows(tables.cells, key="2-moons-ce-0-tuned")
     store.put(tables.cells, [cell | {"provenance": {"processor": "another"}}], replace=True)
     assert load(store, described).provenance["mixed_processors"] == 1
+
+
+def test_time_to_ce_is_censored_at_the_budget(small):
+    rows, curves = small.rows, small.curves
+    tuned = (rows["loss"] == "ce") & (rows["lr_policy"] == "tuned") & (rows["task"] == "moons")
+    threshold = rows[tuned]["accuracy"].mean()
+    for place in range(0, 80, 7):
+        line = curves.values["accuracy"][place]
+        there = [step for step, value in zip(curves.steps, line, strict=True) if value >= threshold]
+        expected = there[0] if there else 500
+        assert rows["steps_to_ce"].iloc[place] == expected
+        assert rows["reached_ce"].iloc[place] == bool(there)
+    diverged = rows[rows["status"] == "diverged"].iloc[0]
+    assert (diverged["steps_to_ce"], diverged["reached_ce"]) == (500, 0)
+
+
+def test_without_ce_there_is_no_time_to_it(tmp_path):
+    report = {"baselines": ["mse"]}
+    data = loaded(tmp_path / "a.db", losses=("mse", "gce"), report=report)
+    assert "steps_to_ce" not in data.rows

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from reports import ranks, stats
+from reports import stats
+from reports.stats import aggregate, ranks
 
 DEMSAR = np.array(
     [
@@ -49,32 +50,57 @@ def test_friedman_of_equal_and_of_fully_ordered_columns():
 
 
 def test_iqm_and_improvement():
-    assert ranks.iqm(np.arange(8)) == 3.5
+    assert aggregate.iqm(np.arange(8)) == 3.5
     x, y = [[1, 5], [2, 6], [3, 7]], [[0, 6], [2, 6], [1, 9]]
-    assert ranks.improvement(x, y) == pytest.approx(5 / 9)
+    assert aggregate.improvement(x, y) == pytest.approx(5 / 9)
+
+
+def test_weighted_draws_are_trimmed_means_of_resamples():
+    rng = np.random.default_rng(0)
+    scores = np.round(rng.normal(size=(3, 7)), 1)
+    weights = aggregate.resamples(3, 7, count=50)
+    assert (weights.sum(axis=2) == 7).all()
+    expected = [aggregate.iqm(np.repeat(scores.ravel(), draw.ravel())) for draw in weights]
+    assert aggregate.iqm_draws(scores, weights) == pytest.approx(expected)
 
 
 def test_stratified_bootstrap_is_paired():
     rng = np.random.default_rng(0)
     baseline = rng.normal(size=(4, 20))
     candidate = baseline + 0.1
-    indices = ranks.resamples(4, 20, count=500)
-    difference = ranks.iqm_difference(candidate, baseline, indices)
+    weights = aggregate.resamples(4, 20, count=500)
+    difference = aggregate.iqm_difference(candidate, baseline, weights)
     assert difference == pytest.approx((0.1, 0.1, 0.1))
-    interval = ranks.iqm_interval(baseline, indices)
+    interval = aggregate.iqm_interval(baseline, weights)
     assert interval.low < interval.estimate < interval.high
-    assert ranks.iqm_interval(baseline, indices) == interval
+    assert aggregate.iqm_interval(baseline, weights) == interval
+    swapped = aggregate.improvement_interval(baseline, candidate, weights)
+    forth = aggregate.improvement_interval(candidate, baseline, weights)
+    assert forth.low < forth.estimate < forth.high
+    assert swapped == pytest.approx((1 - forth.estimate, 1 - forth.high, 1 - forth.low))
+
+
+def test_a_performance_profile_falls_from_one_to_zero():
+    scores = np.random.default_rng(1).uniform(size=(3, 9))
+    share, low, high = aggregate.profile(
+        scores, np.linspace(-0.1, 1.1, 13), aggregate.resamples(3, 9, count=300)
+    )
+    assert (share[0], share[-1]) == (1, 0)
+    assert (np.diff(share) <= 0).all()
+    assert (low <= share + 1e-9).all()
+    assert (share <= high + 1e-9).all()
 
 
 def test_random_effects_of_the_eight_schools():
     effects = np.array([28, 8, -3, 7, -1, 1, 18, 12.0])
     errors = np.array([15, 10, 16, 11, 9, 11, 10, 18.0])
-    found = ranks.random_effects(effects, errors**2)
+    assert aggregate.fixed_effect(effects, errors**2) == pytest.approx((7.686, 4.072), abs=1e-3)
+    found = aggregate.random_effects(effects, errors**2)
     assert found.estimate == pytest.approx(7.686, abs=1e-3)  # no variance between schools
     assert found.high - found.estimate == pytest.approx(4.072 * 2.3646, abs=1e-2)
 
 
 def test_random_effects_of_degenerate_effects():
-    assert ranks.random_effects([0.1, 0.1], [1e-4, 1e-4]).estimate == pytest.approx(0.1)
-    assert np.isnan(ranks.random_effects([0.1, 0.2], [0.0, 1e-4]).estimate)
-    assert np.isnan(ranks.random_effects([0.1], [1e-4]).estimate)
+    assert aggregate.random_effects([0.1, 0.1], [1e-4, 1e-4]).estimate == pytest.approx(0.1)
+    assert np.isnan(aggregate.random_effects([0.1, 0.2], [0.0, 1e-4]).estimate)
+    assert np.isnan(aggregate.random_effects([0.1], [1e-4]).estimate)

@@ -28,16 +28,22 @@ def report(small, tmp_path_factory):
 
 def test_all_files_are_written(report):
     names = {path.name for path in report.paths.figures}
-    assert names == {
-        "forest.svg", "paired_differences.svg", "learning_curves.svg", "learning_curve_gains.svg",
-        "loss_shapes.svg", "evolution_history.svg", "study.svg", "importances.svg",
+    drawn = {
+        "forest", "paired_differences", "slopes", "all_pairs", "aggregates", "profiles",
+        "learning_curves", "learning_curve_gains", "time_to_threshold", "loss_shapes",
+        "evolution_history", "study", "importances", "power",
     }  # fmt: skip
+    assert names == {f"{name}.{kind}" for name in drawn for kind in ("svg", "pdf")}
     written = {path for path in report.paths.directory.rglob("*") if path.is_file()}
     paths = report.paths
-    assert written == {paths.html, paths.json, paths.rows, *paths.tables, *paths.figures}
+    assert written == {
+        paths.html, paths.json, paths.rows, *paths.tables, *paths.figures, *paths.others,
+    }  # fmt: skip
+    assert {path.name for path in paths.others} == {"methods.tex", "references.bib"}
     assert {path.suffix for path in paths.tables} == {".csv", ".tex"}
     for path in paths.figures:
-        ET.parse(path)
+        if path.suffix == ".svg":
+            ET.parse(path)
 
 
 def test_json_has_every_comparison_and_no_nan(report):
@@ -48,7 +54,10 @@ def test_json_has_every_comparison_and_no_nan(report):
     assert document["missing"] == []
     assert document["provenance"]["commands"] == COMMANDS
     assert sum(document["verdicts"].values()) == len(report.primary) == 8
-    assert all(-1 <= item["mean_difference"] <= 1 for item in document["comparisons"])
+    primary = [item for item in document["comparisons"] if item["family"] == "primary"]
+    assert all(-1 <= item["mean_difference"] <= 1 for item in primary)
+    assert document["claims"]
+    assert document["warnings"] == list(report.warnings)
 
 
 def test_rows_csv_holds_every_cell(report, small):
@@ -120,7 +129,7 @@ def test_names_stay_text(tmp_path):
     )  # fmt: skip
     report = render.write_report(store, experiment, tmp_path / "out", ["a <b> & c"])
     text = report.paths.html.read_text()
-    assert "<script" not in text
+    assert "<script>alert" not in text
     assert "&lt;script&gt;alert(1)" in text
     assert "a &lt;b&gt; &amp; c" in text
 
@@ -131,7 +140,7 @@ def test_sections_without_content_are_left_out(tmp_path):
     )
     report = render.write_report(store, experiment, tmp_path / "out")
     text = report.paths.html.read_text()
-    for anchor in ("study", "evolution", "method", "across"):
+    for anchor in ("study", "evolution", "method", "across", "cost", "new_tasks"):
         assert f'id="{anchor}"' not in text
     for anchor in ("verdict", "scores", "comparisons", "protocol", "reproduction"):
         assert f'id="{anchor}"' in text

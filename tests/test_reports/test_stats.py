@@ -10,6 +10,7 @@ from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import ttost_paired
 
 from reports import stats
+from reports.stats import paired
 
 MAIZE = np.array([6, 8, 14, 16, 23, 24, 28, 29, 41, -48, 49, 56, 60, -67, 75.0])
 SLEEP = np.array([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]) - np.array(
@@ -45,10 +46,16 @@ def test_students_sleep_data():
     assert stats.d_z(SLEEP) == pytest.approx(-1.2846, abs=1e-4)
     d = stats.differences(SLEEP, np.zeros(10))
     assert stats.wilcoxon(d).p == pytest.approx(0.00390625)
+    t = scipy_stats.ttest_1samp(d, 0)
+    assert (t.statistic, t.pvalue) == (
+        pytest.approx(-4.0621, abs=1e-4),
+        pytest.approx(0.002833, abs=1e-6),
+    )
 
 
 def test_lakens_2013():
     assert stats.d_z(stats.differences(*LAKENS)) == pytest.approx(1.5)
+    assert scipy_stats.ttest_rel(*LAKENS).statistic == pytest.approx(4.743, abs=1e-3)
 
 
 def test_holm_and_benjamini_hochberg():
@@ -57,6 +64,7 @@ def test_holm_and_benjamini_hochberg():
     assert stats.benjamini_hochberg(p) == pytest.approx([0.02, 0.04, 0.04, 0.02])
     assert stats.holm([]).size == 0
     many = np.random.default_rng(1).uniform(size=40) ** 3
+    assert stats.holm(many) == pytest.approx(multipletests(many, method="holm")[1])
     assert stats.benjamini_hochberg(many) == pytest.approx(multipletests(many, method="fdr_bh")[1])
 
 
@@ -88,6 +96,16 @@ def test_power_of_statsmodels_and_seeds_needed():
     assert stats.seeds_needed(1e-4) is None
 
 
+def test_few_differences_detect_less_by_signs_than_by_t():
+    assert stats.detectable_by_signs(5) == float("inf")
+    assert stats.detectable_by_signs(6) > stats.detectable(6) > 1.4
+    assert stats.detectable_by_signs(14) == pytest.approx(stats.detectable(14), rel=0.05)
+    assert stats.detectable_by_signs(30) == pytest.approx(stats.detectable(30), rel=1e-6)
+    rng, effect = np.random.default_rng(1), stats.detectable_by_signs(9, alpha=0.01)
+    p = [stats.sign_flip(rng.normal(effect, 1, 9)).p for _ in range(1500)]
+    assert np.mean(np.array(p) < 0.01) == pytest.approx(0.8, abs=0.03)
+
+
 def test_sign_flip_equals_scipy():
     rng = np.random.default_rng(3)
     for n in (2, 6, 9, 12):
@@ -98,15 +116,41 @@ def test_sign_flip_equals_scipy():
         assert stats.sign_flip(d).p == pytest.approx(expected, abs=1e-12)
 
 
-def test_exact_and_sampled_sign_flip_agree(monkeypatch):
-    d = np.random.default_rng(4).normal(0.4, 1, 20)
-    exact = stats.sign_flip(d)
-    monkeypatch.setattr(stats, "EXACT_UP_TO", 5)
-    sampled = stats.sign_flip(d)
-    assert exact.exact
-    assert not sampled.exact
-    assert sampled.p == pytest.approx(exact.p, abs=0.005)
-    assert sampled.p == stats.sign_flip(d[::-1]).p
+@pytest.mark.parametrize("n", [18, 23])
+def test_exact_and_lattice_sign_flip_agree(monkeypatch, n):
+    rng = np.random.default_rng(4)
+    smooth, counts = rng.normal(0.4, 1, n), rng.integers(-8, 14, n) / 539
+    found = [stats.sign_flip(d) for d in (smooth, counts)]
+    monkeypatch.setattr(paired, "EXACT_UP_TO", 5)
+    on_lattice = [stats.sign_flip(d) for d in (smooth, counts)]
+    assert [result.exact for result in (*found, *on_lattice)] == [True, True, False, True]
+    assert on_lattice[0].p == pytest.approx(found[0].p, rel=2e-3, abs=2e-5)
+    assert on_lattice[1].p == pytest.approx(found[1].p, abs=1e-12)
+    assert on_lattice[0].p == stats.sign_flip(smooth[::-1]).p == stats.sign_flip(-smooth).p
+
+
+def test_many_differences_agree_with_resampling():
+    d = np.random.default_rng(5).normal(0.35, 1, 60)
+    expected = scipy_stats.permutation_test(
+        (d,), np.mean, permutation_type="samples", n_resamples=99_999, rng=1, vectorized=True
+    ).pvalue
+    assert stats.sign_flip(d).p == pytest.approx(expected, abs=0.003)
+
+
+def test_single_precision_breaks_no_ties():
+    counts = np.array([3, -1, 2, 2, 0, 5, 3, -2, 1, 4])
+    baseline = np.linspace(0.7, 0.97, 10, dtype=np.float32) * 539 // 1 / 539
+    candidate = (baseline * 539 + counts) / 539
+    d = stats.differences(candidate.astype(np.float32), baseline.astype(np.float32))
+    assert d == pytest.approx(np.sort(counts) / 539, abs=1e-7)
+    assert len(set(d.tolist())) == len(set(counts.tolist()))
+    assert stats.sign_flip(d).p == stats.sign_flip(counts).p
+    assert stats.wilcoxon(d)[:2] == stats.wilcoxon(counts)[:2]
+
+
+def test_noise_below_single_precision_makes_ties_of_other_metrics_too():
+    d = stats.differences([1.0, 1.3, 0.9, 2.0], [0.9, 1.2 + 3e-8, 1.0 - 2e-8, 2.0 + 1e-8])
+    assert np.abs(d).tolist() == [d[3], 0, d[3], d[3]]
 
 
 def test_wilcoxon_equals_scipy_with_ties_and_zeros():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from test_reports.simulated import simulated
 
-from reports import summary
+from reports import claims, summary
 from reports.load import load
 
 TASKS = ("a", "b", "c", "d", "e", "f")
@@ -42,9 +42,10 @@ def test_top_marks_nothing_below_six_seeds(tmp_path):
 
 
 def test_three_evolution_runs_are_descriptive(tmp_path):
-    claims = summary.method_claims(loaded(tmp_path / "a.db", tasks=("a",), runs=3))
-    assert [claim.baseline for claim in claims] == ["ce", "mse"]
-    for claim in claims:
+    found, comparisons = claims.method_claims(loaded(tmp_path / "a.db", tasks=("a",), runs=3))
+    assert {item.verdict for item in comparisons} == {"refused"}
+    assert [claim.baseline for claim in found] == ["ce", "mse"]
+    for claim in found:
         assert claim.p is None
         assert claim.p_holm is None
         assert claim.mean == pytest.approx(np.mean(list(claim.gains.values())))
@@ -53,30 +54,37 @@ def test_three_evolution_runs_are_descriptive(tmp_path):
 def test_six_evolution_runs_are_tested(tmp_path):
     effects = {f"mln_{run}": 0.05 for run in range(1, 8)}
     data = loaded(tmp_path / "a.db", tasks=("a",), runs=7, effects=effects)
-    for claim in summary.method_claims(data):
+    for claim in claims.method_claims(data)[0]:
         assert claim.p == pytest.approx(2 / 2**7)
         assert claim.p_holm == pytest.approx(4 / 2**7)
 
 
 def test_no_claim_about_the_method_without_evolution(tmp_path):
-    assert summary.method_claims(loaded(tmp_path / "a.db", tasks=("a",), runs=0)) == []
+    data = loaded(tmp_path / "a.db", tasks=("a",), runs=0)
+    assert claims.method_claims(data) == ([], [])
 
 
 def test_few_tasks_are_descriptive(small):
     found = summary.across_tasks(small)
     assert found.tasks == 2
-    assert not [name for name in found.table if name.startswith("p_holm")]
     assert found.friedman is None
+    assert {item.verdict for item in claims.new_tasks(small)} == {"refused"}
+    assert all("descriptive" in item.reason for item in claims.new_tasks(small))
 
 
 def test_six_tasks_are_tested_on_their_means(tmp_path):
     effects = {"mln_1": 0.05, "mse": -0.05}
-    found = summary.across_tasks(
-        loaded(tmp_path / "a.db", tasks=TASKS, runs=1, effects=effects, spread=0.002)
-    )
+    data = loaded(tmp_path / "a.db", tasks=TASKS, runs=1, effects=effects, spread=0.002)
+    found = summary.across_tasks(data)
     table = found.table.set_index("loss")
     assert list(table["mean_rank"]) == [1, 2, 3]
-    assert table.loc["mln_1", "p_holm_ce"] == pytest.approx(4 / 2**6)
+    against = claims.new_tasks(data)
+    assert [(item.baseline, item.n, item.unit) for item in against] == [
+        ("ce", 6, "task"),
+        ("mse", 6, "task"),
+    ]
+    assert [item.p_holm for item in against] == pytest.approx([4 / 2**6] * 2)
+    assert {item.scope for item in against} == {"new tasks"}
     assert table.loc["mln_1", "difference_ce"] == pytest.approx(0.05, abs=0.01)
     assert table.loc["mln_1", "difference_ce_low"] > 0
     assert table.loc["mln_1", "improvement_ce"] > 0.9

@@ -4,7 +4,13 @@ import pandas as pd
 
 from reports import tables
 from reports.compare import compare
-from reports.tables import Table
+from reports.material import Material
+from reports.sentences import LABELS
+from reports.table import Table
+
+
+def material(data):
+    return Material(data, compare(data), [], [], [], None)
 
 
 def test_latex_escapes_and_marks():
@@ -17,7 +23,7 @@ def test_latex_escapes_and_marks():
 
 
 def test_scores_mark_diverged_runs_and_keep_numbers_for_csv(small):
-    table = tables.scores(small, "tuned", ["mse", "ce", "gce", "mln_1", "mln_2"])
+    table = tables.scores(material(small), "tuned", ["mse", "ce", "gce", "mln_1", "mln_2"])
     assert list(table.shown.columns) == ["task", "mse", "ce", "gce", "mln_1", "mln_2"]
     assert table.shown["mse"].iloc[1].endswith("(1†)")
     assert table.csv().startswith("task,loss,n,mean,sd,diverged,top\n")
@@ -28,14 +34,28 @@ def test_comparisons_have_one_row_each(small):
     found = [item for item in compare(small) if item.family == "primary"]
     table = tables.comparisons(found, "c", "C", "", 0.05)
     assert len(table.shown) == len(found) == len(table.classes)
-    assert set(table.shown["verdict"]) <= set(tables.LABELS.values())
+    assert set(table.shown["verdict"]) <= set(LABELS.values())
 
 
 def test_rates_and_budgets(small):
-    assert "tuned rate" in tables.rates(small).shown
+    assert "tuned rate" in tables.rates(material(small)).shown
     budgets = tables.budgets(small)
     assert set(budgets.shown["runs"]) == {"15"}
     assert "are equal" in budgets.caption
+
+
+def test_both_policies_stand_side_by_side(small):
+    table = tables.policies(material(small))
+    assert len(table.shown) == 8
+    assert list(table.shown)[3:5] == ["tuned (points)", "tuned: CI"]
+    assert list(table.numbers)[3] == "tuned_mean_difference"
+    assert "common_verdict" in table.numbers
+
+
+def test_blocks_say_how_to_print_their_rows(small):
+    table = tables.blocks(material(small))
+    assert len(table.shown) == len(table.anchors) == 2 * 5 * 2
+    assert table.shown["command"].iloc[0] == "sed -n '1p;2,9p' rows.csv"
 
 
 def test_outcomes_are_counted(small):

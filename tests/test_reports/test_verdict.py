@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports import verdict
+from reports import gate as gates
+from reports import sentences, verdict
 from reports.verdict import Rules
 from reports.wording import unit_of
 
@@ -94,9 +95,7 @@ def test_no_effect_is_rarely_called_one():
 def gate(**changes):
     seeds = range(changes.pop("n", 20))
     settings = {"metric": "accuracy", "planned": len(seeds)}
-    return verdict.gate(
-        **{**settings, "candidate_seeds": seeds, "baseline_seeds": seeds, **changes}
-    )
+    return gates.gate(**{**settings, "candidate_seeds": seeds, "baseline_seeds": seeds, **changes})
 
 
 def test_gate_lets_a_sound_comparison_pass():
@@ -116,6 +115,11 @@ def test_gate_lets_a_sound_comparison_pass():
         ({"budgets": (15, 30)}, "tuning budgets differ (15 against 30 runs)"),
         ({"budgets": (None, 30)}, "tuning budgets differ (none against 30 runs)"),
         ({"metric": "train_loss"}, "not a common yardstick"),
+        ({"declared": False}, "no direction and ROPE of accuracy were declared"),
+        (
+            {"overlaps": gates.overlapping_seeds({"tune": range(3), "test": range(2, 9)})},
+            "1 seed of tune and test overlap",
+        ),
     ],
 )
 def test_gate_refuses(changes, reason):
@@ -126,7 +130,7 @@ def in_words(d, p_holm, *, family=4, rules=RULES, baseline=None):
     baseline = np.full(len(d), 0.5) if baseline is None else baseline
     numbers = verdict.measure(baseline + d, baseline, rules)
     outcome = verdict.judge(numbers, p_holm, rules)
-    return verdict.sentence(("mln_1", "ce"), numbers, p_holm, family, outcome, rules, POINTS)
+    return sentences.sentence(("mln_1", "ce"), numbers, p_holm, family, outcome, rules, POINTS)
 
 
 def test_sentence_of_a_better_loss():
@@ -166,3 +170,31 @@ def test_plan_comes_from_the_spread_alone():
     stricter = verdict.plan(small, RULES, 10)
     assert stricter.detectable > planned.detectable
     assert stricter.seeds > planned.seeds
+
+
+def test_disjoint_seeds_do_not_overlap():
+    assert gates.overlapping_seeds({"tune": [(0, 1)], "test": [(0, 3)], "study": []}) == ()
+
+
+@pytest.mark.parametrize(("unit", "word"), [("run", "evolution run"), ("task", "task")])
+def test_wider_claims_need_six_units(unit, word):
+    assert gates.too_few(6, unit) == ()
+    [reason] = gates.too_few(3, unit)
+    assert f"3 independent {word}s" in reason or f"3 {word}s" in reason
+    assert "descriptive" in reason
+    assert "0.25" in reason
+
+
+def test_a_plan_knows_where_no_difference_can_be_shown():
+    numbers = verdict.measure(0.9 + noisy(0.0, 0.01, 8), np.full(8, 0.9), RULES)
+    planned = verdict.plan(numbers, RULES, 8)
+    assert planned.detectable == float("inf")
+    assert planned.seeds >= 9
+    assert "no difference could be shown" in sentences.plan_text(planned, RULES, POINTS)
+
+
+def test_tasks_are_tested_by_ranks():
+    baseline = np.linspace(0.4, 0.9, 12)
+    candidate = baseline + np.linspace(0.001, 0.3, 12)
+    found = verdict.measure(candidate, baseline, RULES, unit="task")
+    assert found.p == found.p_wilcoxon

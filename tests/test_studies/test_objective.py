@@ -1,73 +1,161 @@
-"""A trial: equal budgets, frozen tasks, rungs, purity."""
+"""A trial: pure, at equal budgets, on frozen tasks; what is reported where, and what stops it."""
 
+import numpy as np
 import pytest
 from test_studies import tiny
 
-from bench import judging
 from bench.seeds import Purpose
-from studies import objective
-from studies.objective import judging_draws, run_trial, rung_steps
-from studies.space import MODE, MUTATION_SIGMA, POPULATION
+from mln.evolution import evolve
+from studies import objective, seeds
+from studies.judging import frozen_draws, judge
+from studies.objective import evaluate
+from studies.plan import instances, points, space_of
+from studies.seeds import EVOLVE, Use, study_seed
+from studies.space import MODE, MUTATION_SIGMA, POPULATION, SWITCH_POINT
+from studies.trial import TrialJob
 
 GA = {MODE: "ga", POPULATION: 4, MUTATION_SIGMA: 0.3}
+HYBRID = {MODE: "hybrid", POPULATION: 4, MUTATION_SIGMA: 0.3, SWITCH_POINT: 0.5}
 
 
-def test_a_trial_is_a_pure_function_of_its_arguments():
-    experiment = tiny.experiment()
-    first = run_trial(experiment, GA, 1)
-    assert run_trial(experiment, GA, 1) == first
-    assert run_trial(experiment, GA, 2) != first
-    assert first.value == first.values[-1]
-    assert first.steps == (100, 200, 300)
+class Told:
+    """Listens to a trial and stops it at a report."""
+
+    def __init__(self, stop_at=None):
+        self.reports, self.spares, self.stop_at = [], [], stop_at
+
+    def __call__(self, value, step, spares):
+        self.reports.append((step, value))
+        self.spares.append(spares)
+        return len(self.reports) - 1 == self.stop_at
+
+
+def trial(kind="screen", params=GA, slot=0, told=None, **study):
+    job = TrialJob(tiny.experiment(kind, **study), params, slot)
+    return evaluate(job, told or Told())
+
+
+def plain(outcome):
+    runs = [(run.genome.tolist(), run.by_task.tolist()) for run in outcome.runs]
+    return outcome.value, outcome.steps, outcome.values, runs
+
+
+def test_a_screen_trial_is_a_pure_function_of_parameters_and_slot():
+    assert plain(trial(slot=1)) == plain(trial(slot=1))
+    assert plain(trial(slot=2)) != plain(trial(slot=1))
+
+
+@pytest.mark.parametrize("kind", ["confirm", "ablate"])
+def test_frozen_seeds_do_not_depend_on_the_slot(kind):
+    params = {MODE: "ga"} if kind == "ablate" else GA
+    assert plain(trial(kind, params, 1)) == plain(trial(kind, params, 2))
 
 
 @pytest.mark.parametrize("population", [4, 6])
 def test_the_budget_is_equal_up_to_a_generation(population):
-    outcome = run_trial(tiny.experiment(), GA | {POPULATION: population}, 0)
+    outcome = trial(params=GA | {POPULATION: population})
     generation = (population + 1) * 2 * 5
     assert 300 - generation < outcome.member_steps <= 300
 
 
-def test_rungs_hold_the_incumbent_of_their_point(monkeypatch):
-    judged = {}
-
-    def judge(genomes, draws, rates, protocol):
-        judged["genomes"] = genomes
-        return tuned(genomes, draws, rates, protocol)
-
-    tuned = objective.tuned_gain
-    monkeypatch.setattr(objective, "tuned_gain", judge)
-    outcome = run_trial(tiny.experiment(budget=160, rungs=8), {MODE: "es", POPULATION: 6}, 0)
-    assert outcome.steps == (20, 40, 60, 80, 100, 120, 140, 160)
-    genomes = judged["genomes"]  # generations end at 70 and 140
-    assert all((genomes[k] == genomes[0]).all() for k in (1, 2))
-    assert all((genomes[k] == genomes[3]).all() for k in (4, 5, 6, 7))
-    assert (genomes[0] != genomes[3]).any()
-    assert outcome.values[0] == outcome.values[2]
-
-
-def test_the_last_rung_is_the_whole_budget():
-    assert rung_steps(10, 3) == (3, 6, 10)
+def test_a_point_holds_what_a_run_of_that_budget_delivers():
+    told = Told()
+    outcome = trial(told=told)
+    experiment = tiny.experiment()
+    assert outcome.steps == points(experiment.study) == (75, 150, 300)
+    assert told.reports == list(zip(outcome.steps, outcome.values, strict=True))
+    assert told.spares == [True, True, False]
+    evolution = space_of(experiment).apply(GA, budget=150)
+    shorter = evolve(
+        evolution.loss,
+        evolution.settings,
+        objective.mixture(evolution.families, test=False),
+        study_seed(3, EVOLVE["screen"], 0),
+    )
+    gains = judge(experiment, experiment.study, evolution.loss, shorter.genome)
+    assert np.concatenate([found.gains for found in gains]).mean() == outcome.values[1]
 
 
-def test_judging_tasks_alternate_and_have_no_test_split():
-    draws = judging_draws(3, ("blobs_2", "circles"), 4)
+def test_a_stopped_screen_trial_spends_no_more():
+    outcome = trial(params=HYBRID, told=Told(stop_at=1))
+    assert outcome.is_pruned
+    assert outcome.steps == (75, 150)
+    assert outcome.member_steps <= 150
+    assert outcome.value == trial(params=HYBRID).values[1]
+    assert trial(params=HYBRID).runs[0].switch is not None
+
+
+def test_a_confirmation_evolves_a_seed_when_it_is_due(monkeypatch):
+    evolved = []
+    original = objective._evolve
+    monkeypatch.setattr(
+        objective,
+        "_evolve",
+        lambda job, study, evolution, seed: (
+            evolved.append(seed) or original(job, study, evolution, seed)
+        ),
+    )
+    told = Told(stop_at=11)  # the last instance of the first four seeds
+    stopped = trial("confirm", told=told)
+    experiment = tiny.experiment("confirm")
+    order = instances(3, experiment.study)
+    assert stopped.is_pruned
+    assert len(evolved) == 4
+    assert set(evolved) == {seed for seed, _ in order[:12]}
+    assert stopped.steps == tuple(seed * 3 + task for seed, task in order[:12])
+    whole = trial("confirm")
+    assert not whole.is_pruned
+    assert sorted(whole.steps) == list(range(15))
+    assert whole.values[:12] == stopped.values
+    assert whole.value == pytest.approx(np.mean([run.by_task.mean() for run in whole.runs]))
+    # It is asked about stopping where another evolution would follow, and nowhere else.
+    assert told.spares[11]
+    assert sum(told.spares) == 4
+
+
+def test_an_ablation_runs_every_seed():
+    told = Told(stop_at=0)
+    outcome = trial("ablate", {MODE: "hybrid", SWITCH_POINT: 0.3}, told=told)
+    assert [run.seed for run in outcome.runs] == [0, 1]
+    assert told.reports == [(0, outcome.values[0]), (1, outcome.values[1])]
+    assert not outcome.is_pruned
+    assert outcome.value == pytest.approx(np.mean(outcome.values))
+
+
+def test_judged_by_the_experiments_own_learner_whatever_a_trial_trains(monkeypatch):
+    steps = []
+    original = objective.judge
+
+    def watching(experiment, *rest):
+        steps.append(experiment.evolution.settings.training.steps)
+        return original(experiment, *rest)
+
+    monkeypatch.setattr(objective, "judge", watching)
+    name = "evolution.settings.training.steps"
+    trial(params=GA | {name: 3}, tune=[*tiny.FOUR, name], space={name: [2, 3]})
+    assert set(steps) == {5}
+
+
+def test_frozen_tasks_alternate_and_have_no_test_split():
+    draws = frozen_draws(3, ("blobs_2", "circles"), 4, Use.JUDGE_SCREEN)
     assert [draw.task.name for draw in draws] == ["blobs_2", "circles"] * 2
     assert all(draw.task.test is None for draw in draws)
-    again = judging_draws(3, ("blobs_2", "circles"), 2)
-    assert (again[1].task.train.x == draws[1].task.train.x).all()
+    other = frozen_draws(3, ("blobs_2", "circles"), 4, Use.JUDGE_CONFIRM)
+    assert not np.array_equal(other[1].task.train.x, draws[1].task.train.x)
 
 
-def test_no_seed_is_used_twice(monkeypatch):
+@pytest.mark.parametrize("kind", ["screen", "confirm", "ablate"])
+def test_only_seeds_of_studies_are_used_and_none_twice(monkeypatch, kind):
     seen = []
+    original = seeds.seed_for
 
     def seed_for(root, purpose, *index):
         assert purpose is Purpose.STUDY
         seen.append(index)
         return original(root, purpose, *index)
 
-    original = objective.seed_for
-    for module in (objective, judging):
-        monkeypatch.setattr(module, "seed_for", seed_for)
-    run_trial(tiny.experiment(), GA, 4)
-    assert len(seen) == len(set(seen)) == 1 + 3
+    frozen_draws.cache_clear()
+    monkeypatch.setattr(seeds, "seed_for", seed_for)
+    trial(kind, {MODE: "ga"} if kind == "ablate" else GA, 4)
+    assert len(seen) == len(set(seen))
+    assert {index[0] for index in seen} <= {EVOLVE[kind], seeds.JUDGE[kind], Use.ORDER}

@@ -1,16 +1,51 @@
-"""A study whose trials take a fraction of a second, and workers inside the test's own process."""
+"""Studies whose trials take a fraction of a second, and a crew inside the test's own process."""
 
 import os
 import time
-from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import optuna
+import pytest
+
 from bench.experiment import Experiment
-from studies.outcome import StudyResult, TrialFailure, TrialOutcome
-from studies.worker import Job, evaluate
+from bench.study_section import ConfirmStudy, ScreenStudy
+from mln.config import LossSpec
+from studies import run as run_module
+from studies.outcome import FamilyGain, Run, StudyResult, TrialOutcome
+from studies.plan import instances, points
+from studies.run import run_study
+from studies.slots import worker_name
+from studies.space import MODE, MUTATION_SIGMA, POPULATION, SWITCH_POINT
+from studies.storage import _storage
+from studies.trial import Report, TrialJob
+from studies.worker import work
+
+FOUR = [MODE, POPULATION, MUTATION_SIGMA, SWITCH_POINT]
+NUMBERS = {
+    MODE: "hybrid",
+    POPULATION: {"low": 4, "high": 6, "step": 2},
+    MUTATION_SIGMA: {"low": 0.05, "high": 0.5, "log": True},
+    SWITCH_POINT: {"low": 0.2, "high": 0.8},
+}
+"""A space without conditions, for the samplers that need one."""
+
+KINDS: dict[str, dict[str, Any]] = {
+    "screen": {"kind": "screen", "trials": 6, "startup_trials": 3, "rungs": 3, "reduction": 2},
+    "confirm": {"kind": "confirm", "trials": 5, "startup_trials": 2, "seeds": 5},
+    "ablate": {
+        "kind": "ablate",
+        "seeds": 2,
+        "factors": {MODE: ["ga", "es", "hybrid"], SWITCH_POINT: [0.3, 0.7]},
+    },
+}
 
 
-def experiment(*, settings: dict[str, Any] | None = None, **study: Any) -> Experiment:
+def experiment(
+    kind: str = "screen", *, settings: dict[str, Any] | None = None, **study: Any
+) -> Experiment:
+    space = {} if kind == "ablate" else {"tune": FOUR, "space": {POPULATION: [4, 6]}}
     config = {
         "name": "tiny",
         "seed": 3,
@@ -29,60 +64,108 @@ def experiment(*, settings: dict[str, Any] | None = None, **study: Any) -> Exper
         },
         "study": {
             "name": "tiny settings",
-            "trials": 6,
-            "batch": 2,
-            "startup_trials": 3,
             "budget": 300,
-            "rungs": 3,
             "families": ["blobs_2", "circles"],
             "tasks": 3,
-            "populations": [4, 6],
+            "paper_defaults": False,
+            **space,
+            **KINDS[kind],
             **study,
         },
         "tuning": {"rates": [0.01, 0.1]},
     }
+    if kind != "confirm":
+        config["study"].pop("paper_defaults")
     return Experiment.model_validate(config)
 
 
-class Inline:
-    """Stands in for `studies.worker.Workers`: no processes, so that a test is quick."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-
-    def __enter__(self) -> "Inline":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def evaluate(self, jobs: Sequence[Job]) -> list[TrialOutcome | TrialFailure]:
-        return [self.one(job) for job in jobs]
-
-    def one(self, job: Job) -> TrialOutcome | TrialFailure:
-        return evaluate(job)
-
-
-def content(result: StudyResult) -> list[tuple[Any, ...]]:
-    return [tuple(trial) for trial in result.trials]
-
-
-class Instant(Inline):
-    """Outcomes by formula: a function of parameters and slot, as real ones are."""
-
-    def one(self, job: Job) -> TrialOutcome | TrialFailure:
-        sigma = float(job.params.get("evolution.settings.genetic.mutation_sigma", 0.2))
-        population = int(job.params["evolution.settings.population"])
-        values = tuple(sigma * k + population + job.slot / 100 for k in (1, 2, 3))
-        return TrialOutcome(values[-1], (100, 200, 300), values, 300)
+def instant(job: TrialJob, report: Report) -> TrialOutcome:
+    """A trial by formula: a function of the job, as real ones are, with reports and rows."""
+    study = job.experiment.study
+    assert study is not None
+    level = 0.0
+    for at, (_, value) in enumerate(sorted(job.params.items()), start=1):
+        level += at * value if isinstance(value, int | float) else 0.1 * len(str(value))
+    if isinstance(study, ScreenStudy):
+        steps, asks = list(points(study)), {0, 1}
+    elif isinstance(study, ConfirmStudy):
+        order = instances(job.experiment.seed, study)
+        steps = [seed * study.tasks + task for seed, task in order]
+        asks = {4 * study.tasks - 1}
+    else:
+        steps, asks = [0, 1], set()
+    values = []
+    for at, step in enumerate(steps):
+        noise = np.random.default_rng([step, int(1e6 * level)]).normal()
+        values.append(level + 0.01 * float(noise))
+        if report(values[-1], step, at in asks):
+            break
+    is_pruned = len(values) < len(steps)
+    value = values[-1] if isinstance(study, ScreenStudy) else float(np.mean(values))
+    gain = FamilyGain("blobs_2", np.arange(2), np.full(2, value), 0)
+    run = Run(0, LossSpec(), np.zeros(1, np.float32), [], None, 300, (gain,))
+    return TrialOutcome(value, is_pruned, tuple(steps[: len(values)]), tuple(values), (run,))
 
 
-def sabotaged(job: Job) -> TrialOutcome:
-    """Dies, fails, sleeps or succeeds, as the slot says."""
-    if job.slot == 0:
-        os._exit(9)
+def priced(job: TrialJob, report: Report) -> TrialOutcome:
+    """As `instant`, at the cost of the budget that it has."""
+    outcome = instant(job, report)
+    budget = int(job.params["evolution.settings.budget"])
+    (run,) = outcome.runs
+    value = float(np.random.default_rng(job.slot).normal())
+    return outcome._replace(value=value, runs=(run._replace(member_steps=budget),))
+
+
+def leisurely(job: TrialJob, report: Report) -> TrialOutcome:
+    """As `instant`, but there is time to be killed, and no picture is drawn."""
+    time.sleep(0.1)
+    outcome = instant(job, report)
+    time.sleep(0.1)
+    return outcome._replace(runs=())
+
+
+def faulty(job: TrialJob, report: Report) -> TrialOutcome:
+    """Slot 1 raises."""
     if job.slot == 1:
-        raise RuntimeError("oh no\nmore")
-    if job.slot == 3:
-        time.sleep(60)
-    return TrialOutcome(float(job.slot), (1,), (float(job.slot),), 1)
+        raise ValueError("oh no\nmore")
+    return instant(job, report)
+
+
+def deadly(job: TrialJob, report: Report) -> TrialOutcome:
+    """Slot 1 kills its process."""
+    if job.slot == 1:
+        os._exit(9)
+    return leisurely(job, report)
+
+
+class Inline(run_module._Crew):
+    """Works in the test's own process instead of starting others, so that a test is quick."""
+
+    def _start_one(self) -> None:
+        if not self.slots.are_done(self.job.total):
+            work(self.job, worker_name())
+
+
+@pytest.fixture
+def inline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Studies run without processes and leave no files."""
+    monkeypatch.setattr(run_module, "_Crew", Inline)
+    monkeypatch.setattr("studies.records._upload", lambda *_: None)
+
+
+def run(experiment: Experiment, url: str, **arguments: Any) -> StudyResult:
+    """Run a study with trials by formula."""
+    given = {"evaluate": instant, "grace": 0.0, **arguments}
+    return run_study(experiment, url, Path("/nowhere"), **given)
+
+
+def find_study(experiment: Experiment, url: str) -> optuna.Study:
+    """The study, as anybody sees it."""
+    assert experiment.study is not None
+    return optuna.load_study(study_name=experiment.study.name, storage=_storage(url))
+
+
+def content(result: StudyResult, *, numbers: bool = True) -> list[tuple[Any, ...]]:
+    """The trials of a study as plain values."""
+    trials = result.trials if numbers else tuple(t._replace(number=0) for t in result.trials)
+    return [tuple(trial) for trial in trials]

@@ -1,0 +1,125 @@
+"""The decision procedure for every design: paired units in, corrected verdicts out.
+
+Designs differ in what is paired and in what the unit of replication is: a test seed (one evolved
+loss on these tasks), an evolution run (the method on these tasks), or a task (new tasks). From
+there on they are alike: a test per question, Holm's correction over the declared family, an
+interval, equivalence, and the verdict's fixed order.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from reports import stats, verdict
+from reports.sentences import sentence
+from reports.stats import Vector
+from reports.stats.crossed import Crossed
+from reports.verdict import Numbers, Plan, Replicate, Rules, Verdict
+from reports.wording import Unit
+
+Scope = Literal["this loss on these tasks", "the method on these tasks", "new tasks"]
+
+SCOPES: dict[Replicate, Scope] = {
+    "seed": "this loss on these tasks",
+    "run": "the method on these tasks",
+    "task": "new tasks",
+}
+
+
+class Question(NamedTuple):
+    """Paired scores of two named losses (n,), and why the gate refuses them, if it does.
+
+    `crossed`: where runs and seeds are both drawn, the analysis that sees both; it gives the
+    interval and equivalence, and the test's p-value may not fall below its own.
+    """
+
+    candidate: str
+    baseline: str
+    candidate_scores: Vector
+    baseline_scores: Vector
+    refusals: tuple[str, ...] = ()
+    crossed: Crossed | None = None
+
+
+class Decision(NamedTuple):
+    """What came of a question; numbers only from two pairs on, p_holm and plan unless refused."""
+
+    numbers: Numbers | None
+    p_holm: float | None
+    verdict: Verdict
+    reason: str
+    sentence: str
+    plan: Plan | None
+
+
+def decide(
+    questions: Sequence[Question],
+    rules: Rules,
+    shown: Unit,
+    unit: Replicate,
+    *,
+    sensitivity: bool = True,
+) -> list[Decision]:
+    """Verdicts on one family of questions.
+
+    A refused question keeps its place in the family: it counts with p = 1. `sensitivity`: whether
+    the analyses beside the test are made (reports.verdict.measure).
+    """
+    measured = [_measured(question, rules, unit, sensitivity) for question in questions]
+    p = [
+        1.0 if question.refusals or not numbers else numbers.p
+        for question, numbers in zip(questions, measured, strict=True)
+    ]
+    return [
+        _decision(question, numbers, float(p_holm), rules, shown, unit, len(questions))
+        for question, numbers, p_holm in zip(questions, measured, stats.holm(p), strict=True)
+    ]
+
+
+def _measured(
+    question: Question, rules: Rules, unit: Replicate, sensitivity: bool
+) -> Numbers | None:
+    if question.candidate_scores.size < 2:
+        return None
+    numbers = verdict.measure(
+        question.candidate_scores,
+        question.baseline_scores,
+        rules,
+        unit=unit,
+        sensitivity=sensitivity,
+    )
+    both = question.crossed
+    if both is None or not math.isfinite(both.p):
+        return numbers
+    return numbers._replace(
+        ci_low=both.low,
+        ci_high=both.high,
+        p=max(numbers.p, both.p),
+        p_exact=numbers.p_exact and numbers.p >= both.p,
+        p_equivalence=both.equivalence(rules.rope),
+    )
+
+
+def _decision(
+    question: Question,
+    numbers: Numbers | None,
+    p_holm: float,
+    rules: Rules,
+    shown: Unit,
+    unit: Replicate,
+    family: int,
+) -> Decision:
+    names = (question.candidate, question.baseline)
+    if question.refusals or numbers is None:
+        reason = "; ".join(question.refusals) or "fewer than two pairs"
+        text = f"{names[0]} against {names[1]}: refused, {reason}."
+        return Decision(numbers, None, "refused", reason, text, None)
+    found = verdict.judge(numbers, p_holm, rules)
+    return Decision(
+        numbers,
+        p_holm,
+        found,
+        verdict.explain(found, numbers, p_holm, rules, family, unit),
+        sentence(names, numbers, p_holm, family, found, rules, shown, unit),
+        verdict.plan(numbers, rules, family, unit),
+    )

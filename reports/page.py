@@ -1,0 +1,116 @@
+"""From a page to files: one HTML document, JSON, CSV, LaTeX, BibTeX, SVG and PDF."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports.compare import finite
+from reports.material import Page
+from reports.plotting import pdf, svg
+from reports.references import bibtex, cited_in_latex, cited_in_text, reference_list
+from reports.writing import inline, write_files
+
+
+@dataclass(frozen=True)
+class ReportPaths:
+    """Where a report was written."""
+
+    directory: Path
+    html: Path
+    json: Path
+    rows: Path
+    tables: tuple[Path, ...]
+    figures: tuple[Path, ...]
+    others: tuple[Path, ...]
+
+
+def write_page(page: Page, out_dir: Path) -> ReportPaths:
+    """Write all files of a page, each atomically; they are a pure function of the page.
+
+    Raises InputError where the folder cannot be written.
+    """
+    files: dict[str, str | bytes] = {}
+    drawings: dict[str, Markup] = {}
+    for section in page.sections:
+        for picture in section.pictures:
+            drawing = svg(picture.figure)
+            files[f"figures/{picture.name}.svg"] = drawing
+            files[f"figures/{picture.name}.pdf"] = pdf(picture.figure)
+            drawings[picture.name] = inline(drawing, picture.name)
+        for table in (*section.tables, *section.folded):
+            files[f"tables/{table.name}.csv"] = table.csv()
+            files[f"tables/{table.name}.tex"] = table.latex()
+    for table in page.head:
+        files[f"tables/{table.name}.csv"] = table.csv()
+        files[f"tables/{table.name}.tex"] = table.latex()
+    files["rows.csv"] = page.rows
+    files["methods.tex"] = cited_in_latex(page.methods)
+    files["references.bib"] = bibtex(page.methods)
+    files["report.json"] = json_text(page.document)
+    files["report.html"] = _html(page, drawings)
+    files |= page.files
+    write_files(out_dir, files)
+    within = {name: out_dir / name for name in files}
+    fixed = ("report.html", "report.json", "rows.csv")
+    return ReportPaths(
+        directory=out_dir,
+        html=within["report.html"],
+        json=within["report.json"],
+        rows=within["rows.csv"],
+        tables=tuple(path for name, path in within.items() if name.startswith("tables/")),
+        figures=tuple(path for name, path in within.items() if name.startswith("figures/")),
+        others=tuple(
+            path for name, path in within.items() if "/" not in name and name not in fixed
+        ),
+    )
+
+
+def json_text(document: Mapping[str, Any]) -> str:
+    """A JSON object with one line per key, and one per entry of a list."""
+
+    def compact(value: Any) -> str:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+    lines = []
+    for key, value in document.items():
+        text = compact(value)
+        if isinstance(value, list) and value:
+            text = "[\n  " + ",\n  ".join(compact(entry) for entry in value) + "\n ]"
+        lines.append(f" {compact(key)}: {text}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """A frame's rows as plain JSON values; NaN becomes None."""
+    return [
+        {str(name): _plain(value) for name, value in row.items()}
+        for row in frame.to_dict("records")
+    ]
+
+
+def _plain(value: Any) -> Any:
+    return finite(value.item() if isinstance(value, np.generic) else value)
+
+
+def _html(page: Page, drawings: dict[str, Markup]) -> str:
+    environment = Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    text = environment.get_template("page.html.j2").render(
+        page=page,
+        drawings=drawings,
+        methods=cited_in_text(page.methods),
+        references=reference_list(page.methods),
+    )
+    return text + "\n"

@@ -1,0 +1,105 @@
+"""Ranks of several losses over blocks (tasks, or the seeds of one task).
+
+`scores` has shape (blocks, losses); a higher score is better.
+"""
+
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from reports.stats import paired
+from reports.stats.multiple import holm
+from reports.stats.types import Vector
+
+
+class Friedman(NamedTuple):
+    """Friedman's test with the less conservative F of Iman and Davenport (1980)."""
+
+    chi2: float
+    p: float
+    f: float
+    p_f: float
+
+
+def mean_ranks(scores: ArrayLike) -> Vector:
+    """Mean rank of each column; rank 1 is the highest score."""
+    return np.asarray(stats.rankdata(-np.asarray(scores, dtype=float), axis=1).mean(axis=0))
+
+
+def friedman(scores: ArrayLike) -> Friedman:
+    """Do the columns (three or more) differ? Equal columns give p = 1."""
+    values = np.asarray(scores, dtype=float)
+    blocks, k = values.shape
+    ranks = stats.rankdata(values, axis=1)
+    if np.ptp(ranks) == 0:
+        return Friedman(0.0, 1.0, 0.0, 1.0)
+    result = stats.friedmanchisquare(*values.T)
+    chi2 = float(result.statistic)
+    rest = blocks * (k - 1) - chi2
+    if rest <= 1e-9:  # every block ranks alike: F is infinite
+        return Friedman(chi2, float(result.pvalue), float("inf"), 0.0)
+    f = (blocks - 1) * chi2 / rest
+    return Friedman(
+        chi2, float(result.pvalue), f, float(stats.f.sf(f, k - 1, (k - 1) * (blocks - 1)))
+    )
+
+
+def critical_difference(losses: int, blocks: int, *, alpha: float = 0.05) -> float:
+    """Nemenyi's critical difference of mean ranks (Demsar 2006, section 3.2.2)."""
+    q = float(stats.studentized_range.ppf(1 - alpha, losses, np.inf)) / np.sqrt(2)
+    return float(q * np.sqrt(losses * (losses + 1) / (6 * blocks)))
+
+
+def nemenyi(scores: ArrayLike) -> Vector:
+    """p-values of all pairs (losses, losses) after Nemenyi (Demsar 2006), 1 on the diagonal."""
+    import scikit_posthocs  # seconds to import
+
+    return _matrix(scikit_posthocs.posthoc_nemenyi_friedman(np.asarray(scores, dtype=float)))
+
+
+def conover(scores: ArrayLike, *, adjust: str | None = "holm") -> Vector:
+    """p-values of all pairs (losses, losses) after Conover (1999), by default Holm-adjusted."""
+    import scikit_posthocs
+
+    values = np.asarray(scores, dtype=float)
+    return _matrix(scikit_posthocs.posthoc_conover_friedman(values, p_adjust=adjust))
+
+
+def against_control(scores: ArrayLike, control: int) -> Vector:
+    """Holm-adjusted p-values of mean ranks against one column (Demsar 2006, section 3.2.2).
+
+    Shape (losses,); NaN for the control itself.
+    """
+    import scikit_posthocs
+
+    values = pd.DataFrame(np.asarray(scores, dtype=float))
+    values.columns = pd.Index([str(name) for name in values.columns])
+    found = scikit_posthocs.posthoc_demsar(values, control=str(control), p_adjust="holm")
+    p = np.array(found.loc[str(control), values.columns], dtype=float)
+    p[control] = np.nan
+    return p
+
+
+def wilcoxon_pairs(scores: ArrayLike) -> Vector:
+    """Holm-adjusted exact Wilcoxon p-values of all pairs (losses, losses), 1 on the diagonal.
+
+    scikit-posthocs' posthoc_wilcoxon is asymptotic where there are zeros or ties; without any
+    the two agree.
+    """
+    values = np.asarray(scores, dtype=float)
+    pairs = list(combinations(range(values.shape[1]), 2))
+    p = holm([paired.wilcoxon(paired.differences(values[:, a], values[:, b])).p for a, b in pairs])
+    found = np.eye(values.shape[1])
+    for (a, b), adjusted in zip(pairs, p, strict=True):
+        found[a, b] = found[b, a] = adjusted
+    return found
+
+
+def _matrix(found: pd.DataFrame) -> Vector:
+    matrix = np.asarray(found, dtype=float).copy()
+    np.fill_diagonal(matrix, 1.0)  # the library marks it with -1 or 1
+    return np.asarray(np.clip(matrix, 0.0, 1.0))

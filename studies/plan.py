@@ -1,0 +1,269 @@
+"""What a study will do, from its experiment alone: its space, its slots, its points of judgement.
+
+A mistake is found here, before anything is written.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal, NamedTuple
+
+from bench.checks import check_vector_loss
+from bench.errors import InputError
+from bench.experiment import EvolutionSection, Experiment
+from bench.study_section import (
+    FEWEST_SEEDS,
+    AblateStudy,
+    ConfirmStudy,
+    ScreenStudy,
+    StudyBase,
+    TuningStudy,
+)
+from bench.tasks.register import canonical
+from mln.config import EvolutionConfig, LossSpec
+from mln.random import generator
+from studies.outcome import Params
+from studies.seeds import Use, study_seed
+from studies.space import (
+    BUDGET,
+    BY_NAME,
+    SPACE,
+    Choices,
+    Parameter,
+    Range,
+    Space,
+    is_active,
+    ordered,
+    resolve,
+)
+
+Origin = Literal["sampler", "incumbent", "paper", "enqueued", "cell"]
+
+
+class Owed(NamedTuple):
+    """A slot whose parameters are known beforehand."""
+
+    origin: Origin
+    params: Params
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The slots of a study: `total` of them, the first of which may be owed to somebody."""
+
+    space: Space
+    total: int
+    owed: tuple[Owed, ...]
+
+
+def study_of(experiment: Experiment) -> StudyBase:
+    """The experiment's [study]; InputError if it has none."""
+    if experiment.study is None or experiment.evolution is None:
+        raise InputError(f"experiment {experiment.name}: has no [study] section; add one")
+    return experiment.study
+
+
+def space_of(experiment: Experiment) -> Space:
+    """The space of the experiment's study; an ablation's is that of its factors.
+
+    Raises:
+        InputError: it makes no sense.
+    """
+    study, evolution = study_of(experiment), experiment.evolution
+    assert evolution is not None
+    if isinstance(study, AblateStudy):
+        return _factors(study, evolution)
+    assert isinstance(study, TuningStudy)
+    space = resolve(study, evolution)
+    if isinstance(study, ScreenStudy) and study.cost:
+        budgets = Parameter(BUDGET, Choices(points(study)))
+        space = Space((*space.parameters, budgets), space.fixed, space.base)
+    return space
+
+
+def plan(experiment: Experiment, incumbent: Params | None = None) -> Plan:
+    """The study's plan, checked. incumbent: what another study found best, if one is named.
+
+    Raises:
+        InputError: some trial could not be run, or what is to be tried first does not fit.
+    """
+    study, space = study_of(experiment), space_of(experiment)
+    _check(study, space)
+    if isinstance(study, AblateStudy):
+        cells = _cells(study, space)
+        return Plan(space, len(cells), tuple(Owed("cell", cell) for cell in cells))
+    assert isinstance(study, TuningStudy)
+    owed = _tried_first(study, space, incumbent)
+    if study.sampler == "brute":
+        cells = _shuffled(space.cells(), experiment.seed)
+        owed += [Owed("cell", cell) for cell in cells if all(cell != o.params for o in owed)]
+        total = min(study.trials or len(owed), len(owed))
+        return Plan(space, total, tuple(owed))
+    _check_sampler(study, space)
+    return Plan(space, study.trials or len(owed), tuple(owed))
+
+
+def points(study: ScreenStudy) -> tuple[int, ...]:
+    """The points of the budget, in member-steps, at which a screen judges; the last is the whole.
+
+    Each is `reduction` times the one before, up to rounding down.
+    """
+    first = study.budget // study.reduction ** (study.rungs - 1)
+    return (*(first * study.reduction**rung for rung in range(study.rungs - 1)), study.budget)
+
+
+def instances(root: int, study: ConfirmStudy) -> list[tuple[int, int]]:
+    """The (evolution seed, task) pairs of a confirmation in the order they are tried.
+
+    FEWEST_SEEDS evolution seeds at a time are shuffled with all tasks: the first instances come
+    from several evolutions, so that the test that may stop a trial is not fooled by one of them;
+    and a trial that is stopped there does not pay for the other seeds.
+    """
+    rng = generator(study_seed(root, Use.ORDER))
+    seeds = rng.permutation(study.seeds)
+    order: list[tuple[int, int]] = []
+    for at in range(0, study.seeds, FEWEST_SEEDS):
+        block = list(product(seeds[at : at + FEWEST_SEEDS].tolist(), range(study.tasks)))
+        order += [block[k] for k in rng.permutation(len(block))]
+    return order
+
+
+def seeds_of(study: StudyBase) -> int:
+    """Evolutions of a trial that is not stopped."""
+    return study.seeds if isinstance(study, ConfirmStudy | AblateStudy) else 1
+
+
+def _factors(study: AblateStudy, evolution: EvolutionSection) -> Space:
+    parameters, lists = [], set()
+    for name in ordered(study.factors):
+        values = study.factors[name]
+        if not values or len(set(map(repr, values))) < len(values):
+            raise InputError(f"study.factors: {name}: needs at least one value, each once")
+        if name in (BUDGET, "evolution.runs", "evolution.settings_from_study"):
+            raise InputError(f"study.factors: {name!r} cannot be a factor: it is equal for all")
+        if any(isinstance(value, list | dict) for value in values):
+            lists.add(name)
+            values = tuple(map(json.dumps, values))
+        known = BY_NAME.get(name)
+        parameters.append(Parameter(name, Choices(values), known.when if known else ()))
+    return Space(tuple(parameters), {}, evolution, frozenset(lists))
+
+
+def _cells(study: AblateStudy, space: Space) -> list[Params]:
+    """Every distinct cell; of a leave-one-out the base first."""
+    if study.design == "factorial":
+        return space.cells()
+    own = space.of(space.base)
+    base = space.pick(own)
+    cells = [base]
+    for parameter in space.parameters:
+        assert isinstance(parameter.domain, Choices)
+        if not is_active(parameter, base, space.base):
+            raise InputError(
+                f"study.factors: {parameter.name!r} has no effect in the base configuration"
+            )
+        for value in parameter.domain.values:
+            cell = space.pick(own | {parameter.name: value})
+            if cell not in cells:
+                cells.append(cell)
+    return cells
+
+
+def _tried_first(study: TuningStudy, space: Space, incumbent: Params | None) -> list[Owed]:
+    """What is enqueued, each configuration once: the incumbent, the defaults, the user's own."""
+    owed: list[Owed] = []
+
+    def add(origin: Origin, params: Params, where: str) -> None:
+        valid = space.validated(params, where)
+        if all(valid != other.params for other in owed):
+            owed.append(Owed(origin, valid))
+
+    if isinstance(study, ConfirmStudy):
+        own = space.of(space.base)
+        where = f"the best of study {study.incumbent_from!r}" if incumbent else "[evolution]"
+        add("incumbent", own | {k: v for k, v in (incumbent or {}).items() if k in own}, where)
+        if study.paper_defaults:
+            defaults = EvolutionSection(
+                families=space.base.families, loss=LossSpec(), settings=EvolutionConfig()
+            )
+            add("paper", space.of(defaults), "study.paper_defaults")
+    for at, params in enumerate(study.enqueue):
+        add("enqueued", params, f"study.enqueue, entry {at + 1}")
+    return owed
+
+
+def _shuffled(cells: list[Params], root: int) -> list[Params]:
+    order = generator(study_seed(root, Use.ORDER)).permutation(len(cells))
+    return [cells[k] for k in order]
+
+
+def _check(study: StudyBase, space: Space) -> None:
+    """Refuse what would fail in some trial."""
+    for name in study.families:
+        canonical(name)
+    if len(set(map(canonical, study.families))) < len(study.families):
+        raise InputError("study.families: a family is named twice")
+    if isinstance(study, ScreenStudy) and points(study)[0] < 1:
+        raise InputError(f"study.rungs: too many for a budget of {study.budget}")
+    budget = points(study)[0] if isinstance(study, ScreenStudy) else study.budget
+    for params in _corners(space):
+        params.pop(BUDGET, None)
+        try:
+            evolution = space.apply(params, budget=budget)
+        except ValueError as error:
+            own = {key.rpartition(".")[2]: value for key, value in params.items()}
+            what = f"the first point ({budget} member-steps): " if budget < study.budget else ""
+            raise InputError(f"study: a trial would be invalid: {what}{error}: {own}") from error
+        for name in evolution.families:
+            canonical(name)
+        check_vector_loss(evolution.loss, (*evolution.families, *study.families))
+
+
+def _corners(space: Space) -> Iterator[Params]:
+    """For each way to decide what has an effect: all low, all high, and each value between."""
+    deciding = {name for parameter in SPACE for name, _ in parameter.when}
+    switches = [p for p in space.parameters if p.name in deciding]
+    others = [p for p in space.parameters if p.name not in deciding]
+    for values in product(*(_ends(parameter) for parameter in switches)):
+        chosen = dict(zip((p.name for p in switches), values, strict=True))
+        low = chosen | {p.name: _ends(p)[0] for p in others}
+        high = chosen | {p.name: _ends(p)[-1] for p in others}
+        variants = [low, high]
+        variants += [all_ | {p.name: v} for p in others for v in _ends(p) for all_ in (low, high)]
+        for variant in variants:
+            yield space.pick(variant)
+
+
+def _ends(parameter: Parameter) -> Sequence[str | int | float]:
+    domain = parameter.domain
+    if isinstance(domain, Range):
+        return domain.low, domain.high
+    numbers = [value for value in domain.values if isinstance(value, int | float)]
+    return sorted(numbers) if len(numbers) == len(domain.values) else domain.values
+
+
+def _check_sampler(study: TuningStudy, space: Space) -> None:
+    """GP, CMA-ES and QMC need one fixed set of parameters, CMA-ES numbers alone."""
+    if study.sampler not in ("gp", "cmaes", "qmc"):
+        return
+    if isinstance(study, ScreenStudy) and study.cost and study.sampler == "cmaes":
+        raise InputError("study.sampler: 'cmaes' has one objective; choose another, or no cost")
+    if space.is_conditional:
+        raise InputError(
+            f"study.sampler: {study.sampler!r} needs a fixed mode: give {_deciding(space)} one "
+            "value in study.space, or choose another sampler"
+        )
+    words = [p.name for p in space.parameters if isinstance(p.domain, Choices)]
+    if study.sampler == "cmaes" and words:
+        raise InputError(
+            f"study.sampler: 'cmaes' tunes numbers alone: fix {words[0]!r} or give it a range"
+        )
+    if study.sampler == "cmaes" and len(space.parameters) < 2:
+        raise InputError("study.sampler: 'cmaes' needs two or more parameters")
+
+
+def _deciding(space: Space) -> str:
+    free = {parameter.name for parameter in space.parameters}
+    named = [name for p in space.parameters for name, _ in p.when if name in free]
+    return " and ".join(map(repr, dict.fromkeys(named)))

@@ -1,0 +1,104 @@
+"""What a study asks and how it answers, in words and as values."""
+
+from typing import Any
+
+from bench.experiment import Experiment
+from bench.study_section import AblateStudy, ConfirmStudy, ScreenStudy, StudyBase, TuningStudy
+from studies.plan import Plan, points, seeds_of
+from studies.space import spell
+
+METRIC = "gain over tuned CE"
+COST = "member-steps"
+
+
+def question(study: StudyBase) -> str:
+    """What the study asks, in one sentence."""
+    given = f"when each evolution has {study.budget:,} member-steps?"
+    if isinstance(study, AblateStudy):
+        factors = ", ".join(short(name) for name in study.factors)
+        return f"What do {factors} do to the evolved loss's gain over tuned cross-entropy, {given}"
+    if isinstance(study, ScreenStudy) and study.cost:
+        return (
+            "Which settings of the evolution give the largest gain over tuned cross-entropy for "
+            f"their cost, up to {study.budget:,} member-steps?"
+        )
+    again = "really " if isinstance(study, ConfirmStudy) else ""
+    return (
+        f"Which settings of the evolution {again}give the loss with the largest gain over tuned "
+        f"cross-entropy, {given}"
+    )
+
+
+def text(experiment: Experiment, study: StudyBase) -> str:
+    """How a trial is evaluated, in a few sentences."""
+    rates = ", ".join(f"{rate:g}" for rate in experiment.tuning.rates)
+    judged = (
+        f"A loss is judged on {study.tasks} tasks from {', '.join(study.families)}, the same for "
+        "every trial (split outer_valid; no test split is drawn); on each family it and "
+        f"cross-entropy take the best of the learning rates {rates} on inner_valid."
+    )
+    if isinstance(study, ScreenStudy):
+        at = ", ".join(f"{point:,}" for point in points(study))
+        how = f"A trial is one evolution, with a seed of its own. It is judged at {at} member-steps"
+        if study.cost:
+            how = f"A trial is one evolution, with a seed of its own and a budget out of {at}"
+        elif study.rungs > 1:
+            how += f"; Hyperband (reduction {study.reduction}) stops what is not promising there"
+        return f"{how}. {judged} {_search(study)}"
+    if isinstance(study, ConfirmStudy):
+        return (
+            f"Every trial has the same {study.seeds * study.tasks} instances: {study.seeds} "
+            f"evolution seeds x {study.tasks} tasks, in one shuffled order. Before it evolves "
+            "another seed, a trial that is worse than the best by Wilcoxon's signed-rank test "
+            f"(p < {study.p_threshold:g}, after {study.startup_instances} instances) is stopped. "
+            f"{judged} {_search(study)}"
+        )
+    assert isinstance(study, AblateStudy)
+    design = (
+        "all distinct combinations of the factors"
+        if study.design == "factorial"
+        else "the base configuration and its changes in one factor at a time, which cannot show "
+        "interactions"
+    )
+    return (
+        f"The cells are {design}. Each has the same {study.seeds} evolution seeds, so that cells "
+        f"are paired by seed; none is stopped. {judged}"
+    )
+
+
+def described(experiment: Experiment, study: StudyBase, plan: Plan) -> dict[str, Any]:
+    """The protocol as the store keeps it (bench.tables.studies)."""
+    found: dict[str, Any] = {
+        "question": question(study),
+        "text": text(experiment, study),
+        "budget": study.budget,
+        "seeds": seeds_of(study),
+        "families": list(study.families),
+        "tasks": study.tasks,
+        "rates": list(experiment.tuning.rates),
+        "metric": experiment.evolution.settings.fitness.metric if experiment.evolution else None,
+        "sampler": study.sampler if isinstance(study, TuningStudy) else None,
+        "trials": plan.total,
+        "space": {parameter.name: spell(parameter.domain) for parameter in plan.space.parameters},
+        "fixed": plan.space.fixed,
+    }
+    if isinstance(study, AblateStudy):
+        factors = {name: list(values) for name, values in study.factors.items()}
+        found |= {"factors": factors, "design": study.design}
+    return found
+
+
+def short(name: str) -> str:
+    """A dotted key without its beginning."""
+    return name.removeprefix("evolution.").removeprefix("settings.")
+
+
+def _search(study: TuningStudy) -> str:
+    if study.sampler == "brute":
+        return "Every distinct configuration is tried, in a random order."
+    if study.sampler in ("random", "qmc"):
+        return f"Configurations are drawn by {study.sampler}."
+    name = {"tpe": "TPE", "gp": "a Gaussian process", "cmaes": "CMA-ES"}[study.sampler]
+    if not study.startup_trials:
+        return f"{name[0].upper()}{name[1:]} proposes what is not enqueued."
+    return f"The first {study.startup_trials} slots are random, {name} proposes the others."

@@ -1,0 +1,141 @@
+"""What a finished trial leaves behind: thin numbers, a picture, a table, its losses, its rows."""
+
+import csv
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from optuna.artifacts import FileSystemArtifactStore, upload_artifact
+from optuna.trial import Trial
+
+from bench.experiment import Experiment
+from bench.store import Row
+from bench.study_section import ScreenStudy, StudyBase
+from studies.outcome import Params, Run, TrialOutcome
+from studies.plan import study_of
+
+CONSTRAINT = "diverged"
+FOLDER = "optuna"
+
+
+def artifact_store(artifacts: Path) -> FileSystemArtifactStore:
+    """Where the artifacts of all studies lie, below the folder of artifacts; it is made."""
+    folder = (artifacts / FOLDER).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileSystemArtifactStore(folder)
+
+
+def record(
+    trial: Trial, outcome: TrialOutcome, seconds: float, experiment: Experiment, artifacts: Path
+) -> None:
+    """Write a trial's constraint, attributes and artifacts to Optuna."""
+    study = study_of(experiment)
+    violation = outcome.diverged - study.max_diverged
+    trial.set_constraint(CONSTRAINT, violation)
+    # The dashboard of this version does not show constraints: the numbers stand here too.
+    numbers = {
+        "feasible": int(violation <= 0),
+        "violation": max(violation, 0.0),
+        "diverged": outcome.diverged,
+        "pruned": int(outcome.is_pruned),
+        "member_steps": outcome.member_steps,
+        "seconds": round(seconds, 2),
+    }
+    if outcome.runs:
+        numbers["worst_family_gain"] = min(family_means(outcome.runs).values())
+    if len(outcome.runs) > 1:
+        numbers["sd_of_seeds"] = float(np.std([r.by_task.mean() for r in outcome.runs], ddof=1))
+    for name, number in numbers.items():
+        trial.set_user_attr(name, number)
+    if outcome.runs:
+        _upload(trial, outcome, experiment, study, artifacts)
+
+
+def save_failure(trial: Trial, reason: str) -> None:
+    """Say on a failed trial why it failed."""
+    # Imported here: it brings scikit-learn along, and a worker starts without it.
+    from optuna_dashboard import save_note
+
+    save_note(trial, f"**Failed.** {reason}")
+
+
+def family_means(runs: Sequence[Run]) -> dict[str, float]:
+    """The mean gain on each family over the runs."""
+    gains: dict[str, list[float]] = {}
+    for run in runs:
+        for found in run.gains:
+            gains.setdefault(found.family, []).extend(found.gains.tolist())
+    return {family: float(np.mean(values)) for family, values in gains.items()}
+
+
+def gain_rows(
+    study: str, kind: str, slot: int, params: Params, outcome: TrialOutcome | None
+) -> list[Row]:
+    """The rows of mln_gains."""
+    return [
+        {
+            "study": study,
+            "slot": slot,
+            "seed": run.seed,
+            "family": found.family,
+            "kind": kind,
+            "settings": params,
+            "gain": float(found.gains.mean()),
+            "tasks": len(found.gains),
+            "diverged": found.diverged,
+            "member_steps": run.member_steps,
+        }
+        for run in (outcome.runs if outcome else ())
+        for found in run.gains
+    ]
+
+
+def _upload(
+    trial: Trial, outcome: TrialOutcome, experiment: Experiment, study: StudyBase, artifacts: Path
+) -> None:
+    store = artifact_store(artifacts)
+    with tempfile.TemporaryDirectory() as folder:
+        for path in _files(Path(folder), trial, outcome, experiment, study):
+            upload_artifact(artifact_store=store, file_path=str(path), study_or_trial=trial)
+
+
+def _files(
+    folder: Path, trial: Trial, outcome: TrialOutcome, experiment: Experiment, study: StudyBase
+) -> list[Path]:
+    from bench.registry import LossRef, reference
+    from mln.files import save_loss
+    from mln.shape import CLASSES, shape
+    from studies.curves import learning_curves
+    from studies.gallery import draw
+
+    runs, first = outcome.runs, outcome.runs[0]
+    picture, table = folder / "trial.png", folder / "seeds.csv"
+    genome = tuple(float(gene) for gene in first.genome)
+    losses = [LossRef("evolved", "mln", None, first.spec, genome), reference("ce", first.spec)]
+    classes = first.spec.classes or CLASSES
+    shapes = [c for ref in losses for c in shape(ref.name, ref.stacked(1, classes, "cpu"), classes)]
+    stopped = ", stopped early" if outcome.is_pruned else ""
+    is_screen = isinstance(study, ScreenStudy)
+    draw(
+        picture,
+        f"Trial {trial.number}: {100 * outcome.value:+.2f} points over tuned CE{stopped}",
+        runs,
+        learning_curves(experiment, study, first),
+        shapes,
+        list(zip(outcome.steps, outcome.values, strict=True)) if is_screen else (),
+    )
+    with table.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["evolution_seed", "family", "task", "gain"])
+        for run in runs:
+            for found in run.gains:
+                for task, gain in zip(found.tasks, found.gains, strict=True):
+                    writer.writerow([run.seed, found.family, task, f"{gain:.6f}"])
+    files = [picture, table]
+    for run in runs:
+        name = "loss.safetensors" if len(runs) == 1 else f"loss-seed-{run.seed}.safetensors"
+        notes = {"experiment": experiment.name, "study": study.name, "trial": trial.number}
+        save_loss(folder / name, run.spec, run.genome, notes)
+        files.append(folder / name)
+    return files

@@ -1,0 +1,121 @@
+"""The ablation report on simulated gains."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_reports.simulated import experiment
+
+from reports import ablation
+
+MODE, CO = "evolution.settings.mode", "evolution.settings.coevolution"
+FAMILIES = ("spirals", "rings", "blobs_8")
+
+
+def gains(effect=None, *, seeds=8, noise=0.004, interaction=0.0, one_out=False):
+    """Gains of a 3 x 2 design, or of a base with one change in each factor."""
+    effect = effect or {}
+    rng = np.random.default_rng(2)
+    block = rng.normal(0, 0.01, seeds)
+    family = dict(zip(FAMILIES, (0.0, 0.02, -0.01), strict=True))
+    cells = [(m, c) for m in ("hybrid", "ga", "es") for c in ("lifetime", "fresh")]
+    if one_out:
+        cells = [("hybrid", "lifetime"), ("ga", "lifetime"), ("hybrid", "fresh")]
+    return pd.DataFrame(
+        [
+            {"slot": slot, "seed": seed, "family": name, MODE: mode, CO: co,
+             "gain": 0.01 + block[seed] + family[name] + effect.get(mode, 0) + effect.get(co, 0)
+             + (interaction if (mode, co) == ("es", "fresh") else 0) + rng.normal(0, noise),
+             "tasks": 8, "diverged": 0, "member_steps": 160_000}
+            for slot, (mode, co) in enumerate(cells)
+            for seed in range(seeds)
+            for name in FAMILIES
+        ]
+    )  # fmt: skip
+
+
+def data(frame, design="factorial"):
+    return ablation.AblationData(
+        experiment(), "what matters?", design, (MODE, CO), frame, {"budget": 160_000}
+    )
+
+
+def render(frame, path, design="factorial"):
+    return ablation.render_ablation(data(frame, design), path, ["mln-bench ablate x"])
+
+
+def verdicts(report):
+    return {(e.factor, e.level): e.decision.verdict for e in report.analysis.effects}
+
+
+def test_a_factorial_finds_its_effect_and_no_other(tmp_path):
+    report = render(gains({"es": -0.03}), tmp_path)
+    assert verdicts(report) == {
+        ("mode", "ga"): "equivalent",
+        ("mode", "es"): "worse",
+        ("coevolution", "fresh"): "equivalent",
+    }
+    terms = {t.name: p for t, p in zip(report.analysis.terms, report.analysis.p_terms, strict=True)}
+    assert list(terms) == ["mode x coevolution", "mode", "coevolution"]
+    assert terms["mode"] < 0.001
+    assert terms["mode x coevolution"] > 0.05
+    assert "None of 1 interaction was shown." in report.findings
+
+
+def test_an_interaction_is_named_first(tmp_path):
+    report = render(gains(interaction=0.04), tmp_path)
+    assert report.findings[0].startswith("Interactions: mode x coevolution (F = ")
+    assert {term.factors for term in report.analysis.mixed if term.p < 0.001} >= {
+        ("mode", "coevolution")
+    }
+
+
+def test_differences_are_level_minus_reference(tmp_path):
+    frame = gains({"es": -0.03})
+    [effect] = [e for e in render(frame, tmp_path).analysis.effects if e.level == "es"]
+    means = frame.groupby(MODE)["gain"].mean()
+    assert effect.reference == "hybrid"
+    assert effect.decision.numbers.mean_difference == pytest.approx(means["es"] - means["hybrid"])
+
+
+def test_leave_one_out_compares_the_base_with_every_variant(tmp_path):
+    report = render(gains({"ga": -0.03}, one_out=True), tmp_path, "leave_one_out")
+    assert verdicts(report) == {
+        ("mode", "hybrid"): "better",
+        ("coevolution", "lifetime"): "equivalent",
+    }
+    assert report.analysis.terms == []
+    assert any("cannot see interactions" in text for text in report.findings)
+
+
+def test_few_seeds_are_refused_and_named_at_the_head(tmp_path):
+    report = render(gains(seeds=3), tmp_path)
+    assert set(verdicts(report).values()) == {"refused"}
+    assert any("3 independent evolution runs: fewer than 6" in text for text in report.warnings)
+    document = json.loads(report.paths.json.read_text())
+    assert document["warnings"] == list(report.warnings)
+    assert all(effect["p"] is None for effect in document["effects"])
+
+
+def test_a_missing_gain_leaves_its_seed_out_and_refuses(tmp_path):
+    frame = gains().drop(index=5)
+    report = render(frame, tmp_path)
+    assert report.analysis.seeds == 7
+    assert len(report.analysis.missing) == 1
+    assert set(verdicts(report).values()) == {"refused"}
+
+
+def test_files_and_bytes(tmp_path):
+    first, second = (render(gains(), tmp_path / name) for name in "ab")
+    for path in sorted(first.paths.directory.rglob("*")):
+        if path.is_file():
+            twin = second.paths.directory / path.relative_to(first.paths.directory)
+            assert path.read_bytes() == twin.read_bytes(), path.name
+    names = {path.name for path in first.paths.figures}
+    assert {"effects.svg", "interactions.pdf", "by_family.svg"} <= names
+    assert "booktabs" not in (first.paths.directory / "tables/anova.tex").read_text()
+    assert r"\toprule" in (first.paths.directory / "tables/anova.tex").read_text()
+    text = first.paths.html.read_text()
+    assert 'id="anova"' in text
+    assert "p = .000" not in text
