@@ -71,7 +71,11 @@ class Store:
         try:
             self._prepare(create)
         except SQLAlchemyError as error:
+            self.close()
             raise InputError(f"storage {public_url(url)}: {_reason(error)}") from error
+        except InputError:
+            self.close()
+            raise
 
     def _prepare(self, create: bool) -> None:
         tables = inspect(self.engine).get_table_names()
