@@ -83,7 +83,11 @@ class Store:
             transact(self.engine, lambda connection: self._prepare(connection, create))
         except (SQLAlchemyError, Unavailable) as error:
             said = reason(error) if isinstance(error, SQLAlchemyError) else str(error)
+            self.close()
             raise InputError(f"storage {public_url(url)}: {said}") from error
+        except InputError:
+            self.close()
+            raise
 
     def _prepare(self, connection: Connection, create: bool) -> None:
         """Check the schema's version, and then add what is missing, if anything may be written."""
