@@ -18,11 +18,11 @@ from reports.material import Material, Page
 from reports.merge import merge
 from reports.methods import methods
 from reports.page import ReportPaths, records, write_page
+from reports.protocol_tables import counts
 from reports.sections import sections
 from reports.sentences import LABELS
 from reports.summary import across_tasks
 from reports.table import Table
-from reports.tables import counts
 from reports.wording import PLUS_MINUS, counted, p_cell, unit_of
 
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from reports import tables
+from reports import protocol_tables, tables
 from reports.compare import UNEVOLVED, Comparison
 from reports.cost import costs
 from reports.material import Material, Section
@@ -92,7 +92,7 @@ def rates(material: Material) -> Section | None:
         "Tuned and common rate",
         text,
         [tables.policies(material), common],
-        folded=[tables.rates(material)],
+        folded=[protocol_tables.rates(material)],
     )
 
 
@@ -132,7 +132,9 @@ def tuning(material: Material) -> Section | None:
         f"Tuning spent {listed([str(runs) for runs in spent])} runs on each loss and task: every "
         "setting on every tuning seed."
     ]
-    return Section("tuning", "Tuning budgets", text, folded=[tables.budgets(material.data)])
+    return Section(
+        "tuning", "Tuning budgets", text, folded=[protocol_tables.budgets(material.data)]
+    )
 
 
 def cost(material: Material) -> Section | None:
@@ -193,7 +195,7 @@ def cost(material: Material) -> Section | None:
 
 def outcomes(material: Material) -> Section | None:
     data = material.data
-    frame = tables.counts(data)
+    frame = protocol_tables.counts(data)
     if frame.empty:
         return Section(
             "outcomes", "Missing and diverged runs", ["Every planned run finished; none diverged."]

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from reports import tables
+from reports import protocol_tables, tables
 from reports.compare import compare
 from reports.material import Material
 from reports.sentences import LABELS
@@ -38,8 +38,8 @@ def test_comparisons_have_one_row_each(small):
 
 
 def test_rates_and_budgets(small):
-    assert "tuned rate" in tables.rates(material(small)).shown
-    budgets = tables.budgets(small)
+    assert "tuned rate" in protocol_tables.rates(material(small)).shown
+    budgets = protocol_tables.budgets(small)
     assert set(budgets.shown["runs"]) == {"15"}
     assert "are equal" in budgets.caption
 
@@ -59,6 +59,6 @@ def test_blocks_say_how_to_print_their_rows(small):
 
 
 def test_outcomes_are_counted(small):
-    assert tables.counts(small).to_dict("records") == [
+    assert protocol_tables.counts(small).to_dict("records") == [
         {"task": "rings", "loss": "mse", "lr_policy": "tuned", "diverged": 1, "missing": 0}
     ]
