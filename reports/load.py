@@ -37,7 +37,7 @@ class ReportData:
     curves: learning curves, one per row. seconds: what each run took, one per row.
     plan: what was to be run: task, learner, loss, seeds, steps (training steps of a run).
     choices: task, learner, loss, lr, parameter, configurations, seeds, score.
-    evolutions: loss, run, fitness, member_steps, seconds.
+    evolutions: loss, run, fitness, member_steps.
     history: loss and one row per generation: phase (ga or es), member_steps, best, median, ...
     shapes: loss, kind (value or gradient), target (1: true class, 0: a rival), p, y.
     trials: slot, number, state, value, member_steps, and one column per parameter.

@@ -5,7 +5,7 @@ import pandas as pd
 from bench import store as tables
 from bench.store import Row, Store
 
-RUN_COLUMNS = ["loss", "run", "fitness", "member_steps", "seconds"]
+RUN_COLUMNS = ["loss", "run", "fitness", "member_steps"]
 
 
 def evolutions(

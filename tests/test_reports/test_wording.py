@@ -4,7 +4,7 @@ import pytest
 
 from bench.experiment import TuningSection
 from reports import wording
-from reports.protocol import tuning_in_words
+from reports.methods import tuning_in_words
 
 POINTS = wording.unit_of("accuracy")
 
