@@ -31,7 +31,7 @@ from bench.progress import Reporter
 from bench.provenance import determinants, provenance
 from bench.registry import LossRef, reference
 from bench.rows import cell_rows, tuning_rows
-from bench.seeds import Purpose
+from bench.seeds import Purpose, drawn
 from bench.spreading import evolve_all, shares
 from bench.status import RunSummary, summary
 from bench.store import (
@@ -192,6 +192,14 @@ class Runner:
             "experiment": self.experiment.model_dump(mode="json"),
             "evolutions": {row["loss"]: row["key"] for row in evolved},
             "study": self.experiment.study.name if self.experiment.study else None,
+            "seeds": drawn(
+                self.experiment.seed,
+                {
+                    Purpose.EVOLVE: len(evolved),
+                    Purpose.TUNE: self.experiment.tuning.seeds,
+                    Purpose.TEST: self._benchmark().seeds,
+                },
+            ),
             "provenance": provenance(
                 self.experiment.device, self._kernel(self._benchmark().learner, "ce")
             ),

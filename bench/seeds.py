@@ -19,3 +19,15 @@ class Purpose(IntEnum):
 def seed_for(root: int, purpose: Purpose, *index: int) -> SeedSequence:
     """The seed of the `index`-th draw for a purpose under the experiment's root seed."""
     return child(SeedSequence(root), int(purpose), *index)
+
+
+def drawn(root: int, counts: dict[Purpose, int]) -> dict[str, list[str]]:
+    """The seeds that an experiment draws for each purpose, as 128 bits in hexadecimal: what a
+    report checks to be disjoint."""
+    return {
+        purpose.name.lower(): [
+            seed_for(root, purpose, index).generate_state(4).tobytes().hex()
+            for index in range(count)
+        ]
+        for purpose, count in counts.items()
+    }

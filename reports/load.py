@@ -136,6 +136,7 @@ def load(store: Store, experiment: Experiment) -> ReportData:
         provenance={
             "fingerprint": fingerprint,
             "run": config.get("provenance") or {},
+            "seeds": config.get("seeds") or {},
             "cells": {name: sorted(values) for name, values in sorted(cells.provenance.items())},
             "mixed_processors": sum(len(found) > 1 for found in cells.processors.values()),
         },

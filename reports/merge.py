@@ -1,7 +1,7 @@
 """Several experiments as one report: tasks side by side, every comparison within its experiment."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -107,6 +107,15 @@ def _curves(parts: Sequence[ReportData]) -> Curves:
     return Curves(grid, values)
 
 
+def merged_seeds(parts: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, list[str]]:
+    """The seeds of several experiments by purpose: one's tests may be another's tuning."""
+    found: dict[str, set[str]] = {}
+    for part in parts:
+        for purpose, seeds in part.items():
+            found.setdefault(purpose, set()).update(seeds)
+    return {purpose: sorted(seeds) for purpose, seeds in found.items()}
+
+
 def _provenance(parts: Sequence[ReportData]) -> dict[str, Any]:
     cells: dict[str, set[str]] = {}
     for part in parts:
@@ -114,6 +123,7 @@ def _provenance(parts: Sequence[ReportData]) -> dict[str, Any]:
             cells.setdefault(name, set()).update(found)
     return {
         "fingerprint": " ".join(part.provenance["fingerprint"] for part in parts),
+        "seeds": merged_seeds([part.provenance.get("seeds", {}) for part in parts]),
         "run": {part.experiment.name: part.provenance["run"] for part in parts},
         "cells": {name: sorted(found) for name, found in sorted(cells.items())},
         "mixed_processors": sum(part.provenance["mixed_processors"] for part in parts),

@@ -4,6 +4,8 @@ import pytest
 from test_reports.simulated import simulated
 
 from bench.errors import InputError
+from bench.seeds import Purpose, drawn
+from reports import gate
 from reports.compare import compare
 from reports.load import load
 from reports.merge import merge
@@ -46,3 +48,15 @@ def test_other_declarations_are_refused(tmp_path):
     second = loaded(tmp_path / "b.db", tasks=("rings",), name="second", report={"rope": 0.01})
     with pytest.raises(InputError, match=r"second: report\.rope is 0\.01, but 0\.005 in first"):
         merge([first, second])
+
+
+def test_one_experiments_tests_must_not_be_anothers_tuning(tmp_path):
+    apart = drawn(1, {Purpose.TUNE: 3, Purpose.TEST: 20})
+    assert gate.overlapping_seeds(apart) == ()
+    first = loaded(tmp_path / "a.db", tasks=("moons",), name="first")
+    second = loaded(tmp_path / "b.db", tasks=("rings",), name="second")
+    first.provenance["seeds"] = {"test": apart["test"]}
+    second.provenance["seeds"] = {"tune": apart["test"][-1:]}
+    found = compare(merge([first, second]))
+    assert {item.verdict for item in found} == {"refused"}
+    assert all("1 seed of test and tune overlap" in item.reason for item in found)
