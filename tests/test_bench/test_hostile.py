@@ -207,9 +207,11 @@ def test_pickles_are_read_from_nothing_but_our_own_workers() -> None:
                     continue
                 name = ast.unparse(node.func)
                 unsafe = name in ("pickle.load", "pickle.loads", "torch.load", "eval", "exec")
-                if unsafe or any(word.arg == "allow_pickle" for word in node.keywords):
+                allowed = [word.value for word in node.keywords if word.arg == "allow_pickle"]
+                if unsafe or any(ast.unparse(value) != "False" for value in allowed):
                     found.add((path.name, name))
-    assert found == {("dask_pool.py", "pickle.loads")}
+    # A conformance test pickles a plug-in's own object, and reads it back.
+    assert found == {("dask_pool.py", "pickle.loads"), ("testing.py", "pickle.loads")}
 
 
 @pytest.mark.parametrize("name", ["../../evil", "a/b", "/etc/passwd", "<script>", "a\x00b", ""])
@@ -252,4 +254,4 @@ def test_names_stay_text_in_a_report(tmp_path: Path) -> None:
     assert not any("alert(" in script for script in parser.scripts)
     assert "&lt;script&gt;" in page
     for figure in written.paths.figures:
-        assert "<script>alert" not in figure.read_text()
+        assert b"<script>alert" not in figure.read_bytes()

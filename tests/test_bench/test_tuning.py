@@ -28,6 +28,8 @@ RATES = (0.001, 0.01, 0.1)
 class Here:
     """A pool that works in this process."""
 
+    workers = 1
+
     def run(self, work, jobs, on_message=None):
         for job in jobs:
             yield Finished(job, work(job), None)
