@@ -70,7 +70,7 @@ def demo(
     jobs: JobsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The whole loop: study, evolution, benchmark and report; 3 minutes, offline."""
+    """The whole loop: study, evolution, benchmark and report; a minute or two, offline."""
     from bench.checks import load_checked
     from bench.running import run_all
 
