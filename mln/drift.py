@@ -50,15 +50,15 @@ def drift_step(start: float, steps: int) -> int:
 def relabelled(task: Task, labels: NDArray[np.int64]) -> Task:
     """The task with class c called labels[c]."""
 
-    def split(old: Split | None) -> Split | None:
-        return None if old is None else Split(old.x, labels[old.y])
+    def split(old: Split) -> Split:
+        return Split(old.x, labels[old.y])
 
     return replace(
         task,
-        train=Split(task.train.x, labels[task.train.y]),
-        inner_valid=Split(task.inner_valid.x, labels[task.inner_valid.y]),
-        outer_valid=Split(task.outer_valid.x, labels[task.outer_valid.y]),
-        test=split(task.test),
+        train=split(task.train),
+        inner_valid=split(task.inner_valid),
+        outer_valid=split(task.outer_valid),
+        test=None if task.test is None else split(task.test),
     )
 
 
