@@ -12,15 +12,18 @@ import torch
 from torch import Tensor
 
 from mln.kernels.data import DeviceData
-from mln.kernels.optimizer import Optimizer
+from mln.kernels.optimizer import InPlaceMomentum, Optimizer, adds_in_place
 from mln.kernels.recorder import Recorder, in_chunks, one_thread
 from mln.kernels.weights import PaddedLayer, Weights, forward, logits, padded_layers, per_weight
 from mln.losses.base import StackedLoss, logit_gradient, state_of
 from mln.problem import Problem
 from mln.rollout import Members, RolloutResult
 
-CHUNK_BYTES = 2**22
+CHUNK_BYTES = 6 * 2**20
 """Working set of a chunk: a larger one spills from the cache, a smaller one waits on Python."""
+
+LOSS_UNITS = 32
+"""Hidden units that a loss is supposed to have, for each class."""
 
 
 @one_thread()
@@ -46,11 +49,11 @@ def rollout(
 
 
 def chunk_size(problem: Problem) -> int:
-    """Members whose weights, optimiser state and activations fill CHUNK_BYTES."""
+    """Members whose activations, weights and momentum, and whose loss's, fill CHUNK_BYTES."""
     sizes = problem.learner.sizes(problem.features, problem.classes)
-    activations = 3 * sum(sizes) * problem.training.batch_size
-    weights = 5 * problem.initial.shape[1]
-    return int(np.clip(CHUNK_BYTES // (4 * (activations + weights)), 4, 128))
+    each_example = 2 * sum(sizes[1:]) + LOSS_UNITS * problem.classes
+    numbers = each_example * problem.training.batch_size + 3 * problem.initial.shape[1]
+    return int(np.clip(CHUNK_BYTES // (4 * numbers), 4, 128))
 
 
 def _train_chunk(
@@ -62,41 +65,52 @@ def _train_chunk(
     chosen: np.ndarray,
     recorder: Recorder,
 ) -> None:
-    slot = torch.from_numpy(members.slot[chosen]).to(data.pool.device)
+    slots = data.slots(members.slot[chosen])
     loss = losses.take(torch.from_numpy(chosen).to(data.pool.device))
     stacked = Weights.from_rows(data.start(members, chosen), layers)
     gradient = stacked.zeros(layers)
     rates = torch.from_numpy(members.lr[chosen]).to(stacked.flat)
-    optimizer = Optimizer(problem.training, stacked.flat, per_weight(rates, stacked, layers))
+    optimizer: Optimizer | InPlaceMomentum
+    if adds_in_place(problem.training):
+        optimizer = InPlaceMomentum(problem.training, stacked.flat)
+        example_weight = rates[:, None, None] * data.example_weight
+    else:
+        rate = per_weight(rates, stacked, layers)
+        optimizer = Optimizer(problem.training, stacked.flat, rate)
+        example_weight = data.example_weight
     logit_sums = stacked.flat.new_zeros(problem.training.steps, len(chosen))
     wanted = set(recorder.points.tolist())
     state = state_of(loss)
     if state is not None:
         state.reset()
     for step in range(problem.training.steps):
-        x, y = data.batch(slot, step)
+        x, y = data.batch(slots, step)
         z, inputs = forward(stacked, x)
         torch.sum(z, (1, 2), out=logit_sums[step])
         p = z.softmax(1)
         if state is not None:
             state.observe(p, y, data.example_weight, step, problem.training.steps)
-        dz = logit_gradient(loss, z, p, y).mul_(data.example_weight)
-        backward(stacked, gradient, inputs, dz)
+        dz = logit_gradient(loss, z, p, y).mul_(example_weight)
+        backward(stacked, gradient, inputs, dz, optimizer.kept)
         optimizer.step(gradient.flat)
         if step + 1 in wanted:
             for name in problem.evaluations:
-                found = data.evaluate(slot, name, step + 1, partial(logits, stacked))
+                found = data.evaluate(slots, name, step + 1, partial(logits, stacked))
                 recorder.curve(chosen, step + 1, name, *found)
     recorder.divergence(chosen, logit_sums)
     recorder.weights(chosen, stacked.to_rows(layers))
 
 
-def backward(stacked: Weights, gradient: Weights, inputs: list[Tensor], dz: Tensor) -> None:
-    """Gradient of the weights, from the derivative dz [P, C, B] with respect to the logits."""
+def backward(
+    stacked: Weights, gradient: Weights, inputs: list[Tensor], dz: Tensor, kept: float
+) -> None:
+    """Gradient of the weights, from the derivative dz [P, C, B] with respect to the logits; it is
+    added to `kept` of what stands in `gradient`."""
     for layer in range(len(inputs) - 1, -1, -1):
-        torch.bmm(dz, inputs[layer].transpose(1, 2), out=gradient.weights[layer])
-        torch.sum(dz, 2, keepdim=True, out=gradient.biases[layer])
+        gradient.weights[layer].baddbmm_(dz, inputs[layer].transpose(1, 2), beta=kept)
+        bias = gradient.biases[layer]
+        torch.add(dz.sum(2, keepdim=True), bias, alpha=kept, out=bias)
         if layer > 0:
             dz = torch.bmm(stacked.weights[layer].transpose(1, 2), dz)
             # A ReLU's input is positive just where its output is.
-            dz = torch.ops.aten.threshold_backward(dz, inputs[layer], 0)
+            torch.ops.aten.threshold_backward(dz, inputs[layer], 0, grad_input=dz)

@@ -9,8 +9,32 @@ ADAM_BETAS = (0.9, 0.999)
 ADAM_EPS = 1e-8
 
 
+def adds_in_place(spec: TrainingSpec) -> bool:
+    """Whether momentum is all that the optimiser keeps, so that `InPlaceMomentum` will do."""
+    return spec.optimizer == "sgd" and not spec.nesterov and not spec.weight_decay
+
+
+class InPlaceMomentum:
+    """SGD whose momentum the backward pass adds the gradient to: no gradient is ever stored.
+
+    The pass keeps `kept` of what stood there, and scales its derivatives by the learning rate.
+    """
+
+    def __init__(self, spec: TrainingSpec, flat: Tensor) -> None:
+        self.flat, self.kept = flat, spec.momentum
+        self.factors = spec.rate_factors()
+        self.step_count = 0
+
+    def step(self, momentum: Tensor) -> None:
+        """Update the weights in place."""
+        self.flat.add_(momentum, alpha=-self.factors[self.step_count])
+        self.step_count += 1
+
+
 class Optimizer:
     """The optimiser of a buffer of weights, with a learning rate `lr` that broadcasts to it."""
+
+    kept = 0.0
 
     def __init__(self, spec: TrainingSpec, flat: Tensor, lr: Tensor) -> None:
         self.spec, self.flat, self.lr = spec, flat, lr

@@ -61,13 +61,12 @@ class Recorder:
 
 
 def in_chunks(total: int, size: int, least: int = 2) -> Iterator[np.ndarray]:
-    """Numbers of `total` members chunk by chunk, at least `least` in each.
+    """Numbers of `total` members in even chunks of at most `size`, at least `least` in each.
 
     bmm of a single matrix may differ in its last bits from bmm of several: a chunk that is too
     small is filled up with its first member again.
     """
-    for start in range(0, total, size):
-        chosen = np.arange(start, min(start + size, total))
+    for chosen in np.array_split(np.arange(total), -(-total // size)) if total else ():
         missing = max(least - len(chosen), 0)
         yield np.concatenate([chosen, np.full(missing, chosen[0])])
 

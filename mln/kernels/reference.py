@@ -36,7 +36,7 @@ def rollout(
     data = DeviceData.put(problem, device, dtype, network.features)
     recorder = Recorder(problem, members, points, keep_weights)
     for chosen in in_chunks(len(members.slot), *(network.chunk or (chunk or CHUNK, 2))):
-        slot = torch.from_numpy(members.slot[chosen]).to(device)
+        slots = data.slots(members.slot[chosen])
         loss = losses.take(torch.from_numpy(chosen).to(device))
         weights = network.flat(data.start(members, chosen))
         rates = torch.from_numpy(members.lr[chosen]).to(weights)
@@ -46,7 +46,7 @@ def rollout(
             state.reset()
         logit_sums = weights.new_zeros(problem.training.steps, len(chosen))
         for step in range(problem.training.steps):
-            x, y = data.batch(slot, step)
+            x, y = data.batch(slots, step)
             with torch.enable_grad():
                 flat = weights.detach().clone().requires_grad_()
                 z = network.forward(flat, x)
@@ -61,7 +61,7 @@ def rollout(
                 for name in problem.evaluations:
                     with torch.no_grad():
                         found = data.evaluate(
-                            slot, name, step + 1, partial(network.forward, weights)
+                            slots, name, step + 1, partial(network.forward, weights)
                         )
                     recorder.curve(chosen, step + 1, name, *found)
         recorder.divergence(chosen, logit_sums)
@@ -77,8 +77,8 @@ def score(problem: Problem, members: Members, name: str, *, device: str = "cpu")
     recorder = Recorder(problem, members, [0])
     with torch.no_grad():
         for chosen in in_chunks(len(members.slot), *(network.chunk or (CHUNK, 2))):
-            slot = torch.from_numpy(members.slot[chosen]).to(device)
+            slots = data.slots(members.slot[chosen])
             weights = network.flat(data.start(members, chosen))
-            found = data.evaluate(slot, name, 0, partial(network.forward, weights))
+            found = data.evaluate(slots, name, 0, partial(network.forward, weights))
             recorder.curve(chosen, 0, name, *found)
     return recorder.scores[name]

@@ -26,8 +26,12 @@ def activation(name: str, x: Tensor) -> Tensor:
     return x.relu() if name == "relu" else x * sigmoid(x)
 
 
-def slope(name: str, x: Tensor) -> Tensor:
-    """The derivative of an activation alone; may overwrite x.
+SLOPE_SCALE = {"tanh": 4.0, "relu": 1.0, "silu": 1.0}
+"""What a `scaled_slope` is to be multiplied by: whoever can spares a pass over the units."""
+
+
+def scaled_slope(name: str, x: Tensor) -> Tensor:
+    """The derivative of an activation alone, but for its SLOPE_SCALE; may overwrite x.
 
     torch's sigmoid is six times as fast as its tanh on a CPU. x must hold a multiple of 64
     numbers per learner, as padded hidden layers do: then there is no vector's tail.
@@ -37,9 +41,11 @@ def slope(name: str, x: Tensor) -> Tensor:
     if name == "silu":
         s = torch.sigmoid(x)
         return s * (1 + x * (1 - s))
-    # 1 - tanh^2 = 4 s (1 - s); with s at most 1/2 no digit of saturated units is lost.
+    # (1 - tanh^2) / 4 = s (1 - s); with s at most 1/2 no digit of saturated units is lost.
     s = x.abs_().mul_(-2).sigmoid_()
-    return torch.addcmul(s, s, s, value=-1).mul_(4)
+    if torch.is_grad_enabled():  # autograd wants s again
+        return torch.addcmul(s, s, s, value=-1)
+    return s.addcmul_(s, s, value=-1)
 
 
 def activation_and_slope(name: str, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -93,6 +93,24 @@ def target(p: Tensor, y: Tensor) -> Tensor:
     return (p * y).sum(1, keepdim=True)
 
 
+class Scratch:
+    """Room for a large intermediate result, kept from one step to the next.
+
+    A buffer of megabytes that is freed and had anew goes back to the operating system in between:
+    clearing its pages took more than half of a step. Whoever takes some members' losses gets
+    room of their own.
+    """
+
+    def __init__(self) -> None:
+        self.buffer: Tensor | None = None
+
+    def like(self, example: Tensor, *shape: int) -> Tensor:
+        """The buffer of this shape, of the example's kind; its content is arbitrary."""
+        if self.buffer is None or self.buffer.shape != shape or self.buffer.dtype != example.dtype:
+            self.buffer = example.new_empty(shape)
+        return self.buffer
+
+
 class Learned:
     """What the losses made of genomes share: every tensor they hold is [P, ...].
 
@@ -111,6 +129,8 @@ class Learned:
 
 
 def _taken(value: Any, members: Tensor) -> Any:
+    if isinstance(value, Scratch):
+        return Scratch()
     if isinstance(value, Tensor):
         return value[members]
     if isinstance(value, State | Learned):

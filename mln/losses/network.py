@@ -8,8 +8,15 @@ from torch.nn.functional import log_softmax, pad
 
 from mln.config import LossSpec
 from mln.layout import class_inputs, layout
-from mln.losses.activations import activation, activation_and_slope, sigmoid, slope, softplus
-from mln.losses.base import Learned, through_softmax
+from mln.losses.activations import (
+    SLOPE_SCALE,
+    activation,
+    activation_and_slope,
+    scaled_slope,
+    sigmoid,
+    softplus,
+)
+from mln.losses.base import Learned, Scratch, through_softmax
 from mln.losses.probe import gradient_scale
 from mln.losses.state import State
 
@@ -49,6 +56,7 @@ class NetworkLoss(Learned):
         self.weights += [
             pad(parts[f"weight_{i}"], (0, extra, 0, extra)) for i in range(1, spec.depth)
         ]
+        self.scratch = Scratch()
         self.v, self.c = pad(parts["output"], (0, extra)), parts["constant"]
         if spec.state:
             rows = pad(parts["state"], (0, extra, 0, -len(spec.state) % 8))
@@ -63,6 +71,8 @@ class NetworkLoss(Learned):
         self.back = [inputs[:, :differentiable]]
         self.back += [weight.transpose(1, 2).contiguous() for weight in self.weights[1:]]
         factor = self.scale * self.v
+        if not self.softplus:
+            factor = factor * SLOPE_SCALE[spec.activation]
         self.back[-1] = factor[:, None] * self.back[-1] / (classes if self.per_class else 1)
 
     def __len__(self) -> int:
@@ -88,12 +98,11 @@ class NetworkLoss(Learned):
         slopes = []
         name, last = self.spec.activation, self.spec.depth - 1
         for layer, (weight, bias) in enumerate(zip(self.weights, self._biases(), strict=True)):
-            h = torch.baddbmm(bias, weight, t)
-            if layer == last and not self.softplus:
-                slopes.append(slope(name, h))
-            else:
-                t, of_layer = activation_and_slope(name, h)
+            if layer < last or self.softplus:
+                t, of_layer = activation_and_slope(name, torch.baddbmm(bias, weight, t))
                 slopes.append(of_layer)
+            else:
+                slopes.append(scaled_slope(name, self._last_units(weight, bias, t)))
         if self.softplus:
             f = torch.bmm(self.v[:, None, :], t) + self.c[..., None]
             slopes[-1] = slopes[-1] * sigmoid(f)
@@ -105,9 +114,11 @@ class NetworkLoss(Learned):
         if log_p is None:
             return through_softmax(p * g.view_as(p), p)
         g = g.view(len(p), -1, *p.shape[1:])
-        inside = p > exp(LOG_FLOOR)
         if self.spec.features == "logp,p,y":
-            return through_softmax(g[:, 0] * inside + p * g[:, 1], p)
+            # Where log p was held at its floor it has no derivative.
+            of_log_p = torch.ops.aten.threshold_backward(g[:, 0], p, exp(LOG_FLOOR))
+            return through_softmax(of_log_p.addcmul_(p, g[:, 1]), p)
+        inside = p > exp(LOG_FLOOR)
         squashed = _squashed(log_p)
         a = g[:, 0] * (1 - squashed * squashed) / LOGIT_RANGE
         return through_softmax((a - a.mean(1, keepdim=True)) * inside, p)
@@ -121,6 +132,12 @@ class NetworkLoss(Learned):
             rows = [_squashed(log_p), y]
         stacked = torch.stack(rows, dim=1)
         return stacked.flatten(2) if self.per_class else stacked.flatten(1, 2)
+
+    def _last_units(self, weight: Tensor, bias: Tensor, t: Tensor) -> Tensor:
+        if torch.is_grad_enabled():
+            return torch.baddbmm(bias, weight, t)
+        room = self.scratch.like(t, len(t), weight.shape[1], t.shape[2])
+        return torch.baddbmm(bias, weight, t, out=room)
 
     def _biases(self) -> list[Tensor]:
         """Biases [P, H, 1] of each layer, the first with the state's part."""
