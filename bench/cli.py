@@ -193,13 +193,15 @@ def main() -> None:
     """Entry point: bad input is one line and exit code 2, an interrupt exit code 130."""
     from typer.exceptions import Abort, TyperException
 
+    from mln.kernels.native.build import BuildError
+
     # A polite end is an interrupt: the workers are ended, and what is stored stays.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = app(standalone_mode=False)
     except InputError as error:
         _fail(str(error))
-    except Unavailable as error:
+    except (Unavailable, BuildError) as error:
         _fail(str(error), 1)
     except TyperException as error:
         _fail(error.format_message())

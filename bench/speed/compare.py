@@ -91,13 +91,12 @@ def compare(cases: Mapping[str, Case], settings: Settings, reporter: Reporter) -
     reporter.phase("speed", rounds * len(designs))
     with ExitStack() as stack:
         pools = {name: stack.enter_context(WorkerPool(1)) for name in designs}
-        builds = build_seconds() if "fused" in designs else None
         for letter, case in cases.items():
             for optimizer in settings.optimizers:
                 measured = _Measured(letter, case, optimizer, settings, pools, reporter)
                 measured.prepare(found)
                 measured.run()
-                found.rows.extend(measured.rows(builds))
+                found.rows.extend(measured.rows())
     return found._replace(load=os.getloadavg()[0], processors=default_jobs())
 
 
@@ -170,13 +169,14 @@ class _Measured:
                 if peak.result is not None:
                     self.peaks.append(peak.result)
 
-    def rows(self, builds: "Builds | None") -> list[Row]:
+    def rows(self) -> list[Row]:
         """What was measured, in the order of DESIGNS."""
         best = {
             design: max((median(rates), name) for name, rates in variants.items())[1]
             for design, variants in self.rates.items()
         }
         rate = {design: median(self.rates[design][name]) for design, name in best.items()}
+        builds = build_seconds(self.case, self.optimizer) if "fused" in best else None
         plain = max(value for design, value in rate.items() if design not in COMPILED)
         members = self.case.members * self.case.steps
         rows = []
@@ -243,18 +243,24 @@ class Builds(NamedTuple):
 
 
 BUILD = """
-import os
-from mln.kernels.native.interface import unavailable
+import os, sys
+from mln.kernels.native.build import Variant
+from mln.kernels.native.interface import Trainer, unavailable
+variant = Variant(sys.argv[1] == "adam", sys.argv[2])
 before = os.times()
 assert unavailable() is None
+Trainer(variant, None)
 print(sum(os.times()[:4]) - sum(before[:4]))  # its own and its compiler's
 """
 
 
-def build_seconds() -> Builds | None:
-    """Build the compiled kernel in a cache of its own, twice; None where it cannot be had."""
+def build_seconds(case: Case, optimizer: str) -> Builds | None:
+    """Build the compiled kernel of a case in a cache of its own, twice; None where that fails."""
+    from mln.kernels.native.job import variant_of
+
+    front = variant_of(workload(case, optimizer).problem).front
     with tempfile.TemporaryDirectory() as cache:
-        command = [sys.executable, "-c", BUILD]
+        command = [sys.executable, "-c", BUILD, optimizer, front]
         found = []
         for _ in range(2):
             done = subprocess.run(

@@ -1,7 +1,8 @@
 """Perceptrons and convolutional networks on a CPU: one learner after another, in compiled code.
 
 A learner is trained for all its steps while its weights and activations lie in the cache; the
-program is C++ that is built on first use (mln.kernels.native). Its bits depend on the processor
+program is C++ that is built on first use (mln.kernels.native), for each kind of optimiser and
+learner its own part. Its bits depend on the processor
 and the compiler, never on the other members.
 """
 
@@ -42,7 +43,7 @@ def rollout(
         raise ValueError(f"the fused kernel computes on the cpu, not on {device}")
     recorder = Recorder(problem, members, points, keep_weights)
     job = Job(problem, members, losses, points)
-    with Trainer(job.spec) as train:
+    with Trainer(job.variant, job.spec) as train:
         for chosen in in_chunks(len(members.slot), chunk or _chunk_size(job)):
             _train_chunk(job, train, chosen, recorder)
     return recorder.result()

@@ -25,7 +25,11 @@ for _ in range(2):
     engine.rollout(problem, Members(np.array([0]), np.array([0.01])), CrossEntropy(1), [12])
 print(engine.choose(LearnerSpec(), "ce", "cpu"))
 """
-BUILD = "from mln.kernels.native.interface import unavailable; print(unavailable())"
+BUILD = """
+from mln.kernels.native.build import Variant, library
+library(Variant(False, "NARROW"))
+print("built")
+"""
 
 
 def quick_compiler(folder: Path, first: str = "") -> str:
@@ -55,7 +59,7 @@ def start(code: str, cache: Path, compiler: str) -> "subprocess.Popen[str]":
 
 
 def libraries(cache: Path) -> list[Path]:
-    return list((cache / "kernels").glob("*.so"))
+    return list((cache / "kernels").glob("rollout-*.so"))
 
 
 @pytest.mark.parametrize("broken", [False, True])
@@ -79,7 +83,9 @@ def test_a_cache_that_cannot_be_written_has_a_reason(
     (tmp_path / "kernels").write_text("a file, where a folder should be")
     monkeypatch.setenv("MLN_CACHE", str(tmp_path))
     with pytest.raises(build.BuildError, match="MLN_CACHE"):
-        build.library()
+        build.probe()
+    with pytest.raises(build.BuildError, match="MLN_CACHE"):
+        build.library(build.Variant(False, "NARROW"))
 
 
 def test_the_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,20 +111,32 @@ def test_a_build_that_is_killed_leaves_nothing_that_hinders_the_next(tmp_path: P
     assert not libraries(tmp_path)
     os.utime(unfinished[0], (0, 0))  # an hour later
     process = start(BUILD, tmp_path, quick_compiler(tmp_path))
-    assert process.communicate()[0] == "None\n"
+    assert process.communicate()[0] == "built\n"
     assert len(libraries(tmp_path)) == 1
     assert not list((tmp_path / "kernels").glob("*.building"))
 
 
 @pytest.mark.slow
-def test_two_builds_at_once_end_with_one_library_which_the_third_finds(tmp_path: Path) -> None:
-    processes = [start(BUILD, tmp_path, quick_compiler(tmp_path)) for _ in range(2)]
-    assert [process.communicate()[0] for process in processes] == ["None\n", "None\n"]
-    (file,) = libraries(tmp_path)
-    before = file.stat()
-    assert start(BUILD, tmp_path, quick_compiler(tmp_path)).communicate()[0] == "None\n"
-    assert file.stat().st_mtime_ns == before.st_mtime_ns
-    # A library that a full disk left in pieces is built anew.
-    file.write_bytes(b"")
-    assert start(BUILD, tmp_path, quick_compiler(tmp_path)).communicate()[0] == "None\n"
-    assert libraries(tmp_path)[0].stat().st_size == before.st_size
+def test_of_two_builds_at_once_one_builds_the_library_which_both_and_the_third_find(
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "log"
+    compiler = quick_compiler(tmp_path, f'test "$1" = --version || echo built >> {log}')
+    processes = [start(BUILD, tmp_path, compiler) for _ in range(2)]
+    assert [process.communicate()[0] for process in processes] == ["built\n", "built\n"]
+    assert len(libraries(tmp_path)) == 1
+    assert start(BUILD, tmp_path, compiler).communicate()[0] == "built\n"
+    assert log.read_text(encoding="utf-8") == "built\n"
+
+
+@pytest.mark.slow
+def test_a_library_that_a_full_disk_left_in_pieces_is_built_anew(tmp_path: Path) -> None:
+    compiler = quick_compiler(tmp_path)
+    assert start(TRAIN, tmp_path, compiler).communicate()[0] == "fused\n"
+    files = list((tmp_path / "kernels").glob("*.so"))
+    assert sorted(file.name[:5] for file in files) == ["probe", "rollo"]
+    sizes = [file.stat().st_size for file in files]
+    for file in files:
+        file.write_bytes(b"")
+    assert start(TRAIN, tmp_path, compiler).communicate()[0] == "fused\n"
+    assert [file.stat().st_size for file in files] == sizes

@@ -1,6 +1,6 @@
 """Builds the kernel's C++ sources on first use and keeps the result in the user's cache.
 
-The library's name is a hash of all that it depends on: sources, options, compiler and processor.
+A library's name is a hash of all that it depends on: sources, options, compiler and processor.
 It is built under another name and moved into place, so that builds which are killed or run at
 once leave nothing half-made behind.
 """
@@ -16,8 +16,11 @@ import time
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
+from typing import Literal, NamedTuple
 
-MAIN = "rollout.cpp"
+from filelock import FileLock
+
+KERNEL, PROBE = "rollout.cpp", "probe.cpp"
 # None of these changes the processor's floating-point state, and NaN stays NaN: -fno-math-errno
 # and -fno-trapping-math only say that nobody asks for errno or floating-point traps.
 # -O2 is as fast as -O3 here, where the loops that matter are written out, and builds in 2/3 of
@@ -42,14 +45,34 @@ def cache_folder() -> Path:
     return Path(home) / "mln-bench" / "kernels"
 
 
-def library() -> Path:
-    """The library's file; it is built now if it is not in the cache. Raises BuildError."""
+class Variant(NamedTuple):
+    """What a library is built for; see variant.hpp."""
+
+    adam: bool
+    front: Literal["NARROW", "WIDE", "IMAGES"]
+
+
+def library(variant: Variant) -> Path:
+    """A library's file; it is built now if it is not in the cache. Raises BuildError."""
+    return _built(KERNEL, (f"-DMLN_ADAM={variant.adam:d}", f"-DMLN_FRONT={variant.front}"))
+
+
+def probe() -> Path:
+    """A small library that can be built and loaded where the others can. Raises BuildError."""
+    return _built(PROBE, ())
+
+
+def _built(main: str, definitions: tuple[str, ...]) -> Path:
     compiler = find_compiler()
-    options = [*OPTIONS, *QUIET, _architecture()]
-    place = cache_folder() / f"rollout-{_key(compiler, options)}.so"
+    options = [*OPTIONS, *QUIET, _architecture(), *definitions]
+    place = cache_folder() / f"{Path(main).stem}-{_key(compiler, options)}.so"
     if not place.exists():
         try:
-            _build(compiler, options, place)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            # Workers that begin together want the same library: one builds it, the others wait.
+            with FileLock(place.with_suffix(".lock")):
+                if not place.exists():
+                    _build(compiler, options, main, place)
         except OSError as error:
             raise BuildError(
                 f"the cache folder {place.parent} cannot be written ({error.strerror}); "
@@ -74,16 +97,15 @@ def sources() -> list[Path]:
     return sorted(file for file in folder.iterdir() if file.suffix in (".cpp", ".hpp"))
 
 
-def _build(compiler: list[str], options: list[str], place: Path) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
+def _build(compiler: list[str], options: list[str], main: str, place: Path) -> None:
     _remove_stale(place.parent)
     # The ending keeps a file that is being written from being taken for a library.
     handle, name = tempfile.mkstemp(".building", place.stem + ".", place.parent)
     os.close(handle)
-    main = next(file for file in sources() if file.name == MAIN)
+    source = next(file for file in sources() if file.name == main)
     try:
         done = subprocess.run(
-            [*compiler, *options, str(main), "-o", name], capture_output=True, text=True
+            [*compiler, *options, str(source), "-o", name], capture_output=True, text=True
         )
         if done.returncode != 0:
             lines = [line for line in done.stderr.splitlines() if "error" in line.lower()]

@@ -2,12 +2,15 @@
 
 import ctypes
 import logging
+from collections.abc import Callable
 from ctypes import POINTER, Structure, c_double, c_int64, c_void_p
-from functools import lru_cache
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import Self
 
 from mln.config import LearnerSpec, LossSpec
-from mln.kernels.native.build import BuildError, library
+from mln.kernels.native import build
+from mln.kernels.native.build import BuildError, Variant
 
 RULES = {"sgd": 0, "adam": 1, "adamw": 2}
 LOSSES = ("mln", "ce", "mse", "mae", "gce", "sce", "label_smoothing", "focal", "poly1")
@@ -66,10 +69,13 @@ class Member(Structure):
 
 
 class Trainer:
-    """A workspace of the library for one rollout; to be used by one thread, as a context."""
+    """A workspace of a library for one rollout; to be used by one thread, as a context.
 
-    def __init__(self, spec: Spec) -> None:
-        self._library = _loaded()
+    The first one of a variant may build its library; raises BuildError.
+    """
+
+    def __init__(self, variant: Variant, spec: Spec) -> None:
+        self._library = _kernel(variant)
         self._spec = spec
 
     def __enter__(self) -> Self:
@@ -112,12 +118,12 @@ def obstacle(learner: LearnerSpec, loss: LossSpec | str, device: str) -> str | N
 
 @lru_cache
 def unavailable() -> str | None:
-    """Why this machine has no compiled kernel, or None; the first call may build it.
+    """Why this machine has no compiled kernel, or None; the first call may build a probe.
 
     The reason is logged, once in a process.
     """
     try:
-        _loaded()
+        _loaded(build.probe)
     except BuildError as error:
         logging.getLogger("mln").warning("training without the compiled kernel: %s", error)
         return str(error)
@@ -125,17 +131,8 @@ def unavailable() -> str | None:
 
 
 @lru_cache
-def _loaded() -> ctypes.CDLL:
-    file = library()
-    try:
-        found = ctypes.CDLL(str(file))
-    except OSError:
-        # What lies in the cache is no library, perhaps since a disk was full: once more.
-        file.unlink(missing_ok=True)
-        try:
-            found = ctypes.CDLL(str(library()))
-        except OSError as error:
-            raise BuildError(f"{file} cannot be loaded ({error}); delete it") from error
+def _kernel(variant: Variant) -> ctypes.CDLL:
+    found = _loaded(partial(build.library, variant))
     found.mln_create.restype = c_void_p
     found.mln_create.argtypes = [c_void_p]
     found.mln_train.restype = None
@@ -143,3 +140,16 @@ def _loaded() -> ctypes.CDLL:
     found.mln_destroy.restype = None
     found.mln_destroy.argtypes = [c_void_p]
     return found
+
+
+def _loaded(build_library: Callable[[], Path]) -> ctypes.CDLL:
+    file = build_library()
+    try:
+        return ctypes.CDLL(str(file))
+    except OSError:
+        # What lies in the cache is no library, perhaps since a disk was full: once more.
+        file.unlink(missing_ok=True)
+        try:
+            return ctypes.CDLL(str(build_library()))
+        except OSError as error:
+            raise BuildError(f"{file} cannot be loaded ({error}); delete it") from error

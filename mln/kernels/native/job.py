@@ -7,12 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mln.kernels.alignment import aligned
+from mln.kernels.native.build import Variant
 from mln.kernels.native.interface import ACTIVATIONS, LOSSES, RULES, Evaluation, Member, Spec
 from mln.losses.base import OneParameter, StackedLoss
 from mln.losses.formulas import SymmetricCrossEntropy
 from mln.losses.network import NetworkLoss
 from mln.problem import Problem
 from mln.rollout import Members
+
+MANY_INPUTS, FEW_OUTPUTS = 256, 4
+"""From so many inputs, and outputs, on a layer's weights are better kept as [in, out]."""
 
 
 class Measurement(NamedTuple):
@@ -27,8 +31,8 @@ class Measurement(NamedTuple):
 class Job:
     """What the library needs for a rollout; the arrays that its structures point to live in it.
 
-    spec: what all members share; measurements: what is scored, in the order of the steps.
-    Raises IndexError where a row of the problem lies outside its pool.
+    spec: what all members share, for the library of `variant`; measurements: what is scored, in
+    the order of the steps. Raises IndexError where a row of the problem lies outside its pool.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class Job:
         self.hidden = np.array(problem.learner.hidden, np.int64)
         self.channels = np.array(problem.learner.channels, np.int64)
         self.schedule = np.array(problem.training.rate_factors())
+        self.variant = variant_of(problem)
         self.spec = self._spec(losses)
 
     def member(
@@ -112,6 +117,17 @@ class Job:
         if isinstance(losses, SymmetricCrossEntropy):
             spec.loss_beta, spec.loss_log_zero = losses.beta, losses.log_zero
         return spec
+
+
+def variant_of(problem: Problem) -> Variant:
+    """The library that trains a problem's learners."""
+    adam = problem.training.optimizer != "sgd"
+    if problem.learner.channels:
+        return Variant(adam, "IMAGES")
+    outputs = (*problem.learner.hidden, problem.classes)[0]
+    inputs = problem.features
+    wide = inputs >= MANY_INPUTS and inputs >= 2 * outputs and outputs >= FEW_OUTPUTS
+    return Variant(adam, "WIDE" if wide else "NARROW")
 
 
 def _loss_numbers(losses: StackedLoss) -> NDArray[np.float32]:

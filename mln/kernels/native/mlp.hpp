@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "variant.hpp"
 #include "wide.hpp"
 
 // Room for a batch of activations and, for training, their derivatives.
@@ -14,28 +15,27 @@ struct Activations {
 };
 
 struct Mlp {
-  std::unique_ptr<Wide> wide;  // before the layers, or null
+  std::unique_ptr<Wide> wide;  // before the layers where FRONT is WIDE, otherwise null
   std::vector<Dense> layers;
   long inputs;  // of the layers
   bool adam;
 
-  // on_examples: whether the first layer's inputs are examples, not another layer's outputs.
-  Mlp(const std::vector<long>& sizes, bool on_examples, bool adam) : adam(adam) {
-    size_t first = on_examples && Wide::fits(sizes[0], sizes[1]) ? 1 : 0;
-    if (first) wide = std::make_unique<Wide>(sizes[0], sizes[1], adam);
+  Mlp(const std::vector<long>& sizes, bool adam) : adam(adam) {
+    size_t first = FRONT == WIDE ? 1 : 0;
+    if constexpr (FRONT == WIDE) wide = std::make_unique<Wide>(sizes[0], sizes[1], adam);
     inputs = sizes[first];
     for (size_t l = first; l + 1 < sizes.size(); ++l)
       layers.emplace_back(sizes[l], sizes[l + 1], adam);
   }
 
   const float* set(const float* flat) {
-    if (wide) flat = wide->set(flat, adam);
+    if constexpr (FRONT == WIDE) flat = wide->set(flat, adam);
     for (Dense& layer : layers) flat = layer.set(flat, adam);
     return flat;
   }
 
   float* get(float* flat) const {
-    if (wide) flat = wide->get(flat);
+    if constexpr (FRONT == WIDE) flat = wide->get(flat);
     for (const Dense& layer : layers) flat = layer.get(flat);
     return flat;
   }
@@ -45,7 +45,7 @@ struct Mlp {
     a.stride = round_up(examples, VW);
     // A transposition reads whole blocks: rows are rounded up.
     a.x.emplace_back(round_up(inputs, VW) * a.stride);
-    if (wide) {
+    if constexpr (FRONT == WIDE) {
       a.turned = Buffer(a.stride * wide->row);
       a.rows.resize(a.stride);
     }
@@ -59,7 +59,8 @@ struct Mlp {
 
   // From a.x[0], or with a wide layer from a.rows, to the logits a.x.back().
   float* forward(Activations& a) const {
-    if (wide) wide->forward(a.rows.data(), a.x[0], a.turned, a.stride, !layers.empty());
+    if constexpr (FRONT == WIDE)
+      wide->forward(a.rows.data(), a.x[0], a.turned, a.stride, !layers.empty());
     for (size_t l = 0; l < layers.size(); ++l)
       layers[l].forward(a.x[l], a.x[l + 1], a.stride, l + 1 < layers.size());
     return a.x.back();
@@ -73,8 +74,8 @@ struct Mlp {
     const float* d = a.x.back();
     for (long l = long(layers.size()) - 1; l >= 0; --l) {
       Dense& layer = layers[l];
-      bool pass_on = l > 0 || inner || wide;
-      const float* transposed = l == 0 && wide ? a.turned : a.transposed[l];
+      bool pass_on = l > 0 || inner || FRONT == WIDE;
+      const float* transposed = l == 0 && FRONT == WIDE ? a.turned : a.transposed[l];
       if (pass_on) layer.backward(d, a.x[l], a.d[l], a.stride);
       if (pass_on && transposed != a.turned.at && layer.wants_transposed())
         transpose(a.x[l], a.stride, a.transposed[l], round_up(layer.in, VW),
@@ -82,6 +83,7 @@ struct Mlp {
       layer.update<Adam>(rule, d, a.x[l], transposed, examples, a.stride);
       d = a.d[l];
     }
-    if (wide) wide->update<Adam>(rule, d, a.turned, a.rows.data(), examples, a.stride);
+    if constexpr (FRONT == WIDE)
+      wide->update<Adam>(rule, d, a.turned, a.rows.data(), examples, a.stride);
   }
 };

@@ -12,6 +12,7 @@
 #include "loss.hpp"
 #include "mlp.hpp"
 #include "pool.hpp"
+#include "variant.hpp"
 
 extern "C" {
 
@@ -66,14 +67,16 @@ struct Workspace {
   Loss loss;
 
   static Convolutions* convolutions_of(const Spec& s) {
-    if (s.blocks == 0) return nullptr;
-    return new Convolutions(s.image_channels, s.image_height, s.image_width,
-                            {s.channels, s.channels + s.blocks}, s.kernel, s.padding, s.per_block,
-                            s.rule != SGD);
+    if constexpr (FRONT == IMAGES)
+      return new Convolutions(s.image_channels, s.image_height, s.image_width,
+                              {s.channels, s.channels + s.blocks}, s.kernel, s.padding, s.per_block,
+                              MOMENTS);
+    return nullptr;
   }
 
   std::vector<long> sizes() const {
-    std::vector<long> found{convolutions ? convolutions->features() : spec.features};
+    std::vector<long> found{spec.features};
+    if constexpr (FRONT == IMAGES) found[0] = convolutions->features();
     found.insert(found.end(), spec.hidden, spec.hidden + spec.layers);
     found.push_back(spec.classes);
     return found;
@@ -83,7 +86,7 @@ struct Workspace {
       : spec(s),
         pool{s.pool, s.features, s.pool_bytes != 0, s.pool_scale, s.pool_shift},
         convolutions(convolutions_of(s)),
-        mlp(sizes(), s.blocks == 0, s.rule != SGD),
+        mlp(sizes(), MOMENTS),
         training(mlp.room(s.batch, true)),
         evaluating(mlp.room(EVALUATED, false)),
         gathered(std::max(EVALUATED, training.stride) * round_up(s.features, VW)),
@@ -91,7 +94,7 @@ struct Workspace {
         real(training.stride),
         probabilities(s.classes * VW),
         label_room(training.stride) {
-    if (convolutions) {
+    if constexpr (FRONT == IMAGES) {
       training_maps = convolutions->room(training.stride, true);
       evaluating_maps = convolutions->room(evaluating.stride, false);
     }
@@ -113,12 +116,12 @@ struct Workspace {
   // Logits of some rows of the pool, up to the room's number of examples.
   float* logits(const int64_t* index, long count, Activations& a, FeatureMaps& maps, bool keep) {
     long row = round_up(spec.features, VW);
-    if (convolutions) {
+    if constexpr (FRONT == IMAGES) {
       for (long b = 0; b < count; b += VW) {
         pool.gather(index + b, std::min<long>(VW, count - b), gathered, row);
         convolutions->forward(gathered, row, maps, b / VW, keep, a.x[0] + b, a.stride);
       }
-    } else if (mlp.wide) {
+    } else if constexpr (FRONT == WIDE) {
       std::fill(a.rows.begin(), a.rows.end(), zeros.at);
       pool.rows(index, count, gathered, a.rows.data());
     } else {
@@ -130,15 +133,15 @@ struct Workspace {
     return mlp.forward(a);
   }
 
-  template <bool Adam>
   void update(const Update& rule) {
-    mlp.update<Adam>(training, rule, spec.batch, convolutions != nullptr);
-    if (!convolutions) return;
-    convolutions->begin();
-    for (long b = 0; b < training.stride; b += VW)
-      convolutions->backward(training_maps, b / VW, training.x[0] + b, training.d[0] + b,
-                             training.stride);
-    convolutions->update<Adam>(rule);
+    mlp.update<MOMENTS>(training, rule, spec.batch, FRONT == IMAGES);
+    if constexpr (FRONT == IMAGES) {
+      convolutions->begin();
+      for (long b = 0; b < training.stride; b += VW)
+        convolutions->backward(training_maps, b / VW, training.x[0] + b, training.d[0] + b,
+                               training.stride);
+      convolutions->update<MOMENTS>(rule);
+    }
   }
 
   void evaluate(const Evaluation& e) {
@@ -150,9 +153,9 @@ struct Workspace {
     }
   }
 
-  template <bool Adam>
   void train(Member& m) {
-    const float* start = convolutions ? convolutions->set(m.start) : m.start;
+    const float* start = m.start;
+    if constexpr (FRONT == IMAGES) start = convolutions->set(start);
     mlp.set(start);
     loss.set(m.loss, spec.loss_hidden, spec.batch, spec.steps);
     const Evaluation *next = m.evaluation, *last = next + m.evaluations;
@@ -167,13 +170,16 @@ struct Workspace {
         m.diverged_at = step + 1;
         break;
       }
-      update<Adam>(Update::at(int(spec.rule), spec.nesterov, m.lr * spec.schedule[step],
-                              spec.momentum, spec.decay, step + 1));
+      update(Update::at(int(spec.rule), spec.nesterov, m.lr * spec.schedule[step], spec.momentum,
+                        spec.decay, step + 1));
       for (; next < last && next->step == step + 1; ++next) evaluate(*next);
     }
     for (; next < last; ++next)
       for (long i = 0; i < spec.classes * next->count; ++i) next->logits[i] = NAN;
-    if (m.weights) mlp.get(convolutions ? convolutions->get(m.weights) : m.weights);
+    if (float* weights = m.weights) {
+      if constexpr (FRONT == IMAGES) weights = convolutions->get(weights);
+      mlp.get(weights);
+    }
   }
 };
 
@@ -181,7 +187,7 @@ struct Workspace {
 
 extern "C" {
 
-// Null where memory is short.
+// Null where memory is short. The spec must be of this library's variant.
 void* mln_create(const Spec* spec) {
   try {
     return new Workspace(*spec);
@@ -191,8 +197,7 @@ void* mln_create(const Spec* spec) {
 }
 
 void mln_train(void* workspace, Member* member) {
-  Workspace* w = static_cast<Workspace*>(workspace);
-  w->spec.rule == SGD ? w->train<false>(*member) : w->train<true>(*member);
+  static_cast<Workspace*>(workspace)->train(*member);
 }
 
 void mln_destroy(void* workspace) { delete static_cast<Workspace*>(workspace); }

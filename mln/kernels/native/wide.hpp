@@ -10,8 +10,6 @@ struct Wide {
   long in, out, row;
   Parameters weight, bias;  // [in, row], [row]
 
-  static bool fits(long in, long out) { return in >= 256 && in >= 2 * out && out > 3; }
-
   Wide(long in, long out, bool adam) : in(in), out(out), row(round_up(out, VW)) {
     weight = Parameters(in * row, adam);
     bias = Parameters(row, adam);
