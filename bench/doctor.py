@@ -1,6 +1,7 @@
 """What is installed, reachable, found and stale on this machine, each with its remedy."""
 
 import os
+import shlex
 import shutil
 import sqlite3
 import time
@@ -19,6 +20,8 @@ from bench.pool import default_jobs
 from bench.provenance import processor, source_hash, versions
 from bench.store import SCHEMA_VERSION, Store, cells
 from mln.kernels import engine
+from mln.kernels.native import build
+from mln.kernels.native import interface as native
 
 EXTRAS = {"dask": "distributed", "postgresql": "psycopg"}
 STALE_HOURS = 1.0
@@ -72,21 +75,24 @@ def _threads() -> Iterator[Finding]:
 
 
 def _kernels() -> Iterator[Finding]:
+    reason = native.unavailable()
+    if reason is None:
+        folder = build.cache_folder()
+        yield Finding("kernel fused", "ok", f"its compiler works; its libraries are in {folder}")
+    else:
+        remedy = "see the message; until then the next kernel trains in its place, slower"
+        yield Finding("kernel fused", "note", reason, remedy)
     for name in engine.KERNELS:
-        try:
+        if name != "fused":
             import_module(f"mln.kernels.{name}")
             yield Finding(f"kernel {name}", "ok", "available")
-        except (ImportError, OSError, RuntimeError) as error:
-            remedy = "the next kernel trains in its place, slower"
-            yield Finding(f"kernel {name}", "note", f"not available: {error}", remedy)
 
 
 def _compiler() -> Iterator[Finding]:
-    found = next((path for name in ("cc", "gcc", "clang") if (path := shutil.which(name))), None)
-    if found:
-        yield Finding("C compiler", "ok", found)
-    else:
-        yield Finding("C compiler", "note", "none", "install gcc or clang for compiled kernels")
+    try:
+        yield Finding("C++ compiler", "ok", shlex.join(build.find_compiler()))
+    except build.BuildError as error:
+        yield Finding("C++ compiler", "note", "none", str(error))
 
 
 def _storage(url: str) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from bench.cli import app
 from bench.experiment import load
 from bench.store import SCHEMA_VERSION, Store, cells, grid
+from mln.kernels.native import interface
 
 
 def doctor(*options: str) -> tuple[int, dict[str, dict[str, Any]]]:
@@ -22,7 +23,7 @@ def doctor(*options: str) -> tuple[int, dict[str, dict[str, Any]]]:
 def test_a_machine_without_results_is_well(tmp_path: Path) -> None:
     code, found = doctor(f"--storage=sqlite:///{tmp_path}/mln.db", f"--artifacts={tmp_path}/a")
     assert code == 0
-    assert {"torch", "kernel analytic", "C compiler", "processor", "disk"} <= found.keys()
+    assert {"torch", "kernel analytic", "C++ compiler", "processor", "disk"} <= found.keys()
     assert found["storage"]["state"] == "note"
     assert found["storage"]["remedy"]
     assert list(tmp_path.iterdir()) == []
@@ -85,3 +86,18 @@ def test_status_watches_until_all_is_done(tmp_path: Path, monkeypatch: pytest.Mo
         shown.append(row["missing"])
         rest = rest[end:].strip()
     assert shown == [4, 3, 2, 1, 0]
+
+
+def test_a_compiler_that_does_not_work_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("CXX", "false")
+    interface.unavailable.cache_clear()
+    try:
+        code, found = doctor(f"--storage=sqlite:///{tmp_path}/mln.db")
+    finally:
+        interface.unavailable.cache_clear()
+    assert code == 0
+    assert found["kernel fused"]["state"] == "note"
+    assert "CXX" in found["kernel fused"]["found"]
