@@ -247,16 +247,23 @@ def _choices(store: Store, fingerprint: str) -> pd.DataFrame:
 
 
 def _plan(experiment: Experiment, cells: _Cells) -> pd.DataFrame:
-    """Every task, learner and loss that was to be run, with its seeds and training steps."""
+    """Every task, learner and loss that was to be run, with its seeds and training steps.
+
+    Tasks of pictures may have another learner than the others: each has those of its own rows.
+    What a task without any row would have had is not known here; it is listed with all.
+    """
     identities = [*cells.records, *cells.unusable]
-    learners = sorted({identity[1] for identity in identities})
+    learners: dict[str, set[str]] = {}
+    for task, learner, *_ in identities:
+        learners.setdefault(task, set()).add(learner)
+    everyones = set().union(*learners.values())
     benchmark = experiment.benchmark
     seeds = benchmark.seeds if benchmark else 0
     steps = benchmark.training.steps if benchmark else 1
     records = [
         (task, learner, loss, seeds, steps)
         for task in _tasks(experiment, sorted({identity[0] for identity in identities}))
-        for learner in learners
+        for learner in sorted(learners.get(task, everyones))
         for loss in experiment.losses()
     ]
     frame = pd.DataFrame(records, columns=["task", "learner", "loss", "seeds", "steps"])

@@ -86,6 +86,31 @@ def test_losses_and_tasks_without_any_row_are_missing(tmp_path):
     assert not data.curves.values
 
 
+def test_a_task_is_owed_the_learner_of_its_own_rows_alone(tmp_path):
+    store = Store(f"sqlite:///{tmp_path / 'a.db'}")
+    wanted = experiment(**{**SMALL, "tasks": ("moons", "digits"), "seeds": 1})
+    both = [
+        (task, learner, loss, policy)
+        for task, learner in (("moons", "mlp-32"), ("digits", "cnn-6-16-k5-120-84"))
+        for loss in wanted.losses()
+        for policy in ("tuned", "common")
+    ]
+    store.put(tables.grid, [
+        {"fingerprint": wanted.fingerprint(), "task": task, "learner": learner, "loss": loss,
+         "seed": 0, "lr_policy": policy, "cell": f"{task} {loss} {policy}"}
+        for task, learner, loss, policy in both
+    ])  # fmt: skip
+    store.put(tables.cells, [
+        {"key": f"{task} {loss} {policy}", "task": task, "learner": learner, "loss": loss,
+         "seed": 0, "lr": 0.1, "parameter": None, "status": "done", "detail": "",
+         "metrics": {"accuracy": 0.9}, "curve": {}, "seconds": 0.1, "provenance": {}}
+        for task, learner, loss, policy in both
+    ])  # fmt: skip
+    data = load(store, wanted)
+    assert data.missing.empty
+    assert len(data.plan) == 2 * len(wanted.losses())
+
+
 def test_a_task_that_rows_spell_otherwise_is_not_missing(tmp_path):
     store, described = simulated(tmp_path / "a.db", **SMALL)
     other = described.model_copy(
