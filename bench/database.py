@@ -48,9 +48,15 @@ def transact(engine: Engine, action: Callable[[Connection], T]) -> T:
 
 
 def make_tables(connection: Connection, metadata: MetaData) -> None:
-    """Make the tables that are not there; other processes may do the same at the same time."""
+    """Make the tables that are not there; other processes may do the same at the same time.
+
+    All of them or, where the disk is full or the process is killed, none.
+    """
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"select pg_advisory_xact_lock({CREATION_LOCK})"))
+    elif not connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
+        # Python's sqlite3 begins a transaction before an insertion, but not before this.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
     for table in metadata.sorted_tables:
         connection.execute(CreateTable(table, if_not_exists=True))
 

@@ -81,10 +81,12 @@ class Store:
             # A server that is not there now was named wrongly, or has to be started.
             self.engine.connect().close()
             transact(self.engine, lambda connection: self._prepare(connection, create))
-        except (SQLAlchemyError, Unavailable) as error:
-            said = reason(error) if isinstance(error, SQLAlchemyError) else str(error)
+        except Unavailable as error:
             self.close()
-            raise InputError(f"storage {public_url(url)}: {said}") from error
+            raise InputError(str(error)) from error
+        except SQLAlchemyError as error:
+            self.close()
+            raise InputError(f"storage {public_url(url)}: {reason(error)}") from error
         except InputError:
             self.close()
             raise
@@ -92,25 +94,30 @@ class Store:
     def _prepare(self, connection: Connection, create: bool) -> None:
         """Check the schema's version, and then add what is missing, if anything may be written."""
         tables = set(inspector(connection).get_table_names())
-        if "mln_schema" in tables:
-            self._check_version(connection)
+        # Without a version, a process ended while it made the tables: nothing is in them.
+        versions = self._versions(connection) if "mln_schema" in tables else []
+        if versions:
+            self._check(versions)
         elif not create:
             raise InputError(
                 f"storage {public_url(self.url)}: holds no MLN-Bench results; "
                 "check --storage, or run an experiment first"
             )
         # Tables younger than a database are added to it when it is written to.
-        if create and not tables.issuperset(metadata.tables):
+        if create and not (versions and tables.issuperset(metadata.tables)):
             make_tables(connection, metadata)
             version = {"version": SCHEMA_VERSION}
             connection.execute(self._insert(schema_table).on_conflict_do_nothing(), [version])
-            self._check_version(connection)
+            self._check(self._versions(connection))
 
-    def _check_version(self, connection: Connection) -> None:
-        versions = sorted(connection.execute(select(schema_table.c.version)).scalars())
+    @staticmethod
+    def _versions(connection: Connection) -> list[int]:
+        return sorted(connection.execute(select(schema_table.c.version)).scalars())
+
+    def _check(self, versions: list[int]) -> None:
         if versions != [SCHEMA_VERSION]:
-            found = ", ".join(map(str, versions)) or "none"
-            age = "a later" if versions and versions[-1] > SCHEMA_VERSION else "an earlier"
+            found = ", ".join(map(str, versions))
+            age = "a later" if versions[-1] > SCHEMA_VERSION else "an earlier"
             raise InputError(
                 f"storage {public_url(self.url)}: schema version {found}, written by {age} "
                 f"MLN-Bench; this one reads version {SCHEMA_VERSION}. Nothing was changed: use the "

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import Engine, event, text
 from test_bench.pool_work import hoard
 from test_bench.test_runner import results, run_here
 from test_bench.tiny import tiny
@@ -53,6 +53,34 @@ def test_a_full_disk_ends_in_one_line_and_the_run_continues(
     with pytest.raises(Unavailable, match=r"full; make room .* the same command continues"):
         run(full, tmp_path, monkeypatch)
     assert run(Store(url(tmp_path / "full")), tmp_path, monkeypatch) == whole
+
+
+@pytest.mark.parametrize("pages", [2, 5, 9, 14])
+def test_a_disk_that_is_full_before_there_is_a_table(tmp_path: Path, pages: int) -> None:
+    def limit(connection: Any, _record: Any) -> None:
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    event.listen(Engine, "connect", limit)
+    try:
+        with pytest.raises(InputError, match="full; make room") as caught:
+            Store(url(tmp_path))
+    finally:
+        event.remove(Engine, "connect", limit)
+    assert str(caught.value).count("storage") == 1
+    with closing(sqlite3.connect(tmp_path / "mln.db")) as other:
+        assert not other.execute("select name from sqlite_master").fetchall()
+    with closing(Store(url(tmp_path))) as store:
+        assert [row["version"] for row in store.rows(schema_table)] == [SCHEMA_VERSION]
+
+
+def test_tables_that_were_left_half_made_are_finished(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "mln.db")) as other:
+        other.execute("create table mln_schema (version integer primary key)")
+    with pytest.raises(InputError, match="no MLN-Bench results"):
+        Store(url(tmp_path), create=False)
+    with closing(Store(url(tmp_path))) as store:
+        assert store.rows(cells) == []
+        assert [row["version"] for row in store.rows(schema_table)] == [SCHEMA_VERSION]
 
 
 def test_a_storage_that_another_process_holds(
