@@ -79,6 +79,8 @@ def _unavailable(engine: Engine, error: DBAPIError) -> Unavailable:
         )
     elif "full" in said:
         remedy = "make room on the disk"
+    elif "I/O" in said:
+        remedy = "the disk is full, or failing: mend that"
     elif "readonly" in said:
         remedy = "make the file and its folder writable"
     else:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -155,3 +156,38 @@ def test_two_identical_commands_at_once(tmp_path: Path, undisturbed: list[Any]) 
         assert (process.returncode, json.loads(out)) == (0, WHOLE), err
     with closing(Store(url)) as store:
         assert results(store) == undisturbed
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, of 2 MB in memory."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)]
+    try:
+        mounted = subprocess.run(command, capture_output=True, text=True)
+    except FileNotFoundError:
+        pytest.skip("no mount command")
+    if mounted.returncode != 0:
+        pytest.skip(f"no file system may be mounted here: {mounted.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.mark.slow
+def test_the_disk_is_full(small_disk: Path, undisturbed: list[Any]) -> None:
+    url, filler, codes = f"sqlite:///{small_disk}/mln.db", small_disk / "filler", []
+    for room in (20, 100, 200, 300, 400, 500, 600):
+        free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_bsize
+        filler.write_bytes(bytes(max(free - room * 1024, 0)))
+        process = start(small_disk, url)
+        _, err = process.communicate(timeout=600)
+        codes.append(process.returncode)
+        if process.returncode != 0:
+            assert "full" in err.splitlines()[-1]
+            assert err.endswith("and the same command continues\n")
+            assert "Traceback" not in err
+        filler.unlink()
+    assert finish(small_disk, url) == undisturbed
+    print(f"disk full {sum(code != 0 for code in codes)} times in {len(codes)} runs; {CELLS} cells")
+    assert {1, 2} <= set(codes)
