@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, TypeAlias
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
@@ -125,7 +126,8 @@ def pdf(figure: Figure) -> bytes:
     """The figure as a PDF document for LaTeX; the same figure gives the same bytes."""
     stream = io.BytesIO()
     with mpl.rc_context(STYLE):
-        figure.savefig(stream, format="pdf", metadata={"CreationDate": None})
+        # What `savefig` does but for its first, invisible drawing, which settles a layout.
+        FigureCanvasPdf(figure).print_pdf(stream, metadata={"CreationDate": None})
     return stream.getvalue()
 
 
