@@ -127,7 +127,7 @@ def pdf(figure: Figure) -> bytes:
     stream = io.BytesIO()
     with mpl.rc_context(STYLE):
         # What `savefig` does but for its first, invisible drawing, which settles a layout.
-        FigureCanvasPdf(figure).print_pdf(stream, metadata={"CreationDate": None})
+        FigureCanvasPdf(figure).print_pdf(stream, metadata={"CreationDate": None})  # type: ignore[no-untyped-call]
     return stream.getvalue()
 
 
