@@ -38,7 +38,7 @@ def aggregates(
                 panel.plot([chance], [place], "o", ms=6, color=look.color)
     first.set_yticks(range(len(losses)), [plain(loss) for loss in losses])
     first.set_ylim(len(losses) - 0.5, -0.5)
-    first.set_xlabel(f"IQM of {label}")
+    first.set_xlabel(plain(f"IQM of {label}".replace("_", " ")))
     for panel, baseline in zip(grid[0][1:], baselines, strict=True):
         panel.axvline(0.5, color=INK, lw=0.9)
         panel.set_xlim(-0.02, 1.02)

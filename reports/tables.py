@@ -70,7 +70,7 @@ def comparisons(
     found: Sequence[Comparison], name: str, title: str, caption: str, alpha: float
 ) -> Table:
     """Differences with intervals, tests, effect sizes and verdicts; each linked to its rows."""
-    shown, links, notes = [], {}, {}
+    shown, links, notes, tags = [], {}, {}, {}
     unit = unit_of(found[0].metric) if found else unit_of("accuracy")
     for place, item in enumerate(found):
         won = DASH if item.wins is None else f"{item.wins}/{item.n}"
@@ -81,15 +81,16 @@ def comparisons(
                 item.baseline,
                 unit.gain(item.mean_difference),
                 interval_text(item.ci_low, item.ci_high, unit),
+                # Before the statistics: on a narrow page those, not this, are scrolled to.
+                LABELS[item.verdict],
                 p_cell(item.p),
                 p_cell(item.p_holm),
                 signed_minus(item.dz, 2),
                 won,
                 signed_minus(item.p_better, 2),
-                LABELS[item.verdict],
             ]
         )
-        notes[place, 10] = item.reason
+        notes[place, 5], tags[place, 5] = item.reason, item.verdict
         if item.candidate_lines and item.baseline_lines:
             links[place, 3] = anchor_of(item.candidate_lines)
             notes[place, 3] = (
@@ -103,12 +104,12 @@ def comparisons(
         "baseline",
         f"difference ({unit.difference})",
         f"{100 * (1 - alpha):g} % CI",
+        "verdict",
         "p",
         "Holm p",
         "d_z",
         won_header[found[0].unit] if found else "seeds won",
         "P(A>B)",
-        "verdict",
     ]
     return Table(
         name=name,
@@ -116,9 +117,9 @@ def comparisons(
         caption=caption,
         numbers=pd.DataFrame([item.as_json() for item in found]),
         shown=pd.DataFrame(shown, columns=columns),
-        classes=tuple(f"verdict-{item.verdict}" for item in found),
         links=links,
         notes=notes,
+        tags=tags,
     )
 
 

@@ -135,15 +135,16 @@ def test_real_learners_against_themselves():
     from bench.seeds import Purpose
     from bench.training import Job, Member, train
     from mln.config import LearnerSpec, LossSpec, TrainingSpec
+    from mln.kernels import engine
 
-    comparisons, seeds = 200, 10
+    comparisons, seeds, learner = 200, 10, LearnerSpec(hidden=(16,))
     torch.set_num_threads(1)
     scores = []
     for start in range(0, 2 * comparisons * seeds, 500):
         members = tuple(Member(str(k), k, 0.01) for k in range(start, start + 500))
         job = Job(
             "digits", reference("ce", LossSpec()), members, 5, Purpose.TEST,
-            LearnerSpec(hidden=(16,)), TrainingSpec(steps=100, batch_size=32), 4,
+            learner, TrainingSpec(steps=100, batch_size=32), 4, engine.choose(learner, "ce", "cpu"),
         )  # fmt: skip
         scores += [outcome.metrics["accuracy"] for outcome in train(job)]
     values = np.array(scores).reshape(2, comparisons, seeds)

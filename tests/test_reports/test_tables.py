@@ -33,7 +33,7 @@ def test_scores_mark_diverged_runs_and_keep_numbers_for_csv(small):
 def test_comparisons_have_one_row_each(small):
     found = [item for item in compare(small) if item.family == "primary"]
     table = tables.comparisons(found, "c", "C", "", 0.05)
-    assert len(table.shown) == len(found) == len(table.classes)
+    assert len(table.shown) == len(found) == len(table.tags)
     assert set(table.shown["verdict"]) <= set(LABELS.values())
 
 
