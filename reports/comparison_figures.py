@@ -54,9 +54,7 @@ def pair_matrices(matrices: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], la
 
     Each entry: task, differences, Holm p-values. A dot marks p >= .05.
     """
-    most = max((len(differences) for _, differences, _ in matrices), default=0)
-    # From six losses on, numbers run into one another in a third of the width.
-    figure, axes = panels(len(matrices), *((3, 3.1) if most < 6 else (2, 4.4)))
+    figure, axes = panels(len(matrices), 3, 3.1)
     for panel, (task, differences, p) in zip(axes, matrices, strict=False):
         limit = max(float(np.nanquantile(np.abs(differences.to_numpy()), 0.95)), 1e-9)
         text = np.where(

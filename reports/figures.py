@@ -72,7 +72,7 @@ def paired_differences(
     tasks = list(dict.fromkeys(intervals["task"]))
     baselines = list(dict.fromkeys(intervals["baseline"]))
     candidates = list(dict.fromkeys(intervals["candidate"]))
-    height = 0.8 + len(tasks) * (0.42 + 0.32 * len(candidates))
+    height = 0.6 + len(tasks) * (0.42 + 0.32 * len(candidates))
     figure, grid = canvas(len(tasks), len(baselines), height, sharex="col", sharey=True)
     for column, baseline in enumerate(baselines):
         chosen = points[points["baseline"] == baseline]
@@ -93,9 +93,7 @@ def paired_differences(
             panel.set_ylim(len(candidates) - 0.5, -0.5)
             panel.set_yticks(range(len(candidates)), [plain(x) for x in candidates])
             panel.grid(visible=False, axis="y")
-            # Task and baseline in one line are wider than a panel where a task has regimes.
-            above = f"against {plain(baseline)}\n" if row == 0 else ""
-            panel.set_title(above + plain(task), fontsize=9)
+            panel.set_title(f"{plain(task)} – against {plain(baseline)}", fontsize=10)
         grid[-1][column].set_xlabel(label)
     return figure
 
