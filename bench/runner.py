@@ -252,12 +252,8 @@ class Runner:
                 variant = unit._replace(loss=loss)
                 own[loss] = self._job(benchmark, variant, Purpose.TEST, rates, benchmark.seeds)
             jobs += own.values()
-            shared = {
-                "fingerprint": fingerprint,
-                "task": unit.task,
-                "learner": learner_name(unit.learner),
-                "loss": unit.loss.name,
-            }
+            shared = {"fingerprint": fingerprint, "task": unit.task, "loss": unit.loss.name}
+            shared["learner"] = learner_name(unit.learner)
             rows += [
                 {
                     **shared,
