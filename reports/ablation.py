@@ -6,7 +6,7 @@ and is judged on the same tasks.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ from reports.wording import PLUS_MINUS, counted, listed, p_text, unit_of
 
 Design = Literal["factorial", "leave_one_out"]
 GAINS = "mln_gains"
+SLOTS = "mln_slots"
 STUDIES = "mln_studies"
 
 
@@ -34,6 +35,7 @@ STUDIES = "mln_studies"
 class AblationData:
     """An ablation's gains: slot, seed, family, one column per factor, gain, tasks, diverged,
     member_steps; `factors` are their dotted keys. Slot 0 of a leave-one-out is the base.
+    `unfinished` are the slots that the study owes and that have no gain.
     """
 
     experiment: Experiment
@@ -42,6 +44,7 @@ class AblationData:
     factors: tuple[str, ...]
     gains: pd.DataFrame
     protocol: Mapping[str, Any]
+    unfinished: tuple[int, ...] = ()
 
     @property
     def metric(self) -> str:
@@ -76,7 +79,9 @@ def load_ablation(store: Store, experiment: Experiment) -> AblationData:
         )
     about = _rows(store, STUDIES, study.name)
     protocol = about[0]["protocol"] if about else {}
-    return from_rows(experiment, study.name, study.design, tuple(study.factors), rows, protocol)
+    data = from_rows(experiment, study.name, study.design, tuple(study.factors), rows, protocol)
+    owed = {row["slot"] for row in _rows(store, SLOTS, study.name)}
+    return replace(data, unfinished=tuple(sorted(owed - {row["slot"] for row in rows})))
 
 
 def from_rows(
@@ -125,7 +130,9 @@ def render_ablation(
     """Write the report's files; they are a pure function of `data` and `commands`."""
     report = data.experiment.report
     rules = Rules("maximise", report.rope, report.alpha)
-    analysis = analyse(data.gains, data.factors, data.design, rules, unit_of(data.metric))
+    analysis = analyse(
+        data.gains, data.factors, data.design, rules, unit_of(data.metric), data.unfinished
+    )
     found, warned = findings(data, analysis), warnings(data, analysis)
     page = Page(
         kind="ablation",
@@ -260,6 +267,7 @@ def _document(
         "families_effects": records(analysis.by_family),
         "cells": records(analysis.cells),
         "missing": records(analysis.missing),
+        "unfinished_slots": list(data.unfinished),
         "labels": dict(LABELS),
         "provenance": {
             "fingerprint": data.experiment.fingerprint(),

@@ -78,12 +78,18 @@ class Analysis(NamedTuple):
 
 
 def analyse(
-    gains: pd.DataFrame, factors: Sequence[str], design: str, rules: Rules, shown: Unit
+    gains: pd.DataFrame,
+    factors: Sequence[str],
+    design: str,
+    rules: Rules,
+    shown: Unit,
+    unfinished: Sequence[int] = (),
 ) -> Analysis:
     """Analyse the gains of an ablation: slot, seed, family, factors, gain.
 
     Only seeds that every cell has on every family are compared; others are missing and make the
-    effects refused.
+    effects refused. So do cells without any gain (`unfinished` slots): a level that never ran
+    would otherwise be missing from the family that the correction counts.
     """
     names = list(factors)
     seeds, families = sorted(set(gains["seed"])), sorted(set(gains["family"]))
@@ -94,6 +100,9 @@ def analyse(
     levels = {name: list(dict.fromkeys(gains[name])) for name in names}
     n = len(seeds) - len(holed)
     refusals = [*gate.too_few(n, "run")]
+    if unfinished:
+        owed = len(unfinished) + gains["slot"].nunique()
+        refusals.append(f"{len(unfinished)} of {owed} cells have no result")
     if holed:
         refusals.append(f"{counted(len(holed), 'evolution seed')} incomplete: left out")
     crossed = _is_crossed(runs, names, levels)
@@ -161,10 +170,12 @@ def _pairs(
     Factorial: a level's mean over all cells that have it, against the first level. Leave-one-out:
     the base against the variant that differs in that factor alone.
     """
-    found = {}
+    found: dict[tuple[str, str, str], tuple[Any, Any]] = {}
     if design == "leave_one_out":
         wide = runs.pivot_table(index="seed", columns="slot", values=value)
         cells = runs.drop_duplicates("slot").set_index("slot")[names]
+        if 0 not in cells.index:
+            return found
         base = cells.loc[0]
         for slot in cells.index[1:]:
             changed = [name for name in names if cells.loc[slot, name] != base[name]]
