@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from bench.errors import InputError
 from reports import gate, stats
 from reports.compare import finite
 from reports.decision import Decision, Question, decide
@@ -89,7 +90,8 @@ def analyse(
 
     Only seeds that every cell has on every family are compared; others are missing and make the
     effects refused. So do cells without any gain (`unfinished` slots): a level that never ran
-    would otherwise be missing from the family that the correction counts.
+    would otherwise be missing from the family that the correction counts. Raises InputError where
+    no seed is whole.
     """
     names = list(factors)
     seeds, families = sorted(set(gains["seed"])), sorted(set(gains["family"]))
@@ -99,6 +101,11 @@ def analyse(
     runs = complete.groupby(["slot", "seed", *names], sort=True)["gain"].mean().reset_index()
     levels = {name: list(dict.fromkeys(gains[name])) for name in names}
     n = len(seeds) - len(holed)
+    if n == 0:
+        raise InputError(
+            "no evolution seed has a gain of every cell on every family yet; "
+            "let `mln-bench ablate` come to its end, with the same --storage"
+        )
     refusals = [*gate.too_few(n, "run")]
     if unfinished:
         owed = len(unfinished) + gains["slot"].nunique()

@@ -119,3 +119,10 @@ def test_other_studies_and_none(tmp_path):
     plain = ablation().model_copy(update={"study": None})
     with pytest.raises(InputError, match=r"has no \[study\] of kind ablate"):
         load_ablation(store, plain)
+
+
+def test_without_one_whole_seed_there_is_no_report(tmp_path):
+    holes = [(seed % len(CROSSED), seed, "rings") for seed in range(6)]
+    store = filled(tmp_path / "a.db", without=holes)
+    with pytest.raises(InputError, match="no evolution seed"):
+        write_ablation(store, ablation(), tmp_path / "report")
