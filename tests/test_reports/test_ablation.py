@@ -190,6 +190,15 @@ def test_a_stored_ablation_that_is_not_finished_says_so(tmp_path, kept, warned):
     assert any(text.startswith(warned) for text in report.warnings)
 
 
+def test_latex_tables_need_no_unicode(tmp_path):
+    report = render(gains(), tmp_path)
+    found = [
+        path.read_text(encoding="utf-8") for path in report.paths.tables if path.suffix == ".tex"
+    ]
+    assert r"partial $\eta$$^2$" in "".join(found)
+    assert all(text.isascii() for text in found)
+
+
 def test_an_ablation_without_gains_is_refused_with_the_command(tmp_path):
     store = stored(tmp_path / "mln.db", gains()[:0])
     with pytest.raises(InputError, match="run `mln-bench ablate`"):
