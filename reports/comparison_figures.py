@@ -6,6 +6,7 @@ Numbers arrive in the unit in which they are shown.
 import warnings
 from collections.abc import Mapping, Sequence
 from itertools import cycle
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,9 @@ from reports import stats
 from reports.figures import broken, legend_panel, plain
 from reports.plotting import FAINT, INK, Look, canvas, panels, styled
 from reports.stats import Vector, survival
+
+MOST_NUMBERED = 8
+"""Losses up to which a matrix of pairs has its numbers written into it."""
 
 MOST_NAMED = 30
 """Comparisons that the figure of power names: more have no lines of their own look."""
@@ -56,28 +60,23 @@ def slopes(pairs: pd.DataFrame, style: Mapping[str, Look], label: str) -> Figure
 def pair_matrices(matrices: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], label: str) -> Figure:
     """Mean differences of all pairs (row minus column) per task as heat maps.
 
-    Each entry: task, differences, Holm p-values. A dot marks p >= .05.
+    Each entry: task, differences, Holm p-values. A dot marks p >= .05; with many losses the dots
+    stand alone, beside a scale of colours.
     """
     # Six numbers with signs fill a row of a third of the page.
     wide = max((len(differences) for _, differences, _ in matrices), default=0) > 6
     figure, axes = panels(len(matrices), 2 if wide else 3, 4.2 if wide else 3.1)
     for panel, (task, differences, p) in zip(axes, matrices, strict=False):
         limit = max(float(np.nanquantile(np.abs(differences.to_numpy()), 0.95)), 1e-9)
-        text = np.where(
-            np.eye(len(differences), dtype=bool),
-            "",
-            np.vectorize(lambda value, q: f"{value:+.1f}{'' if q < 0.05 else '·'}")(
-                differences.to_numpy(), p.to_numpy()
-            ),
-        )
-        many = len(differences) > 8
+        many = len(differences) > MOST_NUMBERED
+        text = _marks(differences.to_numpy(), p.to_numpy(), numbered=not many)
         with warnings.catch_warnings():
             # seaborn 0.13 sets a colour map's extremes as matplotlib 3.11 no longer likes.
             warnings.simplefilter("ignore", PendingDeprecationWarning)
             sns.heatmap(
                 differences, ax=panel, cmap="vlag_r", center=0, vmin=-limit, vmax=limit,
-                annot=False if many else text, fmt="", square=True, linewidths=0.5,
-                annot_kws={"fontsize": 7}, cbar=many and panel is axes[0],
+                annot=text, fmt="", square=True, linewidths=0.5,
+                annot_kws={"fontsize": 12 if many else 7}, cbar=many and panel is axes[0],
                 cbar_kws={"shrink": 0.7, "label": label},
             )  # fmt: skip
         panel.set_title(broken(task), fontsize=9)
@@ -86,6 +85,15 @@ def pair_matrices(matrices: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], la
         panel.set_yticklabels(panel.get_yticklabels(), rotation=0)
         panel.grid(visible=False)
     return figure
+
+
+def _marks(differences: Vector, p: Vector, *, numbered: bool) -> "np.ndarray[Any, Any]":
+    """What is written into a matrix of pairs: numbers, and a dot where p >= .05."""
+    text = [
+        [(f"{value:+.1f}" if numbered else "") + ("" if q < 0.05 else "·") for value, q in line]
+        for line in (zip(*both, strict=True) for both in zip(differences, p, strict=True))
+    ]
+    return np.where(np.eye(len(differences), dtype=bool), "", np.array(text))
 
 
 @styled

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from reports import curves, evolution_figures, figures
+from reports import comparison_figures, curves, evolution_figures, figures
 from reports.plotting import clipped_limit, looks, svg
 
 STYLE = looks(["ce", "mse", "mln_1", "mln_2"], ["mln_1", "mln_2"])
@@ -86,6 +86,19 @@ def test_each_state_of_a_loss_has_a_line_of_its_own():
         drawn = [line for line in panel.lines if len(line.get_xdata()) == len(p)]
         assert len(drawn) == 4
         assert len({(line.get_linestyle(), line.get_color()) for line in drawn}) == 4
+
+
+@pytest.mark.parametrize("count", [3, 9])
+def test_a_matrix_of_pairs_marks_what_is_not_separated(count):
+    names = [f"loss_{k}" for k in range(count)]
+    means = np.arange(count, dtype=float)
+    d = pd.DataFrame(means[:, None] - means[None, :], index=names, columns=names)
+    p = pd.DataFrame(0.01, index=names, columns=names)
+    p.iloc[0, 1] = p.iloc[1, 0] = 0.4
+    figure = comparison_figures.pair_matrices([("digits", d, p)], "difference")
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert sum(text.endswith("·") for text in texts) == 2
+    assert sum(text == "" for text in texts) == (count if count == 3 else count**2 - 2)
 
 
 def test_one_extreme_value_does_not_stretch_an_axis():
