@@ -17,7 +17,7 @@ from bench.errors import InputError
 from bench.experiment import Experiment
 from bench.store import Store
 from reports import ablation_sections
-from reports.ablation_analysis import Analysis, analyse
+from reports.ablation_analysis import Analysis, analyse, short
 from reports.facts import facts, reproduction
 from reports.material import Page
 from reports.page import ReportPaths, records, write_page
@@ -186,7 +186,7 @@ def findings(data: AblationData, analysis: Analysis) -> list[str]:
 
 def warnings(data: AblationData, analysis: Analysis) -> list[str]:
     """What a reader must know first."""
-    found = list(dict.fromkeys(analysis.refusals))
+    found = [*unfinished(data), *dict.fromkeys(analysis.refusals)]
     diverged = int(data.gains["diverged"].sum())
     if diverged:
         judged = int(data.gains["tasks"].sum())
@@ -194,6 +194,24 @@ def warnings(data: AblationData, analysis: Analysis) -> list[str]:
             f"{diverged} of {judged} judged learners diverged; each counts with the declared worst "
             "score."
         )
+    return found
+
+
+def unfinished(data: AblationData) -> list[str]:
+    """What the experiment declares and no gain is stored of: the gains alone cannot tell."""
+    study: Any = data.experiment.study
+    if getattr(study, "kind", "") != "ablate":
+        return []
+    absent = [
+        f"{short(name)} = {level}"
+        for name, levels in study.factors.items()
+        for level in map(_level, levels)
+        if level not in set(data.gains[name])
+    ]
+    found = [f"Not finished: no gain is stored for {listed(absent)}."] if absent else []
+    seeds = data.gains["seed"].nunique()
+    if seeds < study.seeds:
+        found.append(f"Not finished: {seeds} of {counted(study.seeds, 'evolution seed')} stored.")
     return found
 
 

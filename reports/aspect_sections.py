@@ -5,7 +5,7 @@ import pandas as pd
 
 from reports import comparison_figures, figures, tables
 from reports.compare import UNEVOLVED
-from reports.curves import bands
+from reports.curves import bands, completed
 from reports.load import REACHED, USABLE
 from reports.material import Material, Picture, Section
 from reports.measures import STEPS_TO_CE, Aspect, title_of, worst_of
@@ -92,17 +92,21 @@ def _learning_curves(material: Material, column: str) -> list[Picture]:
     own = (data.rows["lr_policy"] == "tuned") & data.rows["task"].isin(tasks)
     own &= data.rows["loss"].isin(drawn)
     places = np.flatnonzero(own.to_numpy())
-    values = data.curves.values[column][places].astype(np.float64)
-    # A diverged learner has no score from then on: it counts with the declared worst one.
-    worst = worst_of(column, data.experiment.report, data.budget)
-    values = np.where(np.isnan(values), worst, values)
-    rows = data.rows.iloc[places][["task", "loss", "seed"]].reset_index(drop=True)
+    chosen = data.rows.iloc[places].reset_index(drop=True)
+    rows = chosen[["task", "loss", "seed"]]
+    values = completed(
+        data.curves.values[column][places],
+        chosen[["task", "learner"]],
+        (chosen["status"] == "diverged").to_numpy(),
+        worst_of(column, data.experiment.report, data.budget),
+    )
     found = bands(values, data.curves.steps, rows[["task", "loss"]], unit.factor)
     caption = (
         f"Test {column.replace('_', ' ')} by training step at the tuned rate; line: mean over "
         f"n = {int(found['n'].max())} seeds, band: its 95 % t interval (each loss by itself, not "
         f"paired, not corrected), in {unit.axis}; higher is better. Candidates are blue; a "
-        f"diverged run counts with the declared worst score.{shown_text(material)}"
+        "diverged run counts with the declared worst score. Drawn at the steps at which every run "
+        f"of the task was measured.{shown_text(material)}"
     )
     label = figures.value_axis(f"test {column}", unit.axis)
     curves = figures.learning_curves(found, material.style, label)

@@ -5,6 +5,8 @@ Numbers arrive in the unit in which they are shown.
 
 import warnings
 from collections.abc import Mapping, Sequence
+from itertools import cycle
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,12 @@ from reports import stats
 from reports.figures import broken, legend_panel, plain
 from reports.plotting import FAINT, INK, Look, canvas, panels, styled
 from reports.stats import Vector, survival
+
+MOST_NUMBERED = 8
+"""Losses up to which a matrix of pairs has its numbers written into it."""
+
+MOST_NAMED = 30
+"""Comparisons that the figure of power names: more have no lines of their own look."""
 
 
 @styled
@@ -52,26 +60,23 @@ def slopes(pairs: pd.DataFrame, style: Mapping[str, Look], label: str) -> Figure
 def pair_matrices(matrices: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], label: str) -> Figure:
     """Mean differences of all pairs (row minus column) per task as heat maps.
 
-    Each entry: task, differences, Holm p-values. A dot marks p >= .05.
+    Each entry: task, differences, Holm p-values. A dot marks p >= .05; with many losses the dots
+    stand alone, beside a scale of colours.
     """
-    figure, axes = panels(len(matrices), 3, 3.1)
+    # Six numbers with signs fill a row of a third of the page.
+    wide = max((len(differences) for _, differences, _ in matrices), default=0) > 6
+    figure, axes = panels(len(matrices), 2 if wide else 3, 4.2 if wide else 3.1)
     for panel, (task, differences, p) in zip(axes, matrices, strict=False):
         limit = max(float(np.nanquantile(np.abs(differences.to_numpy()), 0.95)), 1e-9)
-        text = np.where(
-            np.eye(len(differences), dtype=bool),
-            "",
-            np.vectorize(lambda value, q: f"{value:+.1f}{'' if q < 0.05 else '·'}")(
-                differences.to_numpy(), p.to_numpy()
-            ),
-        )
-        many = len(differences) > 8
+        many = len(differences) > MOST_NUMBERED
+        text = _marks(differences.to_numpy(), p.to_numpy(), numbered=not many)
         with warnings.catch_warnings():
             # seaborn 0.13 sets a colour map's extremes as matplotlib 3.11 no longer likes.
             warnings.simplefilter("ignore", PendingDeprecationWarning)
             sns.heatmap(
                 differences, ax=panel, cmap="vlag_r", center=0, vmin=-limit, vmax=limit,
-                annot=False if many else text, fmt="", square=True, linewidths=0.5,
-                annot_kws={"fontsize": 7}, cbar=many and panel is axes[0],
+                annot=text, fmt="", square=True, linewidths=0.5,
+                annot_kws={"fontsize": 12 if many else 7}, cbar=many and panel is axes[0],
                 cbar_kws={"shrink": 0.7, "label": label},
             )  # fmt: skip
         panel.set_title(broken(task), fontsize=9)
@@ -82,6 +87,15 @@ def pair_matrices(matrices: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], la
     return figure
 
 
+def _marks(differences: Vector, p: Vector, *, numbered: bool) -> "np.ndarray[Any, Any]":
+    """What is written into a matrix of pairs: numbers, and a dot where p >= .05."""
+    text = [
+        [(f"{value:+.1f}" if numbered else "") + ("" if q < 0.05 else "·") for value, q in line]
+        for line in (zip(*both, strict=True) for both in zip(differences, p, strict=True))
+    ]
+    return np.where(np.eye(len(differences), dtype=bool), "", np.array(text))
+
+
 @styled
 def power_and_shape(
     d: Mapping[str, Vector], n: int, rope: float, alpha: float, label: str
@@ -90,17 +104,22 @@ def power_and_shape(
 
     `d`: differences per comparison. `alpha` is the strictest level of Holm's procedure.
     """
-    figure, grid = canvas(1, 2, 3.6)
+    drawn = min(len(d), MOST_NAMED)
+    figure, grid = canvas(1, 2, 3.6 + 0.16 * -(-drawn // 2))
     left, right = grid[0]
-    colors = sns.color_palette("colorblind", max(len(d), 1))
+    colors = [
+        (color, dash) for dash in ("-", "--", ":") for color in sns.color_palette("colorblind", 10)
+    ]
     spreads = [stats.sd(values) for values in d.values()]
     largest = max([*spreads, rope, 1e-9])
     reach = stats.detectable(max(n, 3), alpha=alpha) * float(np.median(spreads or [largest])) * 1.6
     effects = np.linspace(0, max(reach, 1.5 * rope, 1e-9), 60)
-    for color, (name, values), spread in zip(colors, d.items(), spreads, strict=False):
+    for (color, dash), (name, values), spread in zip(
+        cycle(colors), d.items(), spreads, strict=False
+    ):
         if spread > 0:
             curve = [stats.power(effect / spread, values.size, alpha=alpha) for effect in effects]
-            left.plot(effects, curve, color=color, lw=1.3, label=plain(name))
+            left.plot(effects, curve, color=color, ls=dash, lw=1.3, label=plain(name))
             z = np.sort((values - values.mean()) / spread)
             normal = scipy_stats.norm.ppf((np.arange(1, z.size + 1) - 0.5) / z.size)
             right.plot(normal, z, "o", ms=3, color=color, alpha=0.7, mew=0)
@@ -111,8 +130,9 @@ def power_and_shape(
     left.set_xlabel(f"true {label}")
     left.set_ylabel("power")
     left.set_title("power")
-    if 0 < len(d) <= 8:
-        left.legend(fontsize=7, loc="lower right")
+    if 0 < len(d) <= MOST_NAMED:
+        # Below the panels: within one, it would lie on the curves.
+        figure.legend(loc="outside lower center", ncols=2, fontsize=8, handlelength=3)
     limits = [-3.2, 3.2]
     right.plot(limits, limits, color=FAINT, lw=1)
     right.set_xlim(*limits)

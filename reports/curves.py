@@ -76,6 +76,30 @@ def first_passage(curves: Array, steps: NDArray[np.int64], threshold: Array) -> 
     return np.where(reached.any(axis=1), first, np.nan)
 
 
+def completed(
+    values: NDArray[np.floating[Any]],
+    groups: pd.DataFrame,
+    diverged: NDArray[np.bool_],
+    worst: float,
+) -> NDArray[np.float64]:
+    """Curves whose mean over the runs of a group is one over the same runs at every step.
+
+    All curves share one grid of steps, but a run is measured at its own: around its own drift,
+    which another task has elsewhere, or the same task with another seed. Steps that not every
+    run of a group has are NaN; a diverged run has the worst score where it has none.
+    """
+    found = np.array(values, dtype=np.float64)
+    for places in groups.groupby(list(groups.columns), sort=False).indices.values():
+        own, ended = found[places], diverged[places]
+        there = np.isfinite(own)
+        whole = there[~ended & there.any(axis=1)]
+        shared = whole.all(axis=0) if len(whole) else there.any(axis=0)
+        own[ended] = np.where(there[ended], own[ended], worst)
+        own[:, ~shared] = np.nan
+        found[places] = own
+    return found
+
+
 def bands(
     values: NDArray[np.floating[Any]],
     steps: NDArray[np.int64],

@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from reports.figures import plain
-from reports.plotting import FAINT, INK, Look, canvas, styled
+from reports.plotting import FAINT, INK, Dash, Look, canvas, styled
 
 PANELS = (
     ("value", 1, "value", "p of the true class"),
@@ -16,12 +16,16 @@ PANELS = (
     ("gradient", 0, "gradient, a rival class", "p of the rival class"),
 )
 
+STATES: Mapping[str, tuple[Dash, float]] = {"early": (":", 1.1), "late": ("--", 1.1)}
+"""How a loss that follows the state of training is drawn in states other than "middle"."""
+
 
 @styled
 def loss_shapes(shapes: pd.DataFrame, style: Mapping[str, Look]) -> Figure:
     """Value and gradients of each loss against the predicted probability of a class.
 
-    `shapes`: loss, kind, target, p, y. The axes are cut where a loss has a pole.
+    `shapes`: loss, state, kind, target, p, y; the state is empty for a loss without one. The axes
+    are cut where a loss has a pole.
     """
     present = set(shapes["loss"])
     losses = [name for name in style if name in present]
@@ -29,9 +33,11 @@ def loss_shapes(shapes: pd.DataFrame, style: Mapping[str, Look]) -> Figure:
     for panel, (kind, target, title, label) in zip(grid[0], PANELS, strict=True):
         part = shapes[(shapes["kind"] == kind) & (shapes["target"] == target)]
         for loss in losses:
-            line = part[part["loss"] == loss].sort_values("p")
             look = style[loss]
-            panel.plot(line["p"], line["y"], color=look.color, ls=look.dash, lw=look.width)
+            for state, line in part[part["loss"] == loss].groupby("state"):
+                dash, width = STATES.get(str(state), (look.dash, look.width))
+                line = line.sort_values("p")
+                panel.plot(line["p"], line["y"], color=look.color, ls=dash, lw=width)
         panel.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
         inner = part[part["p"].between(0.05, 0.95)]["y"].astype(float)
         if len(inner):
@@ -116,7 +122,8 @@ def study_progress(trials: pd.DataFrame, intermediate: pd.DataFrame, factor: flo
     left.set_title("value by trial")
     left.set_xlabel("trial")
     left.set_ylabel("gain over CE (points)")
-    left.legend(loc="best")
+    # Below the panels: trials lie anywhere.
+    figure.legend(loc="outside lower center", ncols=3)
     best = finished["number"].to_numpy()[int(values.argmax())] if len(finished) else None
     done = set(finished["number"])
     for number, line in intermediate.groupby("number", sort=True):

@@ -53,7 +53,7 @@ def shape_figure(explanation: Mapping[str, Any]) -> Figure:
         [pd.DataFrame(curve, columns=["loss", "kind", "target", "p", "y"]) for curve in curves],
         ignore_index=True,
     )
-    return loss_shapes(rows, looks([*others, *own], own))
+    return loss_shapes(rows.assign(state=""), looks([*others, *own], own))
 
 
 @styled

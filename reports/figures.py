@@ -4,6 +4,7 @@ Numbers are prepared by functions that return frames, and drawn by functions tha
 return a matplotlib Figure. Differences and scores arrive in the unit in which they are shown.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -36,7 +37,7 @@ def learning_curves(bands: pd.DataFrame, style: Mapping[str, Look], label: str) 
             panel.fill_between(
                 line["step"], line["low"], line["high"], color=look.color, alpha=0.13, lw=0
             )
-        panel.set_title(plain(task))
+        panel.set_title(broken(task, 26), fontsize=10)
         panel.set_xlabel("training step")
         panel.set_ylabel(label)
     legend_panel(axes[len(tasks) :], style, [x for x in style if x in set(bands["loss"])])
@@ -72,7 +73,17 @@ def paired_differences(
     tasks = list(dict.fromkeys(intervals["task"]))
     baselines = list(dict.fromkeys(intervals["baseline"]))
     candidates = list(dict.fromkeys(intervals["candidate"]))
-    height = 0.6 + len(tasks) * (0.42 + 0.32 * len(candidates))
+    width = 88 // len(baselines)
+    titles = {
+        (row, column): f"{task} – against {baseline}"
+        for row, task in enumerate(tasks)
+        for column, baseline in enumerate(baselines)
+    }
+    lines = sum(
+        max(broken(titles[row, column], width).count("\n") for column in range(len(baselines)))
+        for row in range(len(tasks))
+    )
+    height = 0.6 + len(tasks) * (0.42 + 0.32 * len(candidates)) + 0.17 * lines
     figure, grid = canvas(len(tasks), len(baselines), height, sharex="col", sharey=True)
     for column, baseline in enumerate(baselines):
         chosen = points[points["baseline"] == baseline]
@@ -93,7 +104,7 @@ def paired_differences(
             panel.set_ylim(len(candidates) - 0.5, -0.5)
             panel.set_yticks(range(len(candidates)), [plain(x) for x in candidates])
             panel.grid(visible=False, axis="y")
-            panel.set_title(f"{plain(task)} – against {plain(baseline)}", fontsize=10)
+            panel.set_title(broken(titles[row, column], width), fontsize=10)
         grid[-1][column].set_xlabel(label)
     return figure
 
@@ -146,9 +157,14 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def broken(task: str) -> str:
-    """A task's name, `digits+noise=0.4`, over several lines where it is long."""
-    return plain(task if len(task) <= 18 else task.replace("+", "\n+"))
+def broken(task: str, width: int = 18) -> str:
+    """A task's name, `digits+noise=0.4`, over several lines where it is longer than `width`."""
+    lines = [""]
+    for part in re.split(r"(?=\+)", task):
+        if lines[-1] and len(lines[-1]) + len(part) > width:
+            lines.append("")
+        lines[-1] += part
+    return plain("\n".join(lines))
 
 
 def _dots(panel: Axes, values: np.ndarray, heights: np.ndarray, look: Look, limit: float) -> None:

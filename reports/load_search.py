@@ -26,8 +26,8 @@ def evolutions(
         for shape in row["shape"]:
             shown = name if shape["loss"] == row["loss"] else shape["loss"]
             if shown not in known:
-                shapes.append(pd.DataFrame({**shape, "loss": shown}))
-    columns = ["loss", "kind", "target", "p", "y"]
+                shapes.append(pd.DataFrame({"state": "", **shape, "loss": shown}))
+    columns = ["loss", "state", "kind", "target", "p", "y"]
     joined = pd.concat(shapes, ignore_index=True) if shapes else pd.DataFrame(columns=columns)
     return pd.DataFrame(runs, columns=RUN_COLUMNS), pd.DataFrame(history), joined[columns]
 

@@ -1,5 +1,7 @@
 """Sections on what evolution and studies did."""
 
+import pandas as pd
+
 from reports import evolution_figures, tables
 from reports.material import Material, Picture, Section
 from reports.wording import counted, signed_minus
@@ -17,7 +19,7 @@ def evolution(material: Material) -> Section | None:
                 "class, 0 at p = 1. Middle: derivative with respect to the true class's logit. "
                 "Right: the same for a rival class that holds all other probability. Every loss "
                 "is scaled to the gradient size of CE, because a learning rate absorbs its scale. "
-                "Functions, not estimates: no error bars.",
+                f"{_states(data.shapes)}Functions, not estimates: no error bars.",
             )
         )
     if not data.history.empty:
@@ -76,3 +78,13 @@ def study(material: Material) -> Section | None:
         )
     trials = tables.plain_frame("trials", "Trials", "Value: gain over CE (fraction).", data.trials)
     return Section("study", "Study", folded=[trials], pictures=pictures)
+
+
+def _states(shapes: pd.DataFrame) -> str:
+    """What the line styles of losses that follow the state of training mean."""
+    if not (shapes["state"] == "middle").any():
+        return ""
+    return (
+        "A loss that follows the state of training has three lines: thick in the middle of "
+        "training, thin dotted early, thin dashed late. "
+    )

@@ -178,7 +178,7 @@ def bought(data: StudyData) -> list[Gain]:
     both = [crossed(gains, confidence=1 - rules.alpha) for _, gains, _ in found]
     questions = [
         Question(
-            f"the winner on {task}", "the default", gains.mean(axis=1), np.zeros(len(runs)),
+            f"The winner on {task}", "the default", gains.mean(axis=1), np.zeros(len(runs)),
             refusals, one,
         )
         for (task, gains, refusals), one in zip(found, both, strict=True)

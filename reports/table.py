@@ -1,5 +1,6 @@
 """One table, as numbers for CSV and as text for the page and LaTeX."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -61,7 +62,9 @@ class Table:
         shown.columns = pd.Index([latex_text(name) for name in self.shown.columns])
         bold.columns = shown.columns
         style = shown.style.apply(lambda _: bold, axis=None).hide(axis="index")
-        return str(style.to_latex(hrules=True))
+        # Numbers with signs and decimals are compared by eye where they end alike.
+        columns = ["r" if all(map(_is_number, own[name])) else "l" for name in own.columns]
+        return str(style.to_latex(hrules=True, column_format="".join(columns)))
 
 
 _LATEX = {
@@ -69,8 +72,16 @@ _LATEX = {
     "#": r"\#", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"$<$", ">": r"$>$", MINUS: "$-$", PLUS_MINUS: r"$\pm$", DASH: "--",
     "\N{MULTIPLICATION SIGN}": r"$\times$",
+    "\N{GREEK SMALL LETTER ETA}": r"$\eta$", "\N{SUPERSCRIPT TWO}": "$^2$",
     "\N{INFINITY}": r"$\infty$", "\N{DAGGER}": r"\dag{}",
 }  # fmt: skip
+
+
+_NUMBER = re.compile(rf"[+{MINUS}-]?[\d.,]+|[<>] [\d.]+|{DASH}|")
+
+
+def _is_number(text: object) -> bool:
+    return _NUMBER.fullmatch(str(text)) is not None
 
 
 def latex_text(text: str) -> str:

@@ -7,6 +7,10 @@ import pandas as pd
 import pytest
 from test_reports.simulated import experiment
 
+from bench import store as tables
+from bench.errors import InputError
+from bench.experiment import Experiment
+from bench.store import Store
 from reports import ablation
 
 MODE, CO = "evolution.settings.mode", "evolution.settings.coevolution"
@@ -119,3 +123,86 @@ def test_files_and_bytes(tmp_path):
     text = first.paths.html.read_text()
     assert 'id="anova"' in text
     assert "p = .000" not in text
+
+
+ABLATION = Experiment.model_validate(
+    {
+        "name": "ablation",
+        "study": {
+            "kind": "ablate", "name": "what matters?", "budget": 160_000, "seeds": 8,
+            "families": ["spirals", "circles", "blobs_8"],
+            "factors": {MODE: ["hybrid", "ga", "es"], CO: ["lifetime", "fresh"]},
+        },
+        "evolution": {"families": ["moons"]},
+    }
+)  # fmt: skip
+
+
+def stored(path, frame):
+    """A store that has these gains as an ablation's, beside those of another study."""
+    store = Store(f"sqlite:///{path}")
+    rows = [
+        {"study": study, "kind": "ablate", "settings": {MODE: row[MODE], CO: row[CO]}, **row}
+        for study in ("what matters?", "another")
+        for row in frame.to_dict("records")
+    ]
+    own = set(tables.gains.columns.keys())
+    store.put(tables.gains, [{key: row[key] for key in row if key in own} for row in rows])
+    store.put(
+        tables.studies,
+        [{"study": "what matters?", "kind": "ablate", "experiment": "ablation",
+          "protocol": {"metric": "accuracy", "text": "Six cells."}, "best": {}, "front": []}],
+    )  # fmt: skip
+    return store
+
+
+def test_an_ablation_is_read_from_its_store(tmp_path):
+    frame = gains({"es": -0.03})
+    store = stored(tmp_path / "mln.db", frame)
+    found = ablation.load_ablation(store, ABLATION)
+    pd.testing.assert_frame_equal(
+        found.gains, frame.sort_values(["slot", "seed", "family"], ignore_index=True)[
+            list(found.gains.columns)
+        ],
+    )  # fmt: skip
+    assert (found.study, found.design, found.factors) == ("what matters?", "factorial", (MODE, CO))
+    assert found.protocol["text"] == "Six cells."
+    report = ablation.write_ablation(store, ABLATION, tmp_path / "out")
+    store.close()
+    assert report.warnings == ()
+    assert verdicts(report)["mode", "es"] == "worse"
+
+
+@pytest.mark.parametrize(
+    ("kept", "warned"),
+    [
+        (lambda f: f[MODE] != "es", "Not finished: no gain is stored for mode = es."),
+        (lambda f: f["seed"] < 7, "Not finished: 7 of 8 evolution seeds stored."),
+        (lambda f: f["slot"] != 5, "not every combination of the factors exists"),
+        (lambda f: (f["slot"] != 5) | (f["seed"] < 7), "1 evolution seed incomplete: left out"),
+    ],
+)
+def test_a_stored_ablation_that_is_not_finished_says_so(tmp_path, kept, warned):
+    frame = gains()
+    store = stored(tmp_path / "mln.db", frame[kept(frame)])
+    report = ablation.write_ablation(store, ABLATION, tmp_path / "out")
+    store.close()
+    assert any(text.startswith(warned) for text in report.warnings)
+
+
+def test_latex_tables_need_no_unicode(tmp_path):
+    report = render(gains(), tmp_path)
+    found = [
+        path.read_text(encoding="utf-8") for path in report.paths.tables if path.suffix == ".tex"
+    ]
+    assert r"partial $\eta$$^2$" in "".join(found)
+    assert all(text.isascii() for text in found)
+
+
+def test_an_ablation_without_gains_is_refused_with_the_command(tmp_path):
+    store = stored(tmp_path / "mln.db", gains()[:0])
+    with pytest.raises(InputError, match="run `mln-bench ablate`"):
+        ablation.load_ablation(store, ABLATION)
+    with pytest.raises(InputError, match="no \\[study\\] of kind ablate"):
+        ablation.load_ablation(store, experiment())
+    store.close()

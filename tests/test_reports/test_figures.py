@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from reports import curves, evolution_figures, figures
+from reports import comparison_figures, curves, evolution_figures, figures
 from reports.plotting import clipped_limit, looks, svg
 
 STYLE = looks(["ce", "mse", "mln_1", "mln_2"], ["mln_1", "mln_2"])
@@ -49,6 +49,56 @@ def test_first_passage():
     values = np.array([[0.1, 0.5, 0.4], [0.1, 0.2, 0.3], [np.nan, 0.9, 0.9]], dtype=np.float32)
     found = curves.first_passage(values, np.array([10, 20, 30]), np.full(3, 0.5, np.float32))
     assert np.nan_to_num(found, nan=-1).tolist() == [20, -1, 20]
+
+
+def test_a_step_that_only_some_runs_have_is_no_failure():
+    values = np.array(
+        [[0.5, np.nan, 0.7], [0.5, 0.6, 0.7], [0.1, np.nan, np.nan], [0.4, 0.3, np.nan]]
+    )
+    groups = pd.DataFrame({"task": ["drifts", "drifts", "drifts", "other"]})
+    found = curves.completed(values, groups, np.array([False, False, True, False]), 0.0)
+    # The second step is one run's own; the third run diverged before the last.
+    assert np.nan_to_num(found, nan=-1).tolist() == [
+        [0.5, -1, 0.7], [0.5, -1, 0.7], [0.1, -1, 0.0], [0.4, 0.3, -1],
+    ]  # fmt: skip
+    ended = curves.completed(values[2:3], groups[:1], np.array([True]), 0.0)
+    assert np.nan_to_num(ended, nan=-1).tolist() == [[0.1, -1, -1]]
+
+
+def test_long_names_of_tasks_are_broken_before_their_regimes():
+    assert figures.broken("digits+noise=0.4") == "digits+noise=0.4"
+    assert figures.broken("digits+noise=0.2+label_drift=0.5+over=0.2", 26) == (
+        "digits+noise=0.2\n+label_drift=0.5+over=0.2"
+    )
+
+
+def test_each_state_of_a_loss_has_a_line_of_its_own():
+    p = np.linspace(0.01, 0.99, 9)
+    shapes = pd.concat(
+        pd.DataFrame({"loss": loss, "state": state, "kind": kind, "target": target, "p": p,
+                      "y": p + turn})
+        for loss, states in (("ce", [""]), ("mln_1", ["early", "middle", "late"]))
+        for turn, state in enumerate(states)
+        for kind, target in (("value", 1), ("gradient", 1), ("gradient", 0))
+    )  # fmt: skip
+    figure = evolution_figures.loss_shapes(shapes, STYLE)
+    for panel in figure.axes:
+        drawn = [line for line in panel.lines if len(line.get_xdata()) == len(p)]
+        assert len(drawn) == 4
+        assert len({(line.get_linestyle(), line.get_color()) for line in drawn}) == 4
+
+
+@pytest.mark.parametrize("count", [3, 9])
+def test_a_matrix_of_pairs_marks_what_is_not_separated(count):
+    names = [f"loss_{k}" for k in range(count)]
+    means = np.arange(count, dtype=float)
+    d = pd.DataFrame(means[:, None] - means[None, :], index=names, columns=names)
+    p = pd.DataFrame(0.01, index=names, columns=names)
+    p.iloc[0, 1] = p.iloc[1, 0] = 0.4
+    figure = comparison_figures.pair_matrices([("digits", d, p)], "difference")
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert sum(text.endswith("·") for text in texts) == 2
+    assert sum(text == "" for text in texts) == (count if count == 3 else count**2 - 2)
 
 
 def test_one_extreme_value_does_not_stretch_an_axis():

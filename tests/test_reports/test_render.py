@@ -166,3 +166,14 @@ def test_a_folder_that_cannot_be_written(small, tmp_path):
 def test_reports_import_no_torch():
     code = "import sys, reports.render; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_long_names_of_tasks_may_break_before_a_regime(tmp_path):
+    store, experiment = simulated(
+        tmp_path / "mln.db", tasks=("moons+noise=0.4",), losses=("ce", "mse"), runs=1, seeds=6
+    )
+    written = render.write_report(store, experiment, tmp_path / "out", COMMANDS)
+    store.close()
+    page = written.paths.html.read_text()
+    assert "moons<wbr>+noise=0.4" in page
+    assert "<wbr>+" not in re.sub(r"<th[^>]*>.*?</th>", "", page)  # differences stay whole

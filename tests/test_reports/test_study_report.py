@@ -28,7 +28,7 @@ def test_a_better_winner_is_found_on_fresh_seeds(tmp_path):
     report = write_study(store, winner, default, tmp_path / "out", ["mln-bench report"])
     assert [gain.decision.verdict for gain in report.gains] == ["better", "better"]
     assert report.gains[0].gains.shape == (7, 8)
-    assert report.findings[0].startswith("the winner on moons exceeded the default by ")
+    assert report.findings[0].startswith("The winner on moons exceeded the default by ")
     document = json.loads(report.paths.json.read_text())
     assert document["bought"][0]["verdict"] == "better"
     assert document["member_steps"] == 8 * 160_000

@@ -22,6 +22,12 @@ def test_latex_escapes_and_marks():
     assert r"task & d\_z \\" in text
 
 
+def test_latex_columns_of_numbers_are_flush_right():
+    shown = pd.DataFrame([["ce", "−1.00", "< .001", "[1, 2]"], ["mse", "+12.5", "–", "–"]])
+    text = Table("t", "T", "C", shown, shown.set_axis(list("abcd"), axis=1)).latex()
+    assert text.startswith(r"\begin{tabular}{lrrl}")
+
+
 def test_scores_mark_diverged_runs_and_keep_numbers_for_csv(small):
     table = tables.scores(material(small), "tuned", ["mse", "ce", "gce", "mln_1", "mln_2"])
     assert list(table.shown.columns) == ["task", "mse", "ce", "gce", "mln_1", "mln_2"]
