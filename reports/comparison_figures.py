@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy import stats as scipy_stats
 
@@ -66,6 +67,8 @@ def pair_matrices(matrices: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], la
     # Six numbers with signs fill a row of a third of the page.
     wide = max((len(differences) for _, differences, _ in matrices), default=0) > 6
     figure, axes = panels(len(matrices), 2 if wide else 3, 4.2 if wide else 3.1)
+    # seaborn asks for the size of each label; without a canvas of pixels, each answer makes one.
+    FigureCanvasAgg(figure)
     for panel, (task, differences, p) in zip(axes, matrices, strict=False):
         limit = max(float(np.nanquantile(np.abs(differences.to_numpy()), 0.95)), 1e-9)
         many = len(differences) > MOST_NUMBERED
