@@ -14,7 +14,7 @@ from reports.stats import Vector, aggregate, ranks
 FEWEST_POOLED = 3
 """Tasks from which a random-effects model over tasks is worth showing."""
 
-MOST_RESAMPLED = 20_000_000
+MOST_RESAMPLED = 5_000_000
 """Runs drawn in all bootstrap resamples; the number of resamples follows."""
 
 
