@@ -65,7 +65,11 @@ def decide(
     A refused question keeps its place in the family: it counts with p = 1. `sensitivity`: whether
     the analyses beside the test are made (reports.verdict.measure).
     """
-    measured = [_measured(question, rules, unit, sensitivity) for question in questions]
+    bca = _bootstrap(questions, rules) if sensitivity else {}
+    measured = [
+        _measured(question, rules, unit, sensitivity, bca.get(place))
+        for place, question in enumerate(questions)
+    ]
     p = [
         1.0 if question.refusals or not numbers else numbers.p
         for question, numbers in zip(questions, measured, strict=True)
@@ -76,8 +80,28 @@ def decide(
     ]
 
 
+def _bootstrap(questions: Sequence[Question], rules: Rules) -> dict[int, stats.Interval]:
+    """Bootstrap intervals by the place of the question; those of one size are drawn together."""
+    places: dict[int, list[int]] = {}
+    for place, question in enumerate(questions):
+        places.setdefault(question.candidate_scores.size, []).append(place)
+    found: dict[int, stats.Interval] = {}
+    for size, alike in places.items():
+        if size >= verdict.FEWEST_FOR_BOOTSTRAP:
+            pairs = [(questions[k].candidate_scores, questions[k].baseline_scores) for k in alike]
+            intervals = stats.bootstrap_intervals(
+                [stats.differences(*pair) for pair in pairs], confidence=1 - rules.alpha
+            )
+            found |= dict(zip(alike, intervals, strict=True))
+    return found
+
+
 def _measured(
-    question: Question, rules: Rules, unit: Replicate, sensitivity: bool
+    question: Question,
+    rules: Rules,
+    unit: Replicate,
+    sensitivity: bool,
+    bca: stats.Interval | None,
 ) -> Numbers | None:
     if question.candidate_scores.size < 2:
         return None
@@ -87,6 +111,7 @@ def _measured(
         rules,
         unit=unit,
         sensitivity=sensitivity,
+        bca=bca,
     )
     both = question.crossed
     if both is None or not math.isfinite(both.p):

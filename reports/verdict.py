@@ -84,8 +84,11 @@ def measure(
     *,
     unit: Replicate = "seed",
     sensitivity: bool = True,
+    bca: stats.Interval | None = None,
 ) -> Numbers:
     """The numbers of one comparison from paired scores of shape (n,), n >= 2.
+
+    bca: its bootstrap interval, where it is known already.
 
     The test is the sign-flip permutation test, over tasks Wilcoxon's signed-rank test: tasks
     differ too much in scale for their means to be exchangeable in size.
@@ -94,8 +97,7 @@ def measure(
     interval = stats.mean_interval(d, confidence=1 - rules.alpha)
     ranked = stats.wilcoxon(d) if sensitivity or unit == "task" else None
     test = ranked if ranked and unit == "task" else stats.sign_flip(d)
-    bca = stats.Interval(interval.estimate, math.nan, math.nan)
-    if sensitivity and d.size >= FEWEST_FOR_BOOTSTRAP:
+    if bca is None and sensitivity and d.size >= FEWEST_FOR_BOOTSTRAP:
         bca = stats.bootstrap_interval(d, confidence=1 - rules.alpha)
     favourable = rules.sign * d
     return Numbers(
@@ -114,8 +116,8 @@ def measure(
         wins=int((favourable > 0).sum()),
         ties=int((d == 0).sum()),
         median_difference=stats.hodges_lehmann(d).estimate if sensitivity else math.nan,
-        bca_low=bca.low,
-        bca_high=bca.high,
+        bca_low=bca.low if bca else math.nan,
+        bca_high=bca.high if bca else math.nan,
     )
 
 

@@ -8,6 +8,7 @@ unpaired: what their names say.
 from reports.stats.multiple import benjamini_hochberg, holm
 from reports.stats.paired import (
     bootstrap_interval,
+    bootstrap_intervals,
     d_z,
     differences,
     equivalence,
@@ -29,6 +30,7 @@ __all__ = [
     "Vector",
     "benjamini_hochberg",
     "bootstrap_interval",
+    "bootstrap_intervals",
     "d_z",
     "detectable",
     "detectable_by_signs",

@@ -5,6 +5,7 @@ rounded away first (`differences`), because tests of signs and ranks turn on tie
 neither on the order of the seeds nor, except for its sign, on which loss comes first.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -77,6 +78,10 @@ def _fused(sizes: Vector, noise: float) -> Vector:
     fused = np.empty_like(sizes)
     fused[order] = means[group]
     return fused
+
+
+RESAMPLED_AT_ONCE = 64
+"""Resamples of all comparisons that are held at a time; which are drawn depends on it."""
 
 
 def sign_flip(d: ArrayLike) -> Significance:
@@ -163,18 +168,37 @@ def mean_interval(d: ArrayLike, *, confidence: float = 0.95) -> Interval:
 def bootstrap_interval(d: ArrayLike, *, confidence: float = 0.95, seed: int = 0) -> Interval:
     """The mean difference with its BCa bootstrap interval (9,999 resamples).
 
-    Falls back to the percentile interval on constant differences, where BCa is undefined.
+    Constant differences, where BCa is undefined, give an interval of width 0.
     """
-    values = np.sort(_vector(d))
-    result = stats.bootstrap(
-        (values,),
-        np.mean,
-        confidence_level=confidence,
-        method="BCa" if sd(values) > 0 else "percentile",
-        rng=np.random.default_rng(seed),
-    )
-    limits = result.confidence_interval
-    return Interval(float(values.mean()), float(limits.low), float(limits.high))
+    return bootstrap_intervals([d], confidence=confidence, seed=seed)[0]
+
+
+def bootstrap_intervals(
+    rows: Sequence[ArrayLike], *, confidence: float = 0.95, seed: int = 0
+) -> list[Interval]:
+    """`bootstrap_interval` of several comparisons of one size, drawn once for all of them.
+
+    None of them depends on the others: each is resampled at the same places.
+    """
+    values = np.stack([np.sort(_vector(row)) for row in rows])
+    means = values.mean(axis=1)
+    low, high = means.copy(), means.copy()
+    varied = np.array([sd(row) > 0 for row in values])
+    if varied.any():
+        drawn = values[varied]
+        # A row alone would lie otherwise in memory, and its sums round otherwise.
+        limits = stats.bootstrap(
+            (np.repeat(drawn, 2, axis=0) if len(drawn) == 1 else drawn,),
+            np.mean,
+            axis=-1,
+            confidence_level=confidence,
+            method="BCa",
+            batch=RESAMPLED_AT_ONCE,
+            rng=np.random.default_rng(seed),
+        ).confidence_interval
+        low[varied] = np.asarray(limits.low)[: len(drawn)]
+        high[varied] = np.asarray(limits.high)[: len(drawn)]
+    return [Interval(*map(float, found)) for found in zip(means, low, high, strict=True)]
 
 
 def hodges_lehmann(d: ArrayLike, *, confidence: float = 0.95) -> Interval:

@@ -184,6 +184,14 @@ def test_zero_differences():
     assert stats.equivalence(d, 0.01) == 0
 
 
+def test_a_bootstrap_interval_does_not_depend_on_its_neighbours():
+    rows = np.random.default_rng(3).normal(0.01, 0.02, (5, 12))
+    rows[2] = 0.5
+    together = stats.bootstrap_intervals(list(rows))
+    assert together == [stats.bootstrap_interval(row) for row in rows]
+    assert together[2] == (0.5, 0.5, 0.5)
+
+
 def test_bootstrap_interval_lies_near_the_t_interval():
     d = np.random.default_rng(5).normal(0, 1, 40)
     t, b = stats.mean_interval(d), stats.bootstrap_interval(d)
