@@ -269,7 +269,7 @@ def _plain(error: Exception) -> Exception:
     """The exception, or one with its text where it cannot be sent."""
     try:
         pickle.loads(pickle.dumps(error))
-    except Exception:
+    except Exception:  # a class of a user's or a library's may raise anything here
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error
 

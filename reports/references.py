@@ -30,7 +30,7 @@ class Reference(NamedTuple):
 
 
 @lru_cache
-def library() -> dict[str, Reference]:
+def entries() -> dict[str, Reference]:
     """All entries by key."""
     text = (resources.files("reports.templates") / "references.bib").read_text(encoding="utf-8")
     found = {}
@@ -49,7 +49,7 @@ def keys_of(paragraphs: Sequence[str]) -> list[str]:
 
 def cited_in_text(paragraphs: Sequence[str]) -> list[str]:
     """Paragraphs with (author year) in place of the keys."""
-    return [_CITED.sub(lambda m: f"({library()[m.group(1)].short})", text) for text in paragraphs]
+    return [_CITED.sub(lambda m: f"({entries()[m.group(1)].short})", text) for text in paragraphs]
 
 
 def cited_in_latex(paragraphs: Sequence[str]) -> str:
@@ -68,14 +68,14 @@ def cited_in_latex(paragraphs: Sequence[str]) -> str:
 
 def bibtex(paragraphs: Sequence[str]) -> str:
     """The entries that the paragraphs cite."""
-    return "\n\n".join(library()[key].entry for key in keys_of(paragraphs)) + "\n"
+    return "\n\n".join(entries()[key].entry for key in keys_of(paragraphs)) + "\n"
 
 
 def reference_list(paragraphs: Sequence[str]) -> list[str]:
     """The cited entries as text, by author."""
     found = []
     for key in keys_of(paragraphs):
-        fields = library()[key].fields
+        fields = entries()[key].fields
         where = fields.get("journal") or fields.get("booktitle") or fields.get("publisher", "")
         authors = ", ".join(
             f"{last.strip()} {first.strip()[:1]}."

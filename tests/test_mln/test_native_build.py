@@ -26,8 +26,8 @@ for _ in range(2):
 print(engine.choose(LearnerSpec(), "ce", "cpu"))
 """
 BUILD = """
-from mln.kernels.native.build import Variant, library
-library(Variant(False, "NARROW"))
+from mln.kernels.native.build import Variant, compiled
+compiled(Variant(False, "NARROW"))
 print("built")
 """
 
@@ -85,7 +85,7 @@ def test_a_cache_that_cannot_be_written_has_a_reason(
     with pytest.raises(build.BuildError, match="MLN_CACHE"):
         build.probe()
     with pytest.raises(build.BuildError, match="MLN_CACHE"):
-        build.library(build.Variant(False, "NARROW"))
+        build.compiled(build.Variant(False, "NARROW"))
 
 
 def test_the_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,11 +37,11 @@ def test_every_citation_has_an_entry(report):
 
 
 def test_every_entry_has_what_a_reference_needs():
-    for reference in references.library().values():
+    for reference in references.entries().values():
         assert {"author", "title", "year"} <= set(reference.fields), reference.key
         assert {"journal", "booktitle", "publisher"} & set(reference.fields), reference.key
-    assert references.library()["demsar2006"].short == "Dem\u0161ar 2006"
-    assert references.library()["agarwal2021"].short == "Agarwal et al. 2021"
+    assert references.entries()["demsar2006"].short == "Dem\u0161ar 2006"
+    assert references.entries()["agarwal2021"].short == "Agarwal et al. 2021"
 
 
 def test_special_characters_are_escaped():

@@ -52,7 +52,7 @@ class Variant(NamedTuple):
     front: Literal["NARROW", "WIDE", "IMAGES"]
 
 
-def library(variant: Variant) -> Path:
+def compiled(variant: Variant) -> Path:
     """A library's file; it is built now if it is not in the cache. Raises BuildError."""
     return _built(KERNEL, (f"-DMLN_ADAM={variant.adam:d}", f"-DMLN_FRONT={variant.front}"))
 

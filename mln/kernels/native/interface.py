@@ -132,7 +132,7 @@ def unavailable() -> str | None:
 
 @lru_cache
 def _kernel(variant: Variant) -> ctypes.CDLL:
-    found = _loaded(partial(build.library, variant))
+    found = _loaded(partial(build.compiled, variant))
     found.mln_create.restype = c_void_p
     found.mln_create.argtypes = [c_void_p]
     found.mln_train.restype = None
@@ -142,14 +142,14 @@ def _kernel(variant: Variant) -> ctypes.CDLL:
     return found
 
 
-def _loaded(build_library: Callable[[], Path]) -> ctypes.CDLL:
-    file = build_library()
+def _loaded(find: Callable[[], Path]) -> ctypes.CDLL:
+    file = find()
     try:
         return ctypes.CDLL(str(file))
     except OSError:
         # What lies in the cache is no library, perhaps since a disk was full: once more.
         file.unlink(missing_ok=True)
         try:
-            return ctypes.CDLL(str(build_library()))
+            return ctypes.CDLL(str(find()))
         except OSError as error:
             raise BuildError(f"{file} cannot be loaded ({error}); delete it") from error
