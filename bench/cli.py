@@ -223,6 +223,8 @@ def _fail(message: str, code: int = 2) -> NoReturn:
 
 def _report(experiment: "Experiment", storage: str, out: Path, commands: list[str]) -> "Report":
     from bench.store import Store
+    from reports.drawing import default_artists
     from reports.render import write_report
 
-    return write_report(Store(storage, create=False), experiment, out, commands)
+    store = Store(storage, create=False)
+    return write_report(store, experiment, out, commands, workers=default_artists())

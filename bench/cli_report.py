@@ -54,9 +54,10 @@ def report(
     commands = _commands(kind, experiments, tail)
     store = Store(storage, create=False)
     if kind == "significance":
+        from reports.drawing import default_artists
         from reports.render import write_report
 
-        written = write_report(store, loaded, out, commands)
+        written = write_report(store, loaded, out, commands, workers=default_artists())
         print_report(written, as_json)
         failed = bool(written.refusals or written.missing)
     elif kind == "ablation":

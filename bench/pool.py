@@ -83,13 +83,18 @@ def send_through(tell: Teller) -> None:
 def _start_worker(messages: Any, plugin_files: tuple[str, ...]) -> None:
     import torch
 
+    obey_parent()
+    torch.set_num_threads(1)
+    send_through(messages.put)
+    plugins.load_files(plugin_files)
+
+
+def obey_parent() -> None:
+    """In a worker process: leave Ctrl-C to the main process, and end when that does."""
     # Ctrl-C reaches the whole process group; the main process alone decides what follows.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_follow_parent, daemon=True).start()
-    torch.set_num_threads(1)
-    send_through(messages.put)
-    plugins.load_files(plugin_files)
 
 
 def _follow_parent() -> None:

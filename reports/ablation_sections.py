@@ -1,5 +1,6 @@
 """Sections of the ablation report: effects, analysis of variance, interactions, cells, rows."""
 
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -134,10 +135,13 @@ def _effects(analysis: Analysis, metric: str, rules: Rules) -> Section | None:
     if not analysis.effects:
         return None
     unit = unit_of(metric)
-    figure = ablation_figures.effects(
-        analysis.effects, rules.rope * unit.factor, unit.factor,
+    draw = partial(
+        ablation_figures.effects,
+        analysis.effects,
+        rules.rope * unit.factor,
+        unit.factor,
         f"difference in gain ({unit.difference})",
-    )  # fmt: skip
+    )
     caption = (
         f"Difference in gain over CE from the reference level, n = {analysis.seeds} evolution "
         f"seeds; bars: {100 * (1 - rules.alpha):g} % t intervals, not "
@@ -145,7 +149,7 @@ def _effects(analysis: Analysis, metric: str, rules: Rules) -> Section | None:
         f"better or worse after Holm over {counted(len(analysis.effects), 'effect')}; positive "
         "favours the level."
     )
-    return Section("effects", "Effects", pictures=[Picture("effects", figure, caption)])
+    return Section("effects", "Effects", pictures=[Picture("effects", draw, caption)])
 
 
 def _interactions(analysis: Analysis, metric: str) -> Section | None:
@@ -154,8 +158,13 @@ def _interactions(analysis: Analysis, metric: str) -> Section | None:
     if not analysis.terms or not pairs:
         return None
     unit = unit_of(metric)
-    figure = ablation_figures.interactions(
-        analysis.runs, pairs, analysis.levels, unit.factor, f"gain over CE ({unit.difference})"
+    draw = partial(
+        ablation_figures.interactions,
+        analysis.runs,
+        pairs,
+        analysis.levels,
+        unit.factor,
+        f"gain over CE ({unit.difference})",
     )
     caption = (
         f"Mean gain over CE by two settings, averaged over the others; n = {analysis.seeds} "
@@ -164,7 +173,7 @@ def _interactions(analysis: Analysis, metric: str) -> Section | None:
         "the table above tests it."
     )
     return Section(
-        "interactions", "Interactions", pictures=[Picture("interactions", figure, caption)]
+        "interactions", "Interactions", pictures=[Picture("interactions", draw, caption)]
     )
 
 
@@ -172,16 +181,19 @@ def _families(analysis: Analysis, metric: str, rules: Rules) -> Section | None:
     if len(analysis.families) < 2 or analysis.by_family.empty:
         return None
     unit = unit_of(metric)
-    figure = ablation_figures.by_family(
-        analysis.by_family, rules.rope * unit.factor, unit.factor,
+    draw = partial(
+        ablation_figures.by_family,
+        analysis.by_family,
+        rules.rope * unit.factor,
+        unit.factor,
         f"difference in gain ({unit.difference})",
-    )  # fmt: skip
+    )
     caption = (
         f"The same differences on each family of judging tasks, n = {analysis.seeds} evolution "
         "seeds; bars: 95 % t intervals, not corrected; grey: ROPE; positive favours the level. "
         "Descriptive: a claim about new families needs at least 6 of them."
     )
-    return Section("families", "By family", pictures=[Picture("by_family", figure, caption)])
+    return Section("families", "By family", pictures=[Picture("by_family", draw, caption)])
 
 
 def _cells(analysis: Analysis, metric: str) -> Section:

@@ -84,7 +84,7 @@ def critical_difference(
     figure, grid = canvas(1, 1, 1.3 + 0.22 * len(mean_ranks))
     panel = grid[0][0]
     names = {name: plain(name) for name in mean_ranks}
-    scikit_posthocs.critical_difference_diagram(
+    drawn = scikit_posthocs.critical_difference_diagram(
         {names[name]: rank for name, rank in mean_ranks.items()},
         p.rename(index=names, columns=names),
         ax=panel,
@@ -94,6 +94,10 @@ def critical_difference(
         crossbar_props={"color": INK, "linewidth": 3},
         text_h_margin=0.02,
     )
+    # The library draws a bar through its losses in the order of a set of names, which is another
+    # in every process.
+    for (bar,) in drawn["crossbars"]:
+        bar.set_xdata(sorted(bar.get_xdata()))
     panel.set_title(f"Nemenyi critical difference {cd:.2f}", fontsize=9)
     return figure
 

@@ -1,5 +1,7 @@
 """Convergence and adaptability: each with its curves and its paired tests."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -109,8 +111,8 @@ def _learning_curves(material: Material, column: str) -> list[Picture]:
         f"of the task was measured.{shown_text(material)}"
     )
     label = figures.value_axis(f"test {column}", unit.axis)
-    curves = figures.learning_curves(found, material.style, label)
-    return [Picture("learning_curves", curves, caption), *_gains(material, rows, values, column)]
+    draw = partial(figures.learning_curves, found, material.style, label)
+    return [Picture("learning_curves", draw, caption), *_gains(material, rows, values, column)]
 
 
 def _gains(material: Material, rows: pd.DataFrame, values: Vector, column: str) -> list[Picture]:
@@ -143,8 +145,8 @@ def _gains(material: Material, rows: pd.DataFrame, values: Vector, column: str) 
         f"band: 95 % t interval of the paired difference, not corrected, in {unit.difference}; "
         f"positive values favour the loss over {baseline}.{shown_text(material)}"
     )
-    figure = figures.learning_curves(found, material.style, f"gain over {baseline} (points)")
-    return [Picture("learning_curve_gains", figure, caption)]
+    draw = partial(figures.learning_curves, found, material.style, f"gain over {baseline} (points)")
+    return [Picture("learning_curve_gains", draw, caption)]
 
 
 def _times(material: Material) -> list[Picture]:
@@ -172,5 +174,5 @@ def _times(material: Material) -> list[Picture]:
         f"higher and further left is faster. Runs are censored at {data.budget} steps. No error "
         f"bars: the paired tests are in the table.{shown_text(material)}"
     )
-    figure = comparison_figures.time_to_threshold(curves, material.style, data.budget)
-    return [Picture("time_to_threshold", figure, caption)]
+    draw = partial(comparison_figures.time_to_threshold, curves, material.style, data.budget)
+    return [Picture("time_to_threshold", draw, caption)]

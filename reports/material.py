@@ -1,6 +1,6 @@
 """What pages are made of: figures with captions, sections, and the page itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -19,10 +19,13 @@ from reports.wording import counted
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with its file name and caption."""
+    """A figure with its file name and caption.
+
+    draw: draws it, perhaps in another process: a drawing function and its arguments.
+    """
 
     name: str
-    figure: Figure
+    draw: Callable[[], Figure]
     caption: str
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.compare import finite
+from reports.drawing import Here, begin, finish
 from reports.material import Page
-from reports.plotting import pdf, svg
 from reports.references import bibtex, cited_in_latex, cited_in_text, reference_list
 from reports.writing import inline, write_files
 
@@ -31,19 +32,16 @@ class ReportPaths:
     others: tuple[Path, ...]
 
 
-def write_page(page: Page, out_dir: Path) -> ReportPaths:
+def write_page(page: Page, out_dir: Path, executor: Executor | None = None) -> ReportPaths:
     """Write all files of a page, each atomically; they are a pure function of the page.
 
-    Raises InputError where the folder cannot be written.
+    The executor draws the figures (`reports.drawing.artists`). Raises InputError where the folder
+    cannot be written.
     """
     files: dict[str, str | bytes] = {}
-    drawings: dict[str, Markup] = {}
+    pictures = [picture for section in page.sections for picture in section.pictures]
+    begun = [begin(picture, executor or Here()) for picture in pictures]
     for section in page.sections:
-        for picture in section.pictures:
-            drawing = svg(picture.figure)
-            files[f"figures/{picture.name}.svg"] = drawing
-            files[f"figures/{picture.name}.pdf"] = pdf(picture.figure)
-            drawings[picture.name] = inline(drawing, picture.name)
         for table in (*section.tables, *section.folded):
             files[f"tables/{table.name}.csv"] = table.csv()
             files[f"tables/{table.name}.tex"] = table.latex()
@@ -54,6 +52,12 @@ def write_page(page: Page, out_dir: Path) -> ReportPaths:
     files["methods.tex"] = cited_in_latex(page.methods)
     files["references.bib"] = bibtex(page.methods)
     files["report.json"] = json_text(page.document)
+    drawings: dict[str, Markup] = {}
+    for picture, future in zip(pictures, begun, strict=True):
+        drawing = finish(picture, future)
+        files[f"figures/{picture.name}.svg"] = drawing.svg
+        files[f"figures/{picture.name}.pdf"] = drawing.pdf
+        drawings[picture.name] = inline(drawing.svg, picture.name)
     files["report.html"] = _html(page, drawings)
     files |= page.files
     write_files(out_dir, files)

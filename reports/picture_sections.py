@@ -1,5 +1,7 @@
 """Sections of figures about the primary comparisons."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -108,7 +110,7 @@ def differences(material: Material) -> Section | None:
     wide = frame[frame["task"].isin(shown_tasks(material, MOST_ROWS))]
     forest = Picture(
         "forest",
-        figures.forest(wide, drawn, rope, label),
+        partial(figures.forest, wide, drawn, rope, label),
         f"Mean paired difference with its {level} t interval, tuned rate. {shared} Filled: "
         f"better or worse ({material.correction()}); hollow: equivalent, inconclusive or refused. "
         f"Tasks in the order of their mean effect.{shown_text(material, MOST_ROWS)}",
@@ -118,7 +120,7 @@ def differences(material: Material) -> Section | None:
     few = frame[frame["task"].isin(tasks)]
     paired = Picture(
         "paired_differences",
-        figures.paired_differences(points, few, drawn, rope, label),
+        partial(figures.paired_differences, points, few, drawn, rope, label),
         f"Every paired difference, tuned rate: one point per seed, black the mean with its {level} "
         f"t interval. {shared} Arrows at the edge: values beyond the axis, as of diverged runs."
         f"{shown_text(material)}",
@@ -139,13 +141,13 @@ def _slopes(material: Material, points: pd.DataFrame, axis: str, n: str) -> list
     cut = "" if len(kept) == len(groups) else f" The first {len(kept)} of {len(groups)} pairs."
     metric = report.metric.replace("_", " ")
     good = "up" if report.direction == "maximise" else "down"
-    figure = comparison_figures.slopes(own, material.style, figures.value_axis(metric, axis))
+    draw = partial(comparison_figures.slopes, own, material.style, figures.value_axis(metric, axis))
     caption = (
         f"One line per paired seed, from the baseline's test {metric} to the candidate's, tuned "
         f"rate, in {axis}; n = {n}. Blue: the candidate is higher; orange, dashed: lower; black: "
         f"mean. {good.capitalize()} is better. No test, no bars.{cut}"
     )
-    return [Picture("slopes", figure, caption)]
+    return [Picture("slopes", draw, caption)]
 
 
 def all_pairs(material: Material) -> Section | None:
@@ -180,7 +182,7 @@ def all_pairs(material: Material) -> Section | None:
     )
     picture = Picture(
         "all_pairs",
-        comparison_figures.pair_matrices(entries, f"difference ({unit.difference})"),
+        partial(comparison_figures.pair_matrices, entries, f"difference ({unit.difference})"),
         caption,
     )
     text = [
@@ -212,8 +214,13 @@ def power(material: Material) -> Section | None:
         return None
     alpha = report.alpha / max(len(material.primary), 1)
     n = max(values.size for values in d.values())
-    figure = comparison_figures.power_and_shape(
-        d, n, report.rope * unit.factor, alpha, f"difference ({unit.difference})"
+    draw = partial(
+        comparison_figures.power_and_shape,
+        d,
+        n,
+        report.rope * unit.factor,
+        alpha,
+        f"difference ({unit.difference})",
     )
     caption = (
         f"Left: power of the two-sided paired t test at level {alpha:.2g} (the strictest of Holm's "
@@ -223,4 +230,4 @@ def power(material: Material) -> Section | None:
         "distribution; no verdict depends on it. No bars; direction does not matter here."
         f"{shown_text(material)}"
     )
-    return Section("power", "Power", pictures=[Picture("power", figure, caption)])
+    return Section("power", "Power", pictures=[Picture("power", draw, caption)])

@@ -6,6 +6,7 @@ Runs are two rows.csv of a significance report: A, the earlier one, and B.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -252,19 +253,20 @@ def write_regression(
     moved.sort(key=lambda item: -abs(item[1].mean_difference))
     sections = []
     if moved:
-        figure = regression_figures.changes(
-            moved[:MOST_DRAWN], found.rules.rope * unit.factor, unit.factor,
+        draw = partial(
+            regression_figures.changes,
+            moved[:MOST_DRAWN],
+            found.rules.rope * unit.factor,
+            unit.factor,
             f"B minus A, {found.metric} ({unit.difference})",
-        )  # fmt: skip
+        )
         caption = (
             "Mean paired change with its 95 % t interval, n = "
             f"{max(numbers.n for _, numbers in moved)} seeds, not corrected; grey: "
             f"ROPE; {'positive' if found.rules.sign > 0 else 'negative'} values favour B. By size"
             f"{'' if len(moved) <= MOST_DRAWN else f', the {MOST_DRAWN} largest of {len(moved)}'}."
         )
-        sections.append(
-            Section("changes", "Changes", pictures=[Picture("changes", figure, caption)])
-        )
+        sections.append(Section("changes", "Changes", pictures=[Picture("changes", draw, caption)]))
     folded = [
         plain_frame(name, title, "One per row.", frame)
         for name, title, frame in (

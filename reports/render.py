@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from bench.experiment import Experiment
 from bench.store import Store
 from reports import claims as wider
 from reports.compare import Comparison, compare
+from reports.drawing import artists
 from reports.facts import facts, reproduction
 from reports.findings import findings, verdict_counts
 from reports.load import ReportData, load
@@ -59,16 +61,19 @@ def write_report(
     experiment: Experiment | Sequence[Experiment],
     out_dir: str | Path,
     commands: Sequence[str] = (),
+    *,
+    workers: int = 1,
 ) -> Report:
     """Read the results of one experiment or several and write their report to `out_dir`.
 
-    `commands` are the command lines that reproduce it. Raises InputError where there is nothing
-    to report, the experiments cannot stand in one report, or the folder cannot be written.
+    `commands` are the command lines that reproduce it. With several workers the figures are drawn
+    by processes (`reports.drawing.artists`). Raises InputError where there is nothing to report,
+    the experiments cannot stand in one report, or the folder cannot be written.
     """
     experiments = [experiment] if isinstance(experiment, Experiment) else list(experiment)
-    with _rare_collections():
+    with _rare_collections(), artists(workers) as executor:
         data = merge([load(store, one) for one in experiments])
-        return render(data, Path(out_dir), commands)
+        return render(data, Path(out_dir), commands, executor)
 
 
 @contextmanager
@@ -85,7 +90,12 @@ def _rare_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def render(data: ReportData, out_dir: Path, commands: Sequence[str] = ()) -> Report:
+def render(
+    data: ReportData,
+    out_dir: Path,
+    commands: Sequence[str] = (),
+    executor: Executor | None = None,
+) -> Report:
     """Write report.html, report.json, rows.csv, tables/, figures/, methods.tex, references.bib.
 
     The files are a pure function of `data` and `commands`.
@@ -97,7 +107,7 @@ def render(data: ReportData, out_dir: Path, commands: Sequence[str] = ()) -> Rep
     )
     sentences = findings(data, comparisons, claims)
     warned = warnings(material)
-    written = write_page(_page(material, sentences, warned, commands), out_dir)
+    written = write_page(_page(material, sentences, warned, commands), out_dir, executor)
     return Report(data, tuple(comparisons), tuple(sentences), tuple(warned), written)
 
 

@@ -1,5 +1,7 @@
 """Sections of wider scope: all tasks together, new tasks, the method."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -52,8 +54,13 @@ def _aggregates(material: Material, found: Across, baselines: list[str]) -> Pict
     good = "higher" if rules_of(material.data).sign > 0 else "lower"
     return Picture(
         "aggregates",
-        aggregate_figures.aggregates(
-            found.table, baselines, material.style, unit.factor, f"{report.metric} ({unit.axis})"
+        partial(
+            aggregate_figures.aggregates,
+            found.table,
+            baselines,
+            material.style,
+            unit.factor,
+            f"{report.metric} ({unit.axis})",
         ),
         f"Left: interquartile mean over {found.tasks} tasks x {found.seeds} seeds, {good} is "
         "better. Others: probability that a run beats one of the baseline on the same task, half "
@@ -77,8 +84,12 @@ def _profiles(material: Material, found: Across) -> Picture:
     verb = "above" if sign > 0 else "below"
     return Picture(
         "profiles",
-        aggregate_figures.profiles(
-            shown, lines, material.style, f"{report.metric.replace('_', ' ')} ({unit.axis})"
+        partial(
+            aggregate_figures.profiles,
+            shown,
+            lines,
+            material.style,
+            f"{report.metric.replace('_', ' ')} ({unit.axis})",
         ),
         f"Performance profiles: share of runs over {found.tasks} tasks x {found.seeds} seeds "
         f"{verb} each {report.metric.replace('_', ' ')}, tuned rate; higher is better. Bands: "
@@ -136,10 +147,14 @@ def _ranking(material: Material, found: Across) -> list[Picture]:
         f"{found.friedman.f:.2f}, p "
         f"{'< .001' if found.friedman.p_f < 0.001 else f'= {found.friedman.p_f:.3f}'}."
     )
-    figure = aggregate_figures.critical_difference(
-        mean_rank, p, found.critical_difference, material.style
+    draw = partial(
+        aggregate_figures.critical_difference,
+        mean_rank,
+        p,
+        found.critical_difference,
+        material.style,
     )
-    return [Picture("critical_difference", figure, caption)]
+    return [Picture("critical_difference", draw, caption)]
 
 
 def _posteriors(material: Material, found: Across) -> Picture:
@@ -157,7 +172,7 @@ def _posteriors(material: Material, found: Across) -> Picture:
     unit = unit_of(report.metric)
     return Picture(
         "posteriors",
-        aggregate_figures.simplex(shown),
+        partial(aggregate_figures.simplex, shown),
         f"Bayesian signed-rank test over n = {found.tasks} tasks: posterior draws of the chances "
         "that on a new task the candidate is better, equivalent "
         f"(ROPE {PLUS_MINUS}{unit.value(report.rope)} {unit.difference}) or worse than the "

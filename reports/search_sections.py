@@ -1,5 +1,7 @@
 """Sections on what evolution and studies did."""
 
+from functools import partial
+
 import pandas as pd
 
 from reports import evolution_figures, tables
@@ -14,7 +16,7 @@ def evolution(material: Material) -> Section | None:
         pictures.append(
             Picture(
                 "loss_shapes",
-                evolution_figures.loss_shapes(data.shapes, drawn),
+                partial(evolution_figures.loss_shapes, data.shapes, drawn),
                 "Left: loss of one of 10 classes' examples against the probability of its true "
                 "class, 0 at p = 1. Middle: derivative with respect to the true class's logit. "
                 "Right: the same for a rival class that holds all other probability. Every loss "
@@ -26,7 +28,7 @@ def evolution(material: Material) -> Section | None:
         pictures.append(
             Picture(
                 "evolution_history",
-                evolution_figures.evolution_history(data.history, drawn, 100.0),
+                partial(evolution_figures.evolution_history, data.history, drawn, 100.0),
                 "Gain over CE in accuracy points on the outer validation split, per generation: "
                 "the best and the median of its candidates on newly drawn tasks, which makes the "
                 "best of a generation optimistic. Shaded: genetic algorithm. n = "
@@ -59,7 +61,7 @@ def study(material: Material) -> Section | None:
     pictures = [
         Picture(
             "study",
-            evolution_figures.study_progress(data.trials, data.intermediate, 100.0),
+            partial(evolution_figures.study_progress, data.trials, data.intermediate, 100.0),
             "Study of the evolution's settings: value (gain over tuned CE in points) of each trial "
             f"and of its intermediate reports. n = {counted(len(data.trials), 'trial')}; no error "
             "bars, since each trial is one run.",
@@ -69,7 +71,7 @@ def study(material: Material) -> Section | None:
         pictures.append(
             Picture(
                 "importances",
-                evolution_figures.parameter_importances(data.importances),
+                partial(evolution_figures.parameter_importances, data.importances),
                 "Share of each setting in reaching the best trials (PED-ANOVA), estimated from "
                 f"n = {counted(len(data.trials), 'trial')}; below 50 trials it "
                 "is no evidence, and a setting looks unimportant where the sampler has "

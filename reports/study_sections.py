@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -44,11 +45,13 @@ def _bought(data: StudyData, gains: Sequence[Gain]) -> Section | None:
     report = data.experiment.report
     unit = unit_of(report.metric)
     runs, seeds = gains[0].gains.shape
-    figure = study_figures.bought(
+    draw = partial(
+        study_figures.bought,
         [(gain.task, gain.gains.mean(axis=1), gain.both) for gain in gains],
-        report.rope * unit.factor, unit.factor,
+        report.rope * unit.factor,
+        unit.factor,
         f"winner minus default, {report.metric} ({unit.difference})",
-    )  # fmt: skip
+    )
     good = "positive" if rules_of(data.winner).sign > 0 else "negative"
     caption = (
         f"Winner minus default on fresh seeds: small points the n = {runs} evolution runs (mean "
@@ -56,7 +59,7 @@ def _bought(data: StudyData, gains: Sequence[Gain]) -> Section | None:
         f"runs and seeds, not corrected; grey: ROPE, {PLUS_MINUS}{unit.value(report.rope)}; "
         f"{good} values favour the winner."
     )
-    return Section("bought", "What tuning bought", pictures=[Picture("bought", figure, caption)])
+    return Section("bought", "What tuning bought", pictures=[Picture("bought", draw, caption)])
 
 
 def _settings(data: StudyData) -> Section | None:
@@ -95,7 +98,7 @@ def _default(section: object, name: str) -> object:
 
 
 def _search(data: StudyData) -> Section:
-    figure = evolution_figures.study_progress(data.trials, data.intermediate, 100.0)
+    draw = partial(evolution_figures.study_progress, data.trials, data.intermediate, 100.0)
     caption = (
         "Value (gain over tuned CE in points, higher is better) of each trial and of its "
         f"intermediate reports, on the study's own tasks. n = "
@@ -105,7 +108,7 @@ def _search(data: StudyData) -> Section:
         "trials", "Trials", "Value: gain over CE (fraction). Cost: member-steps.", data.trials
     )
     return Section(
-        "search", "The search", pictures=[Picture("study", figure, caption)], folded=[table]
+        "search", "The search", pictures=[Picture("study", draw, caption)], folded=[table]
     )
 
 
@@ -117,8 +120,8 @@ def _importances(data: StudyData) -> Section | None:
         f"{counted(len(data.trials), 'trial')}; below 50 trials it is no evidence, and a setting "
         "looks unimportant where the sampler has concentrated. No bars, no test."
     )
-    figure = evolution_figures.parameter_importances(data.importances)
-    return Section("importances", "Importances", pictures=[Picture("importances", figure, caption)])
+    draw = partial(evolution_figures.parameter_importances, data.importances)
+    return Section("importances", "Importances", pictures=[Picture("importances", draw, caption)])
 
 
 def _response(data: StudyData) -> Section | None:
@@ -127,13 +130,13 @@ def _response(data: StudyData) -> Section | None:
     names = [name for name in ranked if len(set(complete[name].dropna())) > 1][:6]
     if not names:
         return None
-    figure = study_figures.response(complete, names, 100.0)
+    draw = partial(study_figures.response, complete, names, 100.0)
     caption = (
         f"Value of every complete trial (n = {len(complete)}; gain over CE in points, higher is "
         "better) by each setting. The sampler chose where to look: gaps are not evidence, and no "
         "curve is fitted. No bars, no test."
     )
-    return Section("response", "Response", pictures=[Picture("response", figure, caption)])
+    return Section("response", "Response", pictures=[Picture("response", draw, caption)])
 
 
 def _cost(data: StudyData) -> Section:

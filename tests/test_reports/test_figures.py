@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from reports import comparison_figures, curves, evolution_figures, figures
+from reports import aggregate_figures, comparison_figures, curves, evolution_figures, figures
 from reports.plotting import clipped_limit, looks, svg
 
 STYLE = looks(["ce", "mse", "mln_1", "mln_2"], ["mln_1", "mln_2"])
@@ -146,6 +146,17 @@ def test_a_forest_is_drawn_alike_every_time(limits):
     )
     assert first == second
     assert "<dc:date>" not in first
+
+
+def test_bars_of_the_critical_difference_do_not_depend_on_the_order_of_a_set():
+    names = [f"loss {k}" for k in range(12)]
+    p = pd.DataFrame(1.0, index=names, columns=names)
+    style = looks(names, names[:3])
+    drawn = aggregate_figures.critical_difference(
+        {name: 1.0 + rank for rank, name in enumerate(names)}, p, 3.0, style
+    )
+    [bar] = [line for line in drawn.axes[0].lines if len(line.get_xdata()) == len(names)]
+    assert list(bar.get_xdata()) == list(range(1, 13))
 
 
 def test_tasks_are_ordered_by_effect():

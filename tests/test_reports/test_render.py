@@ -13,6 +13,7 @@ from test_reports.simulated import simulated
 
 from bench.errors import InputError
 from reports import render
+from reports.drawing import artists
 
 COMMANDS = ["mln-bench run simulated", "mln-bench report simulated"]
 REQUIRED = {
@@ -107,8 +108,10 @@ def test_the_page_says_what_was_found(report):
     assert "1 of 160 planned runs diverged" in text
 
 
-def test_a_second_rendering_has_the_same_bytes(report, small, tmp_path):
-    again = render.render(small, tmp_path / "again", COMMANDS)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_second_rendering_has_the_same_bytes(report, small, tmp_path, workers):
+    with artists(workers) as executor:
+        again = render.render(small, tmp_path / "again", COMMANDS, executor)
     for path in again.paths.directory.rglob("*"):
         if path.is_file():
             twin = report.paths.directory / path.relative_to(again.paths.directory)

@@ -1,0 +1,87 @@
+"""Figures drawn by processes of their own, while this one goes on."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from importlib import import_module
+from multiprocessing import get_context
+from typing import Any, NamedTuple
+
+from matplotlib.figure import Figure
+
+from bench.pool import default_jobs, obey_parent
+from reports.material import Picture
+from reports.plotting import pdf, svg
+
+MOST_ARTISTS = 2
+"""Each takes up to 300 MiB, and with two of them the figures are done soon after the tables."""
+
+
+class Drawing(NamedTuple):
+    """A drawn figure as documents."""
+
+    svg: str
+    pdf: bytes
+
+
+class Here(Executor):
+    """Draws at once, in this process."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """A future that is done."""
+        done: Future[Any] = Future()
+        done.set_result(fn(*args, **kwargs))
+        return done
+
+
+def default_artists() -> int:
+    """How many processes draw for the command line."""
+    return min(default_jobs(), MOST_ARTISTS)
+
+
+@contextmanager
+def artists(workers: int) -> Iterator[Executor]:
+    """So many processes that draw; for one, this process itself.
+
+    The processes begin at once: importing what they draw with takes as long as a few figures.
+    A script that asks for several must guard its own work by `if __name__ == "__main__"`.
+    """
+    if workers < 2:
+        yield Here()
+        return
+    # spawn: forking a process that has used a library's threads may deadlock.
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start)
+    try:
+        for _ in range(workers):
+            pool.submit(os.getpid)
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def begin(picture: Picture, executor: Executor) -> "Future[Drawing]":
+    """Let a picture be drawn."""
+    try:
+        return executor.submit(_drawn, picture.draw)
+    except BrokenProcessPool:
+        return Here().submit(_drawn, picture.draw)
+
+
+def finish(picture: Picture, future: "Future[Drawing]") -> Drawing:
+    """The drawing; made here where a process died over it, as for want of memory."""
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        return _drawn(picture.draw)
+
+
+def _start() -> None:
+    obey_parent()
+    import_module("reports.comparison_figures")
+
+
+def _drawn(draw: Callable[[], Figure]) -> Drawing:
+    figure = draw()
+    return Drawing(svg(figure), pdf(figure))
