@@ -86,14 +86,14 @@ def _check_learners(experiment: Experiment) -> None:
 def _check_metric(experiment: Experiment) -> None:
     """A metric of drifts needs tasks that do."""
     benchmark = experiment.benchmark
-    if benchmark is None or not METRICS[experiment.report.metric].drift:
-        return
-    still = [name for name in benchmark.tasks if not parse(name).drifts]
-    if still:
-        raise InputError(
-            f"report.metric {experiment.report.metric!r} needs tasks that drift; {still[0]!r} "
-            "does not: add label_drift=0.5, for example"
-        )
+    still = [name for name in benchmark.tasks if not parse(name).drifts] if benchmark else []
+    for place in ("report", "tuning"):
+        metric = getattr(experiment, place).metric
+        if still and METRICS[metric].drift:
+            raise InputError(
+                f"{place}.metric {metric!r} needs tasks that drift; {still[0]!r} does not: add "
+                "label_drift=0.5, for example"
+            )
 
 
 def _check_vector_losses(experiment: Experiment) -> None:

@@ -23,7 +23,7 @@ from bench.sections import (
     Section,
     TuningSection,
     specified,
-    with_declared_report,
+    with_declared_metric,
 )
 from bench.study_section import StudySection, dotted
 from mln.config import EvolutionConfig, LossSpec
@@ -88,8 +88,8 @@ class Experiment(Section):
     @model_validator(mode="before")
     @classmethod
     def _declared_of_the_metric(cls, content: Any) -> Any:
-        """What a report leaves open is as its metric declares."""
-        return with_declared_report(content)
+        """What report and tuning leave open is as the report's metric declares."""
+        return with_declared_metric(content)
 
     @model_validator(mode="after")
     def _consistent(self) -> "Experiment":

@@ -6,13 +6,14 @@ from dataclasses import asdict
 from bench.provenance import provenance
 from bench.store import Row
 from bench.training import Job, Outcome
+from bench.tuning import score_of
 from mln.learners import learner_name
 
 
 def tuning_rows(
-    job: Job, outcomes: Sequence[Outcome], where: dict[str, object] | None
+    job: Job, outcomes: Sequence[Outcome], metric: str, where: dict[str, object] | None
 ) -> list[Row]:
-    """Rows of `tunings`; `where` is the machine of a worker elsewhere."""
+    """Rows of `tunings`, scored by a metric; `where` is the machine of a worker elsewhere."""
     found = provenance(job.device, job.kernel, where)
     return [
         _about(job)
@@ -21,8 +22,7 @@ def tuning_rows(
             "lr": outcome.lr,
             "seed": outcome.seed,
             "status": outcome.status,
-            # A diverged learner is the worst one, not an absent one.
-            "score": outcome.metrics["inner_accuracy"] or 0.0,
+            "score": score_of(outcome, metric, job.training.steps),
             "provenance": found | {"seconds": outcome.seconds},
         }
         for outcome in outcomes

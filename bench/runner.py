@@ -230,7 +230,7 @@ class Runner:
             keys = _keys(own)
             found = [rows[key] for key in keys if key in rows]
             if len(found) == len(keys):
-                choice = choose(found)
+                choice = choose(found, tuning.metric)
                 chosen[unit] = choice
                 name = learner_name(unit.learner)
                 row = choice_row(self.experiment, unit.task, name, unit.loss.name, choice)
@@ -294,6 +294,8 @@ class Runner:
             "curve_points": benchmark.curve_points,
             "determinants": determinants(self.experiment.device, kernel),
         }
+        if purpose is Purpose.TUNE:
+            common["metric"] = self.experiment.tuning.metric
         where = [self.experiment.seed, int(purpose)]
         each = [(seed, lr) for lr in rates for seed in range(seeds)]
         keys = digests(common, ({"seed": [*where, seed], "lr": lr} for seed, lr in each))
@@ -335,7 +337,8 @@ class Runner:
         self, job: Job, outcomes: Sequence[Outcome], where: dict[str, object] | None
     ) -> None:
         if job.purpose is Purpose.TUNE:
-            self.store.put(tunings, tuning_rows(job, outcomes, where))
+            metric = self.experiment.tuning.metric
+            self.store.put(tunings, tuning_rows(job, outcomes, metric, where))
         else:
             # A cell that failed is replaced by what its new attempt gave, a result by nothing:
             # another process may have stored it in the meantime.

@@ -74,12 +74,17 @@ class TuningSection(Section):
         le=LARGEST_GRID,
         description="values of a loss's own parameter; with 1 it stays at its published default",
     )
+    metric: str = Field(
+        default="accuracy",
+        description="what is best on inner_valid; by default the report's metric",
+    )
     common_rate: float = Field(
         default=0.01, gt=0, description="the rate of the same-rate comparison"
     )
 
     @model_validator(mode="after")
     def _can_be_finer(self) -> "TuningSection":
+        known_metric(self.metric)
         if len(set(self.rates)) < len(self.rates):
             raise ValueError("rates: a rate is named twice")
         if self.parameter_values > 1 and len(self.rates) < 2:
@@ -109,8 +114,7 @@ class ReportSection(Section):
 
     @model_validator(mode="after")
     def _fits_the_metric(self) -> "ReportSection":
-        if self.metric not in METRICS:
-            raise ValueError(f"metric {self.metric!r} is unknown{nearest(self.metric, METRICS)}")
+        known_metric(self.metric)
         direction = METRICS[self.metric].direction
         if self.direction != direction:
             raise ValueError(f"metric {self.metric!r} needs direction = {direction!r}")
@@ -123,8 +127,15 @@ class ReportSection(Section):
         return self
 
 
-def with_declared_report(content: Any) -> Any:
+def known_metric(name: str) -> None:
+    """Raises ValueError for a name that is no metric."""
+    if name not in METRICS:
+        raise ValueError(f"metric {name!r} is unknown{nearest(name, METRICS)}")
+
+
+def with_declared_metric(content: Any) -> Any:
     """An experiment's content whose report has all that its metric declares; times need the steps.
+    What is reported is also what is tuned for.
 
     What is not as it must be is left to the validation.
     """
@@ -144,4 +155,8 @@ def with_declared_report(content: Any) -> Any:
         "rope": metric.rope_after(steps),
         "worst": metric.worst_after(steps),
     }
-    return content | {"report": declared | report}
+    found = content | {"report": declared | report}
+    tuning = content.get("tuning", {})
+    if isinstance(tuning, dict):
+        found["tuning"] = {"metric": report.get("metric", "accuracy")} | tuning
+    return found

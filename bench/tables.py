@@ -49,7 +49,8 @@ tunings = Table(
     Column("score", Float, nullable=False),
     Column("provenance", JSON, nullable=False),
 )
-"""One learner trained to choose a learning rate; `score` is accuracy on inner_valid."""
+"""One learner trained to choose a learning rate; `score` is that of the tuning's metric on
+inner_valid, in its own unit."""
 
 learners = Table(
     "mln_learners",

@@ -58,7 +58,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one learner; scores by name, NaN stored as None; its share of the time."""
+    """What became of one learner; scores by name, NaN stored as None; its share of the time.
+
+    metrics: with purpose TEST as `bench.metrics` says; else the same measures on inner_valid.
+    """
 
     key: str
     seed: int
@@ -104,7 +107,7 @@ def train(job: Job) -> list[Outcome]:
     slots = np.array([indices.index(member.seed) for member in job.members])
     steps = job.training.steps
     even = curve_points(steps, job.curve_points)
-    timings = [drift_timing(task, steps) if tested else None for task in tasks]
+    timings = [drift_timing(task, steps) for task in tasks]
     around = [step for timing in timings if timing for step in drift_points(timing, steps)]
     counts = class_counts(tasks)[slots] if job.loss.needs_class_counts else None
     result = engine.rollout(
@@ -152,22 +155,23 @@ def _outcome(
     points = result.points[own]
     on_curve = np.isin(points, even)
     inner = result.scores["inner_valid"].accuracy[row, own]
-    metrics = {"inner_accuracy": inner[-1]}
+    chosen = int(np.argmax(np.nan_to_num(inner[on_curve], nan=-1.0)))
+    tested = "test" in result.scores
+    split = result.scores["test" if tested else "inner_valid"]
+    accuracy, nll, balanced, ece = (values[row, own] for values in split)
+    metrics = {
+        "inner_accuracy": inner[-1],
+        "accuracy": accuracy[-1],
+        "accuracy_selected": accuracy[on_curve][chosen],
+        "balanced_accuracy": balanced[-1],
+        "nll": nll[-1],
+        "ece": ece[-1],
+        "area": accuracy[on_curve].mean(),
+    }
+    if timing is not None:
+        metrics |= adaptability(points, accuracy, timing, steps)._asdict()
     curve: dict[str, list[float | None]] = {"step": points.tolist()}
-    if "test" in result.scores:
-        accuracy, nll, balanced, ece = (values[row, own] for values in result.scores["test"])
-        metrics |= {
-            "accuracy": accuracy[-1],
-            "accuracy_selected": accuracy[on_curve][
-                int(np.argmax(np.nan_to_num(inner[on_curve], nan=-1.0)))
-            ],
-            "balanced_accuracy": balanced[-1],
-            "nll": nll[-1],
-            "ece": ece[-1],
-            "area": accuracy[on_curve].mean(),
-        }
-        if timing is not None:
-            metrics |= adaptability(points, accuracy, timing, steps)._asdict()
+    if tested:
         curve |= {"accuracy": _plain(accuracy), "nll": _plain(nll)}
     diverged = result.diverged_at[row] >= 0
     detail = f"{result.reasons[row]} at step {result.diverged_at[row]}" if diverged else ""

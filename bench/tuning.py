@@ -6,14 +6,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bench.experiment import Experiment, TuningSection
+from bench.metrics import METRICS, MINIMISED
 from bench.registry import LossRef
 from bench.store import Row
+from bench.training import Outcome
 
 
 class Choice(NamedTuple):
-    """The configuration with the best mean inner_valid accuracy, and what choosing it cost.
+    """The configuration with the best mean score on inner_valid, and what choosing it cost.
 
-    parameter: the loss's own, None where it has none.
+    parameter: the loss's own, None where it has none. score: in the unit of the tuning's metric.
     """
 
     lr: float
@@ -50,8 +52,17 @@ def finer(rates: Sequence[float], times: int) -> tuple[float, ...]:
     return (low, *(float(f"{rate:.4g}") for rate in inner), high)
 
 
-def choose(rows: Iterable[Row]) -> Choice:
-    """The best configuration of one loss on one task; a diverged run counts as accuracy 0.
+def score_of(outcome: Outcome, metric: str, steps: int) -> float:
+    """A learner's score on inner_valid after training of `steps` steps.
+
+    A diverged learner is the worst one, not an absent one.
+    """
+    found = outcome.metrics[metric] if outcome.status == "done" else None
+    return METRICS[metric].worst_after(steps) if found is None else found
+
+
+def choose(rows: Iterable[Row], metric: str) -> Choice:
+    """The best configuration of one loss on one task by the mean score over tuning seeds.
 
     Equal scores go to the smaller rate, and of one rate to the parameter that comes first.
     """
@@ -59,20 +70,9 @@ def choose(rows: Iterable[Row]) -> Choice:
     for row in rows:
         scores.setdefault((row["lr"], row["parameter"]), []).append(row["score"])
     means = {key: float(np.mean(scores[key])) for key in sorted(scores, key=lambda key: key[0])}
-    best = max(means, key=lambda key: means[key])
+    better = min if metric in MINIMISED else max
+    best = better(means, key=lambda key: means[key])
     return Choice(*best, means[best], len(means), len(scores[best]))
-
-
-def unequal_budgets(choices: Sequence[Row]) -> list[str]:
-    """Complaints about losses of a task that were not tuned with the same budget."""
-    budgets: dict[str, set[tuple[int, int]]] = {}
-    for row in choices:
-        budgets.setdefault(row["task"], set()).add((row["configurations"], row["seeds"]))
-    return [
-        f"{task}: losses were tuned with different budgets"
-        for task, found in budgets.items()
-        if len(found) > 1
-    ]
 
 
 def choice_row(experiment: Experiment, task: str, learner: str, loss: str, choice: Choice) -> Row:

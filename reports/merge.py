@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,10 @@ from reports.load import ReportData
 FRAMES = (
     "rows", "plan", "choices", "missing", "evolutions", "history", "shapes",
 )  # fmt: skip
+DECLARED = (
+    "report.metric", "report.direction", "report.rope", "report.alpha", "report.worst",
+    "report.baselines", "tuning.metric",
+)  # fmt: skip
 
 
 def merge(parts: Sequence[ReportData]) -> ReportData:
@@ -22,18 +27,19 @@ def merge(parts: Sequence[ReportData]) -> ReportData:
     A task that several experiments have becomes one task for each, named `task [experiment]`, as
     do evolved losses: rows of different experiments are never paired. All comparisons of the
     declared metric form one primary family. Raises InputError where the experiments declared
-    different metrics, directions, ROPEs, levels, worst scores or baselines.
+    different metrics, directions, ROPEs, levels, worst scores or baselines, or tuned for
+    different metrics.
     """
     if len(parts) == 1:
         return parts[0]
     first = parts[0].experiment
     for part in parts[1:]:
-        for name in ("metric", "direction", "rope", "alpha", "worst", "baselines"):
-            own, other = (getattr(x.report, name) for x in (part.experiment, first))
+        for key in DECLARED:
+            own, other = (attrgetter(key)(x) for x in (part.experiment, first))
             if own != other:
                 raise InputError(
-                    f"{part.experiment.name}: report.{name} is {own!r}, but {other!r} in "
-                    f"{first.name}; one report needs the same declarations"
+                    f"{part.experiment.name}: {key} is {own!r}, but {other!r} in {first.name}; "
+                    "one report needs the same declarations"
                 )
     renamed = [_renamed(part, parts) for part in parts]
     frames = {

@@ -133,7 +133,10 @@ def tuning_in_words(tuning: TuningSection) -> str:
         f"{counted(len(tuning.rates), 'learning rate')} "
         f"({listed([f'{rate:g}' for rate in tuning.rates])})"
     )
-    where = f"on {counted(tuning.seeds, 'tuning seed')} per task"
+    where = (
+        f"on {counted(tuning.seeds, 'tuning seed')} per task, and the best mean "
+        f"{tuning.metric.replace('_', ' ')} on the inner validation split was taken"
+    )
     common = f"the common-rate comparison uses {tuning.common_rate:g} for every loss"
     values = tuning.parameter_values
     if values == 1:

@@ -60,7 +60,8 @@ def rates(material: Material) -> Table:
 def budgets(data: ReportData) -> Table:
     """What tuning chose for each loss, and what it spent."""
     numbers = data.choices.assign(runs=data.choices["configurations"] * data.choices["seeds"])
-    unit = unit_of("accuracy")
+    metric = data.experiment.tuning.metric
+    unit, named = unit_of(metric), metric.replace("_", " ")
     shown = [
         [
             row["task"],
@@ -75,13 +76,14 @@ def budgets(data: ReportData) -> Table:
         for row in numbers.to_dict("records")
     ]
     even = numbers.groupby(["task", "learner"])["runs"].agg(lambda runs: len(set(runs)) == 1).all()
-    columns = ["task", "loss", "rate", "parameter", "settings", "seeds", "runs", "accuracy (%)"]
+    columns = ["task", "loss", "rate", "parameter", "settings", "seeds", "runs", named]
     return Table(
         name="tuning",
         title="What tuning chose, and its budget",
         caption=(
             "Every setting was trained on so many tuning seeds, disjoint from the test seeds; "
-            "accuracy is the mean on the inner validation split, in %. The budgets of all losses "
+            f"{named} is the mean on the inner validation split, in {unit.axis}, by which settings "
+            "were chosen. The budgets of all losses "
             f"are {'equal' if even else 'NOT equal; the comparisons concerned are refused'}."
         ),
         numbers=numbers,

@@ -19,7 +19,7 @@ from bench.seeds import Purpose, seed_for
 from bench.status import RunSummary, summary
 from bench.store import Store, cells, choices, evolutions, grid, learners, tunings
 from bench.training import Job, Member, train
-from bench.tuning import choose, unequal_budgets
+from bench.tuning import choose
 from mln import MetaLoss
 from mln.config import LossSpec, TrainingSpec
 
@@ -176,8 +176,9 @@ def test_the_test_split_is_drawn_for_the_benchmark_alone(monkeypatch: pytest.Mon
     tuned = train(job(Purpose.TUNE, ce))
     tested = train(job(Purpose.TEST, ce))
     assert drawn == [False, True]
-    assert set(tuned[0].metrics) == {"inner_accuracy"}
-    assert set(tested[0].metrics) == {name for name, of in METRICS.items() if not of.drift}
+    measured = {name for name, of in METRICS.items() if not of.drift}
+    assert set(tuned[0].metrics) == set(tested[0].metrics) == measured
+    assert tuned[0].metrics["accuracy"] == tuned[0].metrics["inner_accuracy"]
 
 
 def test_a_learner_that_diverges_in_its_last_step_has_diverged() -> None:
@@ -223,12 +224,6 @@ def test_tuning_takes_the_best_mean_and_the_smaller_rate_of_equals() -> None:
             for s in values
         ]
 
-    assert choose(rows({0.1: [0.9, 0.1], 0.01: [0.6, 0.6]})).lr == 0.01
-    choice = choose(rows({0.1: [0.5, 0.5], 0.01: [0.5, 0.5]}))
+    assert choose(rows({0.1: [0.9, 0.1], 0.01: [0.6, 0.6]}), "accuracy").lr == 0.01
+    choice = choose(rows({0.1: [0.5, 0.5], 0.01: [0.5, 0.5]}), "accuracy")
     assert choice == (0.01, None, 0.5, 2, 2)
-
-
-def test_unequal_tuning_budgets_are_noticed(tmp_path: Path) -> None:
-    fair = [{"task": "t", "configurations": 5, "seeds": 3}] * 2
-    assert unequal_budgets(fair) == []
-    assert unequal_budgets([*fair, {"task": "t", "configurations": 4, "seeds": 3}])

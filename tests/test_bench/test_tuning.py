@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from test_bench.tiny import tiny
 
+from bench.checks import load_checked
 from bench.errors import InputError
 from bench.experiment import Experiment, TuningSection, load
 from bench.listing import listing
+from bench.metrics import METRICS
 from bench.pool import Finished, WorkerPool
 from bench.progress import Silent
 from bench.registry import LOSSES, LossEntry, LossRef, reference
@@ -18,7 +20,7 @@ from bench.seeds import Purpose
 from bench.status import RunSummary
 from bench.store import Store, cells, choices, grid, tunings
 from bench.training import Job, Member, class_counts, train
-from bench.tuning import choose, finer, plans, unequal_budgets
+from bench.tuning import choose, finer, plans
 from mln.config import LossSpec
 from mln.task import Split, Task
 
@@ -118,9 +120,65 @@ def test_choosing_among_rates_and_parameters() -> None:
         return {"lr": lr, "parameter": parameter, "score": score}
 
     rows = [row(0.1, 0.7, 0.9), row(0.1, 0.2, 0.8), row(0.01, 0.7, 0.2), row(0.01, 0.2, 0.95)]
-    assert choose(rows) == (0.01, 0.2, 0.95, 4, 1)
+    assert choose(rows, "accuracy") == (0.01, 0.2, 0.95, 4, 1)
+    assert choose(rows, "nll") == (0.01, 0.7, 0.2, 4, 1)
     equal = [row(0.1, 0.7, 0.5), row(0.01, 0.7, 0.5), row(0.01, 0.2, 0.5)]
-    assert choose(equal)[:2] == (0.01, 0.7)
+    assert choose(equal, "accuracy")[:2] == choose(equal, "ece")[:2] == (0.01, 0.7)
+
+
+def test_rates_are_chosen_by_what_is_reported() -> None:
+    assert load("run").tuning.metric == "accuracy"
+    assert load("run", ["report.metric=nll"]).tuning.metric == "nll"
+    kept = load("run", ["report.metric=nll", "tuning.metric=accuracy"])
+    assert (kept.report.metric, kept.tuning.metric) == ("nll", "accuracy")
+    with pytest.raises(InputError, match=r"'acuracy' is unknown.*did you mean 'accuracy'"):
+        load("run", ["tuning.metric=acuracy"])
+    with pytest.raises(InputError, match=r"tuning\.metric 'post_drift_area' needs tasks that"):
+        load_checked("run", ["tuning.metric=post_drift_area"])
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "nll", "ece", "post_drift_area"])
+def test_tuning_scores_are_of_its_metric_on_inner_valid(metric: str, tmp_path: Path) -> None:
+    task = "digits+imbalance=10+label_drift=0.5"
+    experiment = tiny(
+        tasks=[task], losses=["ce", "mse"], evolved=False, seeds=1,
+        training={"steps": 40, "batch_size": 8},
+    )  # fmt: skip
+    content = experiment.model_dump(exclude={"tuning", "report"})
+    tuning = {"rates": [0.01, 3e38], "seeds": 2}
+    content |= {"report": {"metric": metric}, "tuning": tuning, "kernel": "reference"}
+    experiment = Experiment.model_validate(content)
+    store, _ = run(experiment, tmp_path)
+    rows = store.rows(tunings, loss="ce")
+    assert len(rows) == 4
+    benchmark = experiment.benchmark
+    assert benchmark is not None
+    members = tuple(Member(row["key"], row["seed"], row["lr"]) for row in rows)
+    job = Job(
+        task, reference("ce", LossSpec()), members, experiment.seed, Purpose.TUNE,
+        benchmark.learner, benchmark.training, benchmark.curve_points, "reference",
+    )  # fmt: skip
+    differ = False
+    for row, outcome in zip(rows, train(job), strict=True):
+        assert row["status"] == outcome.status
+        if row["lr"] > 1:
+            assert row["status"] == "diverged"
+            assert row["score"] == METRICS[metric].worst
+        else:
+            assert row["score"] == outcome.metrics[metric]
+            differ |= row["score"] != outcome.metrics["accuracy"]
+    assert differ == (metric != "accuracy")
+    (chosen,) = store.rows(choices, loss="ce")
+    assert chosen["lr"] == 0.01
+
+
+def test_another_metric_is_another_tuning(tmp_path: Path) -> None:
+    experiment = small(1, [])
+    store, _ = run(experiment, tmp_path)
+    before = store.rows(tunings)
+    other = experiment.tuning.model_copy(update={"metric": "nll"})
+    run(experiment.model_copy(update={"tuning": other}), tmp_path)
+    assert len(store.rows(tunings)) == 2 * len(before)
 
 
 def test_the_chosen_parameter_is_the_one_of_the_cells(tmp_path: Path) -> None:
@@ -128,7 +186,6 @@ def test_the_chosen_parameter_is_the_one_of_the_cells(tmp_path: Path) -> None:
     store, found = run(experiment, tmp_path)
     assert found == RunSummary(done=8, diverged=0, failed=0, missing=0)
     made = {row["loss"]: row for row in store.rows(choices)}
-    assert unequal_budgets(list(made.values())) == []
     assert {row["configurations"] for row in made.values()} == {6}
     assert made["ce"]["parameter"] is None
     assert len(store.rows(tunings)) == 4 * 6 * 2
