@@ -1,79 +1,32 @@
-"""Data from files: read as they are, decoded once, and one clear line for what cannot be used."""
+"""Data from files: read as they are, decoded once, mapped ever after."""
 
 import os
 import pickle
-import struct
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.random import SeedSequence
 from PIL import Image
+from test_bench.data_files import FRAME, SEED, refused, some_idx, write_pictures
 from torchvision import datasets
 from torchvision.datasets.utils import calculate_md5
 
 from bench import testing
-from bench.errors import InputError
 from bench.tasks import folders as folders_module
 from bench.tasks import official
 from bench.tasks import pictures as pictures_module
 from bench.tasks.cache import cache_folder, content_digest
 from bench.tasks.catalogue import family_of
-from bench.tasks.official import IDX
 from bench.tasks.pictures import PictureFamily
 from bench.tasks.register import canonical, identity, image, shape, source
 from mln.examples import Examples
 from mln.task import Task
 
-SEED = SeedSequence(3)
-
-
-@pytest.fixture(autouse=True)
-def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A data root and a cache of their own."""
-    (tmp_path / "root").mkdir()
-    monkeypatch.setenv("MLN_DATA_ROOT", str(tmp_path / "root"))
-    monkeypatch.setenv("MLN_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "root"
-
-
-def write_pictures(
-    folder: Path, counts: dict[str, int], size: tuple[int, int] = (9, 9), mode: str = "RGB"
-) -> None:
-    """Pictures <folder>/<class>/<n>.png, each class of a colour of its own."""
-    for label, (name, count) in enumerate(counts.items()):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        for number in range(count):
-            rng = np.random.default_rng([label, number])
-            pixels = rng.integers(100 * label, 100 * label + 60, (*size[::-1], 3))
-            picture = Image.fromarray(pixels.astype(np.uint8))
-            picture.convert(mode).save(folder / name / f"{number:03}.png")
-
-
-def write_idx(folder: Path, images: np.ndarray, labels: np.ndarray, part: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    header = struct.pack(">IIII", 0x803, *images.shape)
-    (folder / f"{part}-images-idx3-ubyte").write_bytes(header + images.tobytes())
-    header = struct.pack(">II", 0x801, len(labels))
-    (folder / f"{part}-labels-idx1-ubyte").write_bytes(header + labels.astype(np.uint8).tobytes())
-
-
-def some_idx(root: Path) -> tuple[np.ndarray, np.ndarray]:
-    """MNIST's layout with 20 pictures of each class to train on and 5 to test."""
-    rng = np.random.default_rng(0)
-    x = rng.integers(0, 256, (250, 28, 28), dtype=np.uint8)
-    y = np.tile(np.arange(10), 25)
-    write_idx(root / "MNIST" / "raw", x[:200], y[:200], "train")
-    write_idx(root / "MNIST" / "raw", x[200:], y[200:], "t10k")
-    return x, y
+pytestmark = pytest.mark.usefixtures("root")
 
 
 def numbers(task: Task) -> np.ndarray:
@@ -279,16 +232,6 @@ def test_no_purpose_but_the_benchmark_reads_a_test_picture(
     assert max(touched) == 249
 
 
-FRAME = pd.DataFrame(
-    {
-        "age": [float(i % 7) if i % 9 else None for i in range(60)],
-        "size": range(60),
-        "town": ["oslo" if i % 2 else ("rome" if i % 3 else None) for i in range(60)],
-        "kind": ["good" if i % 3 else "bad" for i in range(60)],
-    }
-)
-
-
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_a_table_of_numbers_words_and_gaps(root: Path, ending: str) -> None:
     path = root / f"t.{ending}"
@@ -319,99 +262,6 @@ def test_preprocessing_never_sees_a_test_row(root: Path) -> None:
     changed.to_csv(root / "u.csv", index=False)
     after = source("table:u.csv,label=kind", test=False)(SEED)
     assert testing.bits(before) == testing.bits(after)
-
-
-def refused(name: str, words: str) -> None:
-    """Drawing a task of this name is refused in one line that holds these words."""
-    with pytest.raises(InputError) as caught:
-        source(name, test=False)(SEED)
-    assert words in str(caught.value), caught.value
-    assert "\n" not in str(caught.value)
-
-
-def bad_pictures(root: Path) -> dict[str, str]:
-    write_pictures(root / "one_class", {"cat": 9})
-    write_pictures(root / "few", {"a": 9, "b": 2})
-    write_pictures(root / "broken", {"a": 9, "b": 9})
-    whole = (root / "broken" / "a" / "003.png").read_bytes()
-    (root / "broken" / "a" / "003.png").write_bytes(whole[:60])
-    write_pictures(root / "parts" / "train", {"a": 9, "b": 9})
-    write_pictures(root / "parts" / "val", {"a": 9, "b": 9})
-    write_pictures(root / "large", {"a": 6, "b": 6}, (600, 4))
-    (root / "empty").mkdir()
-    (root / "not.zip").write_bytes(b"hello")
-    return {
-        "folder:nowhere": "nowhere does not exist",
-        "folder:one_class": "are of class 'cat'; a task needs two classes",
-        "folder:few": "class 'b' has 2 examples",
-        "folder:broken": "a/003.png cannot be decoded",
-        "folder:parts": "found train, val",
-        "folder:large": "give size=N",
-        "folder:empty": "no pictures found",
-        "folder:not.zip": "neither a folder nor a zip file",
-        "folder:few,size=3": "from 4 to 512",
-        "folder:few,sise=8": "did you mean 'size'?",
-        "folder:": "write it as folder:PATH,size=32",
-    }
-
-
-def bad_tables(root: Path) -> dict[str, str]:
-    FRAME.to_csv(root / "t.csv", index=False)
-    FRAME.assign(kind="good").to_csv(root / "one.csv", index=False)
-    FRAME.assign(kind=[f"k{i}" for i in range(60)]).to_csv(root / "ids.csv", index=False)
-    FRAME.assign(age=None).to_csv(root / "hollow.csv", index=False)
-    FRAME.assign(age=np.inf).to_csv(root / "infinite.csv", index=False)
-    gap = FRAME.copy()
-    gap.loc[4, "kind"] = None
-    gap.to_csv(root / "gap.csv", index=False)
-    FRAME[["kind"]].to_csv(root / "bare.csv", index=False)
-    (root / "two.csv").write_text("a,kind\n1,x\n")
-    (root / "none.csv").write_text("")
-    (root / "no.parquet").write_bytes(b"PAR0")
-    return {
-        "table:t.csv,label=kin": "no column 'kin'; did you mean 'kind'?",
-        "table:absent.csv,label=kind": "absent.csv does not exist",
-        "table:t.csv": "write it as table:PATH,label=COLUMN",
-        "table:one.csv,label=kind": "a task needs two classes",
-        "table:ids.csv,label=kind": "60 different labels in 60 rows",
-        "table:hollow.csv,label=kind": "column 'age' has no value at all",
-        "table:infinite.csv,label=kind": "column 'age' holds an infinite number",
-        "table:gap.csv,label=kind": "row 5 has no label",
-        "table:bare.csv,label=kind": "no column but the label's",
-        "table:two.csv,label=kind": "1 examples are fewer than 2 classes",
-        "table:none.csv,label=kind": "cannot be read",
-        "table:no.parquet,label=kind": "cannot be read",
-    }
-
-
-def bad_idx(root: Path) -> dict[str, str]:
-    some_idx(root)
-    for folder in ("FashionMNIST", "KMNIST"):
-        (root / folder / "raw").mkdir(parents=True)
-        for name in IDX:
-            whole = (root / "MNIST" / "raw" / name).read_bytes()
-            (root / folder / "raw" / name).write_bytes(whole)
-    cut = root / "FashionMNIST" / "raw" / IDX[0]
-    cut.write_bytes(cut.read_bytes()[:-5000])
-    write_idx(root / "KMNIST" / "raw", np.zeros((30, 28, 28), np.uint8), np.full(20, 3), "train")
-    (root / "MNIST" / "raw" / IDX[2]).unlink()
-    return {
-        "mnist": "mln-bench download mnist",
-        "fashion_mnist": "damaged",
-        "kmnist": "20 labels for pictures of shape (30, 28, 28, 1)",
-        "cifar10": "is missing; put it there or fetch it",
-    }
-
-
-@pytest.mark.parametrize("make", [bad_pictures, bad_tables, bad_idx])
-def test_bad_data_gets_one_clear_line(root: Path, make) -> None:
-    for name, words in make(root).items():
-        refused(name, words)
-
-
-def test_without_a_data_root_the_line_says_how_to_name_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLN_DATA_ROOT")
-    refused("cifar10", "--data-root DIR or MLN_DATA_ROOT")
 
 
 @pytest.mark.data

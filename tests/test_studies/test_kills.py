@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from test_studies import tiny
-from test_studies.test_run import check_consistency
+from test_studies.consistency import check_consistency
 
 from bench import store as tables
 from bench.errors import InputError
