@@ -7,7 +7,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib import import_module
 from queue import Empty
 from types import TracebackType
 from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
@@ -81,20 +83,34 @@ def send_through(tell: Teller) -> None:
 
 
 def _start_worker(messages: Any, plugin_files: tuple[str, ...]) -> None:
+    obey_parent()
     import torch
 
-    obey_parent()
     torch.set_num_threads(1)
     send_through(messages.put)
     plugins.load_files(plugin_files)
 
 
-def obey_parent() -> None:
-    """In a worker process: leave Ctrl-C to the main process, and end when that does."""
-    # Ctrl-C reaches the whole process group; the main process alone decides what follows.
+@contextmanager
+def deaf_to_interrupts() -> Iterator[None]:
+    """Processes that are started within never hear of Ctrl-C, not even before `obey_parent`.
+
+    Ctrl-C reaches the whole process group; the main process alone decides what follows.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def obey_parent(*modules: str) -> None:
+    """In a worker process: leave Ctrl-C to the main process, end when that does, and import."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_follow_parent, daemon=True).start()
+    for module in modules:
+        import_module(module)
 
 
 def _follow_parent() -> None:
@@ -110,6 +126,12 @@ class Crew(NamedTuple):
 
     executor: ProcessPoolExecutor
     messages: Any
+
+    def end(self, *, at_once: bool) -> None:
+        """See `end_processes`."""
+        end_processes(self.executor, at_once=at_once)
+        self.messages.close()
+        self.messages.cancel_join_thread()
 
 
 class WorkerPool:
@@ -162,13 +184,13 @@ class WorkerPool:
         with self._lock:
             crew, self._crew = self._crew, None
         if crew is not None:
-            _end(crew, at_once)
+            crew.end(at_once=at_once)
 
     def _started(self) -> Crew:
         """The processes at work, started if there are none, or none that live."""
         with self._lock:
             if self._crew is not None and _is_broken(self._crew):
-                _end(self._crew, at_once=True)
+                self._crew.end(at_once=True)
                 self._crew = None
             if self._crew is None:
                 messages = self._context.Queue()
@@ -189,11 +211,14 @@ class WorkerPool:
     ) -> Iterator[Finished[J, R]]:
         crew = self._started()
         pending: dict[Future[R], J] = {}
-        for job in jobs:
-            try:
-                pending[crew.executor.submit(work, job)] = job
-            except BrokenProcessPool as broken:
-                yield Finished(job, None, broken)
+        refused: list[Finished[J, R]] = []
+        with deaf_to_interrupts():
+            for job in jobs:
+                try:
+                    pending[crew.executor.submit(work, job)] = job
+                except BrokenProcessPool as broken:
+                    refused.append(Finished(job, None, broken))
+        yield from refused
         while pending:
             ready, _ = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
             for message in _drain(crew.messages):
@@ -214,9 +239,10 @@ def _is_broken(crew: Crew) -> bool:
     return bool(crew.executor._broken)
 
 
-def _end(crew: Crew, at_once: bool) -> None:
-    processes = list((crew.executor._processes or {}).values())
-    crew.executor.shutdown(wait=False, cancel_futures=True)
+def end_processes(executor: ProcessPoolExecutor, *, at_once: bool) -> None:
+    """End a pool's processes when they have nothing to do; `at_once` whatever they do."""
+    processes = list((executor._processes or {}).values())
+    executor.shutdown(wait=False, cancel_futures=True)
     if at_once:
         for process in processes:
             process.terminate()
@@ -224,8 +250,6 @@ def _end(crew: Crew, at_once: bool) -> None:
             process.join(TERMINATION_SECONDS)
             if process.is_alive():
                 process.kill()
-    crew.messages.close()
-    crew.messages.cancel_join_thread()
 
 
 def _drain(messages: Any) -> Iterator[Any]:

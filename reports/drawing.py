@@ -5,13 +5,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from importlib import import_module
 from multiprocessing import get_context
 from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
-from bench.pool import default_jobs, obey_parent
+from bench.pool import deaf_to_interrupts, default_jobs, end_processes, obey_parent
 from reports.material import Picture
 from reports.plotting import pdf, svg
 
@@ -52,13 +51,21 @@ def artists(workers: int) -> Iterator[Executor]:
         yield Here()
         return
     # spawn: forking a process that has used a library's threads may deadlock.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start)
-    try:
+    pool = ProcessPoolExecutor(
+        workers,
+        get_context("spawn"),
+        initializer=obey_parent,
+        initargs=("reports.comparison_figures", __name__),
+    )
+    with deaf_to_interrupts():
         for _ in range(workers):
             pool.submit(os.getpid)
+    try:
         yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
+    except BaseException:
+        end_processes(pool, at_once=True)
+        raise
+    end_processes(pool, at_once=False)
 
 
 def begin(picture: Picture, executor: Executor) -> "Future[Drawing]":
@@ -75,11 +82,6 @@ def finish(picture: Picture, future: "Future[Drawing]") -> Drawing:
         return future.result()
     except BrokenProcessPool:
         return _drawn(picture.draw)
-
-
-def _start() -> None:
-    obey_parent()
-    import_module("reports.comparison_figures")
 
 
 def _drawn(draw: Callable[[], Figure]) -> Drawing:
