@@ -5,6 +5,7 @@ import signal
 import time
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from matplotlib.figure import Figure
@@ -41,8 +42,8 @@ def deaf(pid: int) -> bool:
     return bool(int(line.split()[1], 16) & 1 << (signal.SIGINT - 1))
 
 
-def draw_for_ever() -> list[int]:
-    """Is interrupted with two artists at work; passes on their process numbers."""
+def draw_for_ever() -> NoReturn:
+    """Is interrupted with two artists at work; raises their process numbers."""
     with artists(2) as executor:
         pids = list(executor._processes)
         assert [deaf(pid) for pid in pids] == [True, True]
