@@ -17,7 +17,8 @@ from bench.errors import InputError
 from bench.experiment import Experiment
 from bench.store import Store
 from reports import ablation_sections
-from reports.ablation_analysis import Analysis, analyse, short
+from reports.ablation_analysis import Analysis, analyse
+from reports.ablation_gaps import Owed
 from reports.facts import facts, reproduction
 from reports.material import Page
 from reports.page import ReportPaths, records, write_page
@@ -47,6 +48,15 @@ class AblationData:
     unfinished: tuple[int, ...] = ()
 
     @property
+    def owed(self) -> Owed:
+        """What the study declares: of levels and seeds that never ran the gains know nothing."""
+        study: Any = self.experiment.study
+        if getattr(study, "kind", "") != "ablate":
+            return Owed(self.unfinished)
+        levels = {name: tuple(map(_level, found)) for name, found in study.factors.items()}
+        return Owed(self.unfinished, levels, study.seeds)
+
+    @property
     def metric(self) -> str:
         """What the gains are differences of."""
         return str(self.protocol.get("metric", self.experiment.report.metric))
@@ -61,6 +71,12 @@ class AblationReport:
     findings: tuple[str, ...]
     warnings: tuple[str, ...]
     paths: ReportPaths
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is missing and no effect was refused."""
+        refused = any(item.decision.verdict == "refused" for item in self.analysis.effects)
+        return not (self.analysis.unfinished or refused)
 
 
 def load_ablation(store: Store, experiment: Experiment) -> AblationData:
@@ -131,7 +147,7 @@ def render_ablation(
     report = data.experiment.report
     rules = Rules("maximise", report.rope, report.alpha)
     analysis = analyse(
-        data.gains, data.factors, data.design, rules, unit_of(data.metric), data.unfinished
+        data.gains, data.factors, data.design, rules, unit_of(data.metric), data.owed
     )
     found, warned = findings(data, analysis), warnings(data, analysis)
     page = Page(
@@ -186,7 +202,7 @@ def findings(data: AblationData, analysis: Analysis) -> list[str]:
 
 def warnings(data: AblationData, analysis: Analysis) -> list[str]:
     """What a reader must know first."""
-    found = [*unfinished(data), *dict.fromkeys(analysis.refusals)]
+    found = [f"{text[0].upper()}{text[1:]}." for text in analysis.refusals]
     diverged = int(data.gains["diverged"].sum())
     if diverged:
         judged = int(data.gains["tasks"].sum())
@@ -194,24 +210,6 @@ def warnings(data: AblationData, analysis: Analysis) -> list[str]:
             f"{diverged} of {judged} judged learners diverged; each counts with the declared worst "
             "score."
         )
-    return found
-
-
-def unfinished(data: AblationData) -> list[str]:
-    """What the experiment declares and no gain is stored of: the gains alone cannot tell."""
-    study: Any = data.experiment.study
-    if getattr(study, "kind", "") != "ablate":
-        return []
-    absent = [
-        f"{short(name)} = {level}"
-        for name, levels in study.factors.items()
-        for level in map(_level, levels)
-        if level not in set(data.gains[name])
-    ]
-    found = [f"Not finished: no gain is stored for {listed(absent)}."] if absent else []
-    seeds = data.gains["seed"].nunique()
-    if seeds < study.seeds:
-        found.append(f"Not finished: {seeds} of {counted(study.seeds, 'evolution seed')} stored.")
     return found
 
 
@@ -285,6 +283,7 @@ def _document(
         "families_effects": records(analysis.by_family),
         "cells": records(analysis.cells),
         "missing": records(analysis.missing),
+        "finished": not analysis.unfinished,
         "unfinished_slots": list(data.unfinished),
         "labels": dict(LABELS),
         "provenance": {

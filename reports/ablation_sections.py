@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from reports import ablation_figures
-from reports.ablation_analysis import Analysis, short
+from reports.ablation_analysis import Analysis
+from reports.ablation_gaps import short
 from reports.material import Picture, Section
 from reports.sentences import LABELS
 from reports.table import Table
