@@ -24,7 +24,7 @@ from reports.material import Page
 from reports.page import ReportPaths, records, write_page
 from reports.sentences import LABELS
 from reports.verdict import Rules
-from reports.wording import PLUS_MINUS, counted, listed, p_text, unit_of
+from reports.wording import PLUS_MINUS, counted, listed, p_cell, p_text, unit_of
 
 Design = Literal["factorial", "leave_one_out"]
 GAINS = "mln_gains"
@@ -188,6 +188,7 @@ def findings(data: AblationData, analysis: Analysis) -> list[str]:
         elif interactions:
             found.append(f"None of {counted(interactions, 'interaction')} was shown.")
     found += [effect.decision.sentence for effect in analysis.effects]
+    found += disagreement(analysis, alpha)
     best = analysis.cells.sort_values("mean", ascending=False).iloc[0]
     unit = unit_of(data.metric)
     found.append(
@@ -198,6 +199,25 @@ def findings(data: AblationData, analysis: Analysis) -> list[str]:
     if data.design == "leave_one_out":
         found.append("A leave-one-out design cannot see interactions between the settings.")
     return found
+
+
+def disagreement(analysis: Analysis, alpha: float) -> list[str]:
+    """The settings on which analysis of variance and paired tests disagree, in one sentence."""
+    parts = []
+    for term, p_term in zip(analysis.terms, analysis.p_terms, strict=True):
+        tested = [
+            effect.decision.p_holm
+            for effect in analysis.effects
+            if term.factors == (effect.factor,) and effect.decision.p_holm is not None
+        ]
+        if tested and (p_term < alpha) != (min(tested) < alpha):
+            parts.append(f"{term.name} (Holm p {p_cell(p_term)} against {p_cell(min(tested))})")
+    if not parts:
+        return []
+    return [
+        f"The analysis of variance and the paired tests disagree on {listed(parts)}: trust the "
+        f"paired tests, which give the verdicts; {ablation_sections.POOLED}."
+    ]
 
 
 def warnings(data: AblationData, analysis: Analysis) -> list[str]:

@@ -15,6 +15,12 @@ from reports.tables import interval_text, plain_frame
 from reports.verdict import Rules
 from reports.wording import DASH, PLUS_MINUS, counted, p_cell, signed_minus, unit_of
 
+POOLED = (
+    "the error of the analysis of variance pools how much the effects themselves differ between "
+    "seeds"
+)
+"""Why the paired tests, and not the analysis of variance, give the verdicts."""
+
 
 def sections(analysis: Analysis, gains: pd.DataFrame, metric: str, rules: Rules) -> list[Section]:
     """All sections, in their order."""
@@ -113,9 +119,8 @@ def _anova(analysis: Analysis) -> Section | None:
             f"Gain, mean over families, by the settings with n = {analysis.seeds} evolution seeds "
             "as blocks; sums of squares of type II; interactions first. Holm p: over all "
             f"{len(analysis.terms)} terms. Mixed p: Wald test with a random intercept per family "
-            "(all gains, not averaged), a sensitivity analysis, not corrected. The error pools how "
-            "much the effects themselves differ between seeds; where that is much, trust the "
-            "paired tests of the effects, which give the verdicts."
+            f"(all gains, not averaged), a sensitivity analysis, not corrected. T{POOLED[1:]}; "
+            "where that is much, trust the paired tests of the effects, which give the verdicts."
         ),
         numbers=frame,
         shown=pd.DataFrame(

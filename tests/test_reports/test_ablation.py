@@ -75,6 +75,21 @@ def test_an_interaction_is_named_first(tmp_path):
     }
 
 
+def test_where_the_two_analyses_disagree_the_verdict_says_which_to_trust(tmp_path):
+    # An effect of one size in each seed is lost in the pooled error of another's, which differs
+    # between seeds; a mean effect of the latter is more than its own paired test can show.
+    frame = gains({"ga": -0.003}, noise=0.0005)
+    wild = np.random.default_rng(4).normal(0.02, 0.05, 8)
+    frame["gain"] += np.where(frame[CO] == "fresh", wild[frame["seed"]], 0)
+    report = render(frame, tmp_path)
+    [told] = [text for text in report.findings if "disagree" in text]
+    assert "disagree on mode (Holm p " in told
+    assert told.endswith("between seeds.")
+    assert "trust the paired tests" in told
+    assert told in report.paths.html.read_text().replace("&lt;", "<").replace("&gt;", ">")
+    assert not any("disagree" in text for text in render(gains(), tmp_path / "other").findings)
+
+
 def test_differences_are_level_minus_reference(tmp_path):
     frame = gains({"es": -0.03})
     [effect] = [e for e in render(frame, tmp_path).analysis.effects if e.level == "es"]
