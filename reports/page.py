@@ -15,7 +15,7 @@ from reports.compare import finite
 from reports.material import Page
 from reports.plotting import pdf, svg
 from reports.references import bibtex, cited_in_latex, cited_in_text, reference_list
-from reports.writing import inline, write_files
+from reports.writing import breakable, inline, write_files
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,7 @@ def _html(page: Page, drawings: dict[str, Markup]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["breakable"] = breakable
     text = environment.get_template("page.html.j2").render(
         page=page,
         drawings=drawings,
