@@ -79,6 +79,7 @@ def effects_table(analysis: Analysis, metric: str, rules: Rules) -> Table:
         ),
         tags=tags,
         notes=notes,
+        omitted=("p",),
     )  # fmt: skip
 
 
@@ -226,6 +227,8 @@ def _rows(analysis: Analysis, gains: pd.DataFrame) -> Section:
         first, last = int(np.min(places)) + 2, int(np.max(places)) + 2
         records.append((slot, label, first, last, f"sed -n '1p;{first},{last}p' rows.csv"))
     frame = pd.DataFrame(records, columns=["slot", "cell", "first line", "last line", "command"])
-    table = plain_frame("blocks", "Rows behind the numbers", "Lines of rows.csv.", frame)
+    table = plain_frame(
+        "blocks", "Rows behind the numbers", "Lines of rows.csv.", frame, in_latex=False
+    )
     text = [f"rows.csv has all {counted(len(gains), 'gain')}, one per line."]
     return Section("rows", "Rows behind the numbers", text, folded=[table])

@@ -44,12 +44,11 @@ def write_page(page: Page, out_dir: Path) -> ReportPaths:
             files[f"figures/{picture.name}.svg"] = drawing
             files[f"figures/{picture.name}.pdf"] = pdf(picture.figure)
             drawings[picture.name] = inline(drawing, picture.name)
-        for table in (*section.tables, *section.folded):
-            files[f"tables/{table.name}.csv"] = table.csv()
-            files[f"tables/{table.name}.tex"] = table.latex()
-    for table in page.head:
+    folded = [table for section in page.sections for table in (*section.tables, *section.folded)]
+    for table in (*folded, *page.head):
         files[f"tables/{table.name}.csv"] = table.csv()
-        files[f"tables/{table.name}.tex"] = table.latex()
+        if table.in_latex:
+            files[f"tables/{table.name}.tex"] = table.latex()
     files["rows.csv"] = page.rows
     files["methods.tex"] = cited_in_latex(page.methods)
     files["references.bib"] = bibtex(page.methods)
