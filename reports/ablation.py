@@ -18,7 +18,7 @@ from bench.experiment import Experiment
 from bench.store import Store
 from reports import ablation_sections
 from reports.ablation_analysis import Analysis, analyse
-from reports.ablation_gaps import Owed
+from reports.ablation_gaps import NOT_FINISHED, Owed
 from reports.facts import facts, reproduction
 from reports.material import Page
 from reports.page import ReportPaths, records, write_page
@@ -192,7 +192,9 @@ def findings(data: AblationData, analysis: Analysis) -> list[str]:
     best = analysis.cells.sort_values("mean", ascending=False).iloc[0]
     unit = unit_of(data.metric)
     found.append(
-        f"Largest mean gain over CE of all {len(analysis.cells)} cells: {best['label']}, "
+        f"Largest mean gain over CE of {'the' if analysis.unfinished else 'all'} "
+        f"{len(analysis.cells)} cells{' that have one' if analysis.unfinished else ''}: "
+        f"{best['label']}, "
         f"{unit.gain(best['mean'])} {unit.difference}; the best of many cells is an optimistic "
         "estimate."
     )
@@ -222,7 +224,9 @@ def disagreement(analysis: Analysis, alpha: float) -> list[str]:
 
 def warnings(data: AblationData, analysis: Analysis) -> list[str]:
     """What a reader must know first."""
-    found = [f"{text[0].upper()}{text[1:]}." for text in analysis.refusals]
+    reasons = [text for text in analysis.refusals if text != NOT_FINISHED]
+    lacking = [analysis.unfinished] if analysis.unfinished else []
+    found = [f"{text[0].upper()}{text[1:]}." for text in (*lacking, *reasons)]
     diverged = int(data.gains["diverged"].sum())
     if diverged:
         judged = int(data.gains["tasks"].sum())

@@ -13,7 +13,7 @@ import pandas as pd
 
 from bench.errors import InputError
 from reports import gate, stats
-from reports.ablation_gaps import Owed, short, unfinished
+from reports.ablation_gaps import NOT_FINISHED, Owed, short, unfinished
 from reports.compare import finite
 from reports.decision import Decision, Question, decide
 from reports.stats.factorial import Term, WaldTerm, blocked_anova, mixed_terms
@@ -108,7 +108,7 @@ def analyse(
             "let `mln-bench ablate` come to its end, with the same --storage"
         )
     lacking = unfinished(gains, owed, n)
-    refusals = [*([lacking] if lacking else []), *gate.too_few(n, "run")]
+    refusals = [*([NOT_FINISHED] if lacking else []), *gate.too_few(n, "run")]
     crossed = _is_crossed(runs, names, levels)
     terms: list[Term] = []
     if design == "factorial" and crossed and n > 1:

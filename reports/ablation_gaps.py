@@ -11,6 +11,9 @@ import pandas as pd
 
 from reports.wording import counted
 
+NOT_FINISHED = "not finished"
+"""Why the effects of an ablation are refused that lacks anything; its head says what."""
+
 
 class Owed(NamedTuple):
     """What was declared before the run.
@@ -50,4 +53,4 @@ def unfinished(gains: pd.DataFrame, owed: Owed, whole: int) -> str:
     seeds = max(owed.seeds, gains["seed"].nunique())
     if whole < seeds:
         found.append(f"{whole} of {counted(seeds, 'evolution seed')} complete")
-    return f"not finished: {', '.join(found)}" if found else ""
+    return f"{NOT_FINISHED}: {', '.join(found)}" if found else ""

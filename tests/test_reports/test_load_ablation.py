@@ -122,9 +122,10 @@ def test_what_is_missing_is_said_once_in_one_line(tmp_path, stored, said):
     report = write_ablation(store, ablation(), tmp_path / "report")
     told = [text for text in report.warnings if "independent" not in text]
     assert told == [f"Not finished: {said}."]
-    page = report.paths.html.read_text()
-    head = page[: page.index('id="verdict"')]
-    assert head.count("finished") == 1
+    assert report.paths.html.read_text().count(said) == 1
+    assert report.paths.json.read_text().count(said) == 1
+    reasons = {effect.decision.reason.split(";")[0] for effect in report.analysis.effects}
+    assert reasons == {"not finished"}
     assert json.loads(report.paths.json.read_text())["warnings"] == list(report.warnings)
     assert not report.is_whole
 
