@@ -91,7 +91,7 @@ def _ablation(
         for row in rows
     ]  # fmt: skip
     _print(shown, "Effects: difference in gain over CE", written.paths.html, as_json)
-    return any(row["verdict"] == "refused" for row in rows) or bool(written.warnings)
+    return not written.is_whole
 
 
 def _study(

@@ -17,13 +17,14 @@ from bench.errors import InputError
 from bench.experiment import Experiment
 from bench.store import Store
 from reports import ablation_sections
-from reports.ablation_analysis import Analysis, analyse, short
+from reports.ablation_analysis import Analysis, analyse
+from reports.ablation_gaps import NOT_FINISHED, Owed
 from reports.facts import facts, reproduction
 from reports.material import Page
 from reports.page import ReportPaths, records, write_page
 from reports.sentences import LABELS
 from reports.verdict import Rules
-from reports.wording import PLUS_MINUS, counted, listed, p_text, unit_of
+from reports.wording import PLUS_MINUS, counted, listed, p_cell, p_text, unit_of
 
 Design = Literal["factorial", "leave_one_out"]
 GAINS = "mln_gains"
@@ -47,6 +48,15 @@ class AblationData:
     unfinished: tuple[int, ...] = ()
 
     @property
+    def owed(self) -> Owed:
+        """What the study declares: of levels and seeds that never ran the gains know nothing."""
+        study: Any = self.experiment.study
+        if getattr(study, "kind", "") != "ablate":
+            return Owed(self.unfinished)
+        levels = {name: tuple(map(_level, found)) for name, found in study.factors.items()}
+        return Owed(self.unfinished, levels, study.seeds)
+
+    @property
     def metric(self) -> str:
         """What the gains are differences of."""
         return str(self.protocol.get("metric", self.experiment.report.metric))
@@ -61,6 +71,12 @@ class AblationReport:
     findings: tuple[str, ...]
     warnings: tuple[str, ...]
     paths: ReportPaths
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is missing and no effect was refused."""
+        refused = any(item.decision.verdict == "refused" for item in self.analysis.effects)
+        return not (self.analysis.unfinished or refused)
 
 
 def load_ablation(store: Store, experiment: Experiment) -> AblationData:
@@ -131,7 +147,7 @@ def render_ablation(
     report = data.experiment.report
     rules = Rules("maximise", report.rope, report.alpha)
     analysis = analyse(
-        data.gains, data.factors, data.design, rules, unit_of(data.metric), data.unfinished
+        data.gains, data.factors, data.design, rules, unit_of(data.metric), data.owed
     )
     found, warned = findings(data, analysis), warnings(data, analysis)
     page = Page(
@@ -172,10 +188,13 @@ def findings(data: AblationData, analysis: Analysis) -> list[str]:
         elif interactions:
             found.append(f"None of {counted(interactions, 'interaction')} was shown.")
     found += [effect.decision.sentence for effect in analysis.effects]
+    found += disagreement(analysis, alpha)
     best = analysis.cells.sort_values("mean", ascending=False).iloc[0]
     unit = unit_of(data.metric)
     found.append(
-        f"Largest mean gain over CE of all {len(analysis.cells)} cells: {best['label']}, "
+        f"Largest mean gain over CE of {'the' if analysis.unfinished else 'all'} "
+        f"{len(analysis.cells)} cells{' that have one' if analysis.unfinished else ''}: "
+        f"{best['label']}, "
         f"{unit.gain(best['mean'])} {unit.difference}; the best of many cells is an optimistic "
         "estimate."
     )
@@ -184,9 +203,30 @@ def findings(data: AblationData, analysis: Analysis) -> list[str]:
     return found
 
 
+def disagreement(analysis: Analysis, alpha: float) -> list[str]:
+    """The settings on which analysis of variance and paired tests disagree, in one sentence."""
+    parts = []
+    for term, p_term in zip(analysis.terms, analysis.p_terms, strict=True):
+        tested = [
+            effect.decision.p_holm
+            for effect in analysis.effects
+            if term.factors == (effect.factor,) and effect.decision.p_holm is not None
+        ]
+        if tested and (p_term < alpha) != (min(tested) < alpha):
+            parts.append(f"{term.name} (Holm p {p_cell(p_term)} against {p_cell(min(tested))})")
+    if not parts:
+        return []
+    return [
+        f"The analysis of variance and the paired tests disagree on {listed(parts)}: trust the "
+        f"paired tests, which give the verdicts; {ablation_sections.POOLED}."
+    ]
+
+
 def warnings(data: AblationData, analysis: Analysis) -> list[str]:
     """What a reader must know first."""
-    found = [*unfinished(data), *dict.fromkeys(analysis.refusals)]
+    reasons = [text for text in analysis.refusals if text != NOT_FINISHED]
+    lacking = [analysis.unfinished] if analysis.unfinished else []
+    found = [f"{text[0].upper()}{text[1:]}." for text in (*lacking, *reasons)]
     diverged = int(data.gains["diverged"].sum())
     if diverged:
         judged = int(data.gains["tasks"].sum())
@@ -194,24 +234,6 @@ def warnings(data: AblationData, analysis: Analysis) -> list[str]:
             f"{diverged} of {judged} judged learners diverged; each counts with the declared worst "
             "score."
         )
-    return found
-
-
-def unfinished(data: AblationData) -> list[str]:
-    """What the experiment declares and no gain is stored of: the gains alone cannot tell."""
-    study: Any = data.experiment.study
-    if getattr(study, "kind", "") != "ablate":
-        return []
-    absent = [
-        f"{short(name)} = {level}"
-        for name, levels in study.factors.items()
-        for level in map(_level, levels)
-        if level not in set(data.gains[name])
-    ]
-    found = [f"Not finished: no gain is stored for {listed(absent)}."] if absent else []
-    seeds = data.gains["seed"].nunique()
-    if seeds < study.seeds:
-        found.append(f"Not finished: {seeds} of {counted(study.seeds, 'evolution seed')} stored.")
     return found
 
 
@@ -285,6 +307,7 @@ def _document(
         "families_effects": records(analysis.by_family),
         "cells": records(analysis.cells),
         "missing": records(analysis.missing),
+        "finished": not analysis.unfinished,
         "unfinished_slots": list(data.unfinished),
         "labels": dict(LABELS),
         "provenance": {

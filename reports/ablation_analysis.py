@@ -13,11 +13,12 @@ import pandas as pd
 
 from bench.errors import InputError
 from reports import gate, stats
+from reports.ablation_gaps import NOT_FINISHED, Owed, short, unfinished
 from reports.compare import finite
 from reports.decision import Decision, Question, decide
 from reports.stats.factorial import Term, WaldTerm, blocked_anova, mixed_terms
 from reports.verdict import Rules
-from reports.wording import Unit, counted
+from reports.wording import Unit
 
 FEWEST_FAMILIES = 3
 """Families from which a random effect of them is worth fitting."""
@@ -59,7 +60,7 @@ class Analysis(NamedTuple):
     families). terms and p_terms: the analysis of variance without block and residual, Holm over
     all; empty where the design is no full crossing. mixed: the same terms with families as a
     random effect. by_family: factor, level, reference, family, difference, low, high (t over
-    seeds, not corrected).
+    seeds, not corrected). unfinished: what was owed and is missing, in one phrase.
     """
 
     factors: tuple[str, ...]
@@ -72,6 +73,7 @@ class Analysis(NamedTuple):
     effects: list[Effect]
     by_family: pd.DataFrame
     missing: pd.DataFrame
+    unfinished: str
     refusals: list[str]
     seeds: int
     families: tuple[str, ...]
@@ -84,14 +86,13 @@ def analyse(
     design: str,
     rules: Rules,
     shown: Unit,
-    unfinished: Sequence[int] = (),
+    owed: Owed,
 ) -> Analysis:
     """Analyse the gains of an ablation: slot, seed, family, factors, gain.
 
-    Only seeds that every cell has on every family are compared; others are missing and make the
-    effects refused. So do cells without any gain (`unfinished` slots): a level that never ran
-    would otherwise be missing from the family that the correction counts. Raises InputError where
-    no seed is whole.
+    Only seeds that every cell has on every family are compared. Whatever else is `owed` makes
+    the effects refused: a level that never ran would be missing from the family that the
+    correction counts. Raises InputError where no seed is whole.
     """
     names = list(factors)
     seeds, families = sorted(set(gains["seed"])), sorted(set(gains["family"]))
@@ -106,18 +107,14 @@ def analyse(
             "no evolution seed has a gain of every cell on every family yet; "
             "let `mln-bench ablate` come to its end, with the same --storage"
         )
-    refusals = [*gate.too_few(n, "run")]
-    if unfinished:
-        owed = len(unfinished) + gains["slot"].nunique()
-        refusals.append(f"{len(unfinished)} of {owed} cells have no result")
-    if holed:
-        refusals.append(f"{counted(len(holed), 'evolution seed')} incomplete: left out")
+    lacking = unfinished(gains, owed, n)
+    refusals = [*([NOT_FINISHED] if lacking else []), *gate.too_few(n, "run")]
     crossed = _is_crossed(runs, names, levels)
     terms: list[Term] = []
     if design == "factorial" and crossed and n > 1:
         chosen = {short(name): runs[name].tolist() for name in names if len(levels[name]) > 1}
         terms = blocked_anova(runs["gain"], chosen, runs["seed"].tolist())
-    elif design == "factorial" and not crossed:
+    elif design == "factorial" and not crossed and not lacking:
         refusals.append(
             "not every combination of the factors exists, so interactions cannot be separated"
         )
@@ -145,16 +142,12 @@ def analyse(
         [Effect(*key, decision) for key, decision in zip(pairs, decisions, strict=True)],
         _by_family(complete, names, levels, design, families),
         missing,
+        lacking,
         refusals,
         n,
         tuple(families),
         runs,
     )
-
-
-def short(name: str) -> str:
-    """The last part of a dotted key."""
-    return name.rpartition(".")[2]
 
 
 def _missing(gains: pd.DataFrame, seeds: list[Any], families: list[str]) -> pd.DataFrame:

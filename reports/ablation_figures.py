@@ -8,7 +8,8 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from reports import stats
-from reports.ablation_analysis import Effect, short
+from reports.ablation_analysis import Effect
+from reports.ablation_gaps import short
 from reports.figures import DECIDED, plain
 from reports.plotting import INK, canvas, clipped_limit, panels, styled, zero_line
 

@@ -7,13 +7,20 @@ import numpy as np
 import pandas as pd
 
 from reports import ablation_figures
-from reports.ablation_analysis import Analysis, short
+from reports.ablation_analysis import Analysis
+from reports.ablation_gaps import short
 from reports.material import Picture, Section
 from reports.sentences import LABELS
 from reports.table import Table
 from reports.tables import interval_text, plain_frame
 from reports.verdict import Rules
 from reports.wording import DASH, PLUS_MINUS, counted, p_cell, signed_minus, unit_of
+
+POOLED = (
+    "the error of the analysis of variance pools how much the effects themselves differ between "
+    "seeds"
+)
+"""Why the paired tests, and not the analysis of variance, give the verdicts."""
 
 
 def sections(analysis: Analysis, gains: pd.DataFrame, metric: str, rules: Rules) -> list[Section]:
@@ -73,6 +80,7 @@ def effects_table(analysis: Analysis, metric: str, rules: Rules) -> Table:
         ),
         tags=tags,
         notes=notes,
+        omitted=("p",),
     )  # fmt: skip
 
 
@@ -113,9 +121,8 @@ def _anova(analysis: Analysis) -> Section | None:
             f"Gain, mean over families, by the settings with n = {analysis.seeds} evolution seeds "
             "as blocks; sums of squares of type II; interactions first. Holm p: over all "
             f"{len(analysis.terms)} terms. Mixed p: Wald test with a random intercept per family "
-            "(all gains, not averaged), a sensitivity analysis, not corrected. The error pools how "
-            "much the effects themselves differ between seeds; where that is much, trust the "
-            "paired tests of the effects, which give the verdicts."
+            f"(all gains, not averaged), a sensitivity analysis, not corrected. T{POOLED[1:]}; "
+            "where that is much, trust the paired tests of the effects, which give the verdicts."
         ),
         numbers=frame,
         shown=pd.DataFrame(
@@ -232,6 +239,8 @@ def _rows(analysis: Analysis, gains: pd.DataFrame) -> Section:
         first, last = int(np.min(places)) + 2, int(np.max(places)) + 2
         records.append((slot, label, first, last, f"sed -n '1p;{first},{last}p' rows.csv"))
     frame = pd.DataFrame(records, columns=["slot", "cell", "first line", "last line", "command"])
-    table = plain_frame("blocks", "Rows behind the numbers", "Lines of rows.csv.", frame)
+    table = plain_frame(
+        "blocks", "Rows behind the numbers", "Lines of rows.csv.", frame, in_latex=False
+    )
     text = [f"rows.csv has all {counted(len(gains), 'gain')}, one per line."]
     return Section("rows", "Rows behind the numbers", text, folded=[table])

@@ -25,6 +25,9 @@ SCOPES: dict[Replicate, Scope] = {
     "task": "new tasks",
 }
 
+FEWEST_FOR_BOOTSTRAP = 20
+"""Pairs from which a bootstrap interval is drawn: with fewer it covers too little."""
+
 
 class Question(NamedTuple):
     """Paired scores of two named losses (n,), and why the gate refuses them, if it does.
@@ -87,7 +90,7 @@ def _bootstrap(questions: Sequence[Question], rules: Rules) -> dict[int, stats.I
         places.setdefault(question.candidate_scores.size, []).append(place)
     found: dict[int, stats.Interval] = {}
     for size, alike in places.items():
-        if size >= verdict.FEWEST_FOR_BOOTSTRAP:
+        if size >= FEWEST_FOR_BOOTSTRAP:
             pairs = [(questions[k].candidate_scores, questions[k].baseline_scores) for k in alike]
             intervals = stats.bootstrap_intervals(
                 [stats.differences(*pair) for pair in pairs], confidence=1 - rules.alpha

@@ -16,7 +16,7 @@ from reports.compare import finite
 from reports.drawing import Here, begin, finish
 from reports.material import Page
 from reports.references import bibtex, cited_in_latex, cited_in_text, reference_list
-from reports.writing import inline, write_files
+from reports.writing import breakable, inline, write_files
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,11 @@ def write_page(page: Page, out_dir: Path, executor: Executor | None = None) -> R
     files: dict[str, str | bytes] = {}
     pictures = [picture for section in page.sections for picture in section.pictures]
     begun = [begin(picture, executor or Here()) for picture in pictures]
-    for section in page.sections:
-        for table in (*section.tables, *section.folded):
-            files[f"tables/{table.name}.csv"] = table.csv()
-            files[f"tables/{table.name}.tex"] = table.latex()
-    for table in page.head:
+    shown = [table for section in page.sections for table in (*section.tables, *section.folded)]
+    for table in (*shown, *page.head):
         files[f"tables/{table.name}.csv"] = table.csv()
-        files[f"tables/{table.name}.tex"] = table.latex()
+        if table.in_latex:
+            files[f"tables/{table.name}.tex"] = table.latex()
     files["rows.csv"] = page.rows
     files["methods.tex"] = cited_in_latex(page.methods)
     files["references.bib"] = bibtex(page.methods)
@@ -111,6 +109,7 @@ def _html(page: Page, drawings: dict[str, Markup]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["breakable"] = breakable
     text = environment.get_template("page.html.j2").render(
         page=page,
         drawings=drawings,

@@ -7,7 +7,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import NamedTuple
 
-from reports.table import latex_text
+from reports.latex import latex_text
 
 _CITED = re.compile(r"\[@([A-Za-z0-9_]+)\]")
 

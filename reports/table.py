@@ -1,12 +1,11 @@
 """One table, as numbers for CSV and as text for the page and LaTeX."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
 
-from reports.wording import DASH, MINUS, PLUS_MINUS
+from reports import latex
 
 MOST_SHOWN = 300
 """Rows of a table on the page and in LaTeX; its CSV has all."""
@@ -19,7 +18,8 @@ class Table:
     `bold` lists (row, column) positions of `shown`; `classes` names a style per row; `links`
     maps positions to anchors of the page, where the rows behind a number are; `anchors` gives
     the rows anchors of their own; `notes` explains positions in a tool tip; `tags` are verdicts
-    of single positions.
+    of single positions. `omitted` are columns that a printed page has no room for: LaTeX has all
+    others. `in_latex`: whether a paper could use it at all.
     """
 
     name: str
@@ -33,6 +33,8 @@ class Table:
     notes: Mapping[tuple[int, int], str] = field(default_factory=dict)
     anchors: Sequence[str] = ()
     tags: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    omitted: Collection[str] = ()
+    in_latex: bool = True
 
     @property
     def rows(self) -> list[list[object]]:
@@ -51,39 +53,11 @@ class Table:
         return self.numbers.to_csv(index=False, lineterminator="\n")
 
     def latex(self) -> str:
-        """The text as a LaTeX tabular with booktabs rules, of the rows that the page shows."""
-        own = self.shown.iloc[:MOST_SHOWN]
-        bold = pd.DataFrame("", index=own.index, columns=own.columns)
-        for row, column in self.bold:
-            if row >= MOST_SHOWN:
-                continue
-            bold.iloc[row, column] = "textbf:--rwrap"
-        shown = own.map(latex_text)
-        shown.columns = pd.Index([latex_text(name) for name in self.shown.columns])
-        bold.columns = shown.columns
-        style = shown.style.apply(lambda _: bold, axis=None).hide(axis="index")
-        # Numbers with signs and decimals are compared by eye where they end alike.
-        columns = ["r" if all(map(_is_number, own[name])) else "l" for name in own.columns]
-        return str(style.to_latex(hrules=True, column_format="".join(columns)))
-
-
-_LATEX = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$",
-    "#": r"\#", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"$<$", ">": r"$>$", MINUS: "$-$", PLUS_MINUS: r"$\pm$", DASH: "--",
-    "\N{MULTIPLICATION SIGN}": r"$\times$",
-    "\N{GREEK SMALL LETTER ETA}": r"$\eta$", "\N{SUPERSCRIPT TWO}": "$^2$",
-    "\N{INFINITY}": r"$\infty$", "\N{DAGGER}": r"\dag{}",
-}  # fmt: skip
-
-
-_NUMBER = re.compile(rf"[+{MINUS}-]?[\d.,]+|[<>] [\d.]+|{DASH}|")
-
-
-def _is_number(text: object) -> bool:
-    return _NUMBER.fullmatch(str(text)) is not None
-
-
-def latex_text(text: str) -> str:
-    """Text with LaTeX's special characters escaped."""
-    return "".join(_LATEX.get(character, character) for character in str(text))
+        """The text as LaTeX, of the rows that the page shows."""
+        kept = [c for c, name in enumerate(self.shown.columns) if name not in self.omitted]
+        places = {c: place for place, c in enumerate(kept)}
+        return latex.tabulars(
+            [str(self.shown.columns[c]) for c in kept],
+            [[str(row[c]) for c in kept] for row in self.rows],
+            {(r, places[c]) for r, c in self.bold if c in places},
+        )

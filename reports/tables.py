@@ -120,6 +120,7 @@ def comparisons(
         links=links,
         notes=notes,
         tags=tags,
+        omitted=("p", "P(A>B)"),
     )
 
 
@@ -160,6 +161,7 @@ def blocks(material: Material) -> Table:
             shown, columns=["task", "loss", "rate", "n", "mean", "lines", "command"]
         ),
         anchors=anchors,
+        in_latex=False,
     )
 
 
@@ -211,6 +213,7 @@ def policies(material: Material) -> Table:
         ),
         numbers=pd.DataFrame(records),
         shown=pd.DataFrame(shown, columns=columns),
+        omitted=("tuned: CI", "common: CI"),
     )
 
 
@@ -250,6 +253,7 @@ def across(found: Across, baselines: Sequence[str], unit: Unit, caption: str) ->
         caption=caption,
         numbers=found.table,
         shown=pd.DataFrame(shown, columns=columns),
+        omitted=[f"pooled minus {name}" for name in baselines],
     )
 
 
@@ -286,9 +290,11 @@ def method(claims: Sequence[MethodClaim], unit: Unit, caption: str) -> Table:
     )
 
 
-def plain_frame(name: str, title: str, caption: str, frame: pd.DataFrame) -> Table:
+def plain_frame(
+    name: str, title: str, caption: str, frame: pd.DataFrame, *, in_latex: bool = True
+) -> Table:
     """A frame shown as it is, numbers shortened."""
-    return Table(name, title, caption, frame, frame.map(_short))
+    return Table(name, title, caption, frame, frame.map(_short), in_latex=in_latex)
 
 
 def _short(value: object) -> str:

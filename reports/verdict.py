@@ -23,8 +23,6 @@ Replicate = Literal["seed", "run", "task"]
 
 NOUNS: dict[Replicate, str] = {"seed": "pair", "run": "run", "task": "task"}
 
-FEWEST_FOR_BOOTSTRAP = 20
-
 
 class Rules(NamedTuple):
     """What is declared before the run; `rope` is in the metric's units."""
@@ -42,8 +40,8 @@ class Rules(NamedTuple):
 class Numbers(NamedTuple):
     """Everything measured in one comparison of n pairs; `wins` and `p_better` favour the candidate.
 
-    `bca_low` and `bca_high` are NaN below 20 pairs, where the bootstrap covers too little. Without
-    sensitivity analyses they, `p_wilcoxon`, `rank_biserial` and `median_difference` are NaN.
+    `bca_low` and `bca_high` are NaN where no bootstrap interval was drawn (reports.decision).
+    Without sensitivity analyses `p_wilcoxon`, `rank_biserial` and `median_difference` are, too.
     """
 
     n: int
@@ -88,7 +86,7 @@ def measure(
 ) -> Numbers:
     """The numbers of one comparison from paired scores of shape (n,), n >= 2.
 
-    bca: its bootstrap interval, where it is known already.
+    bca: its bootstrap interval, if one was drawn.
 
     The test is the sign-flip permutation test, over tasks Wilcoxon's signed-rank test: tasks
     differ too much in scale for their means to be exchangeable in size.
@@ -97,8 +95,6 @@ def measure(
     interval = stats.mean_interval(d, confidence=1 - rules.alpha)
     ranked = stats.wilcoxon(d) if sensitivity or unit == "task" else None
     test = ranked if ranked and unit == "task" else stats.sign_flip(d)
-    if bca is None and sensitivity and d.size >= FEWEST_FOR_BOOTSTRAP:
-        bca = stats.bootstrap_interval(d, confidence=1 - rules.alpha)
     favourable = rules.sign * d
     return Numbers(
         n=int(d.size),

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from bench.errors import InputError
 
@@ -22,6 +22,14 @@ def inline(document: str, name: str) -> Markup:
     element = element.replace("url(#", f"url(#{name}-")
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
     return Markup(element.replace("<svg ", '<svg role="img" ', 1))
+
+
+_BREAK = re.compile(r"(?=\+\D)|(?<=[a-z]\.)(?=[a-z])")
+
+
+def breakable(text: object) -> Markup:
+    """Text that may break before a regime of a task and between the parts of a dotted key."""
+    return Markup("<wbr>").join(map(escape, _BREAK.split(str(text))))
 
 
 def write_files(out_dir: Path, files: Mapping[str, str | bytes]) -> None:

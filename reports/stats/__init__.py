@@ -7,7 +7,6 @@ unpaired: what their names say.
 
 from reports.stats.multiple import benjamini_hochberg, holm
 from reports.stats.paired import (
-    bootstrap_interval,
     bootstrap_intervals,
     d_z,
     differences,
@@ -29,7 +28,6 @@ __all__ = [
     "Significance",
     "Vector",
     "benjamini_hochberg",
-    "bootstrap_interval",
     "bootstrap_intervals",
     "d_z",
     "detectable",

@@ -165,20 +165,13 @@ def mean_interval(d: ArrayLike, *, confidence: float = 0.95) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
-def bootstrap_interval(d: ArrayLike, *, confidence: float = 0.95, seed: int = 0) -> Interval:
-    """The mean difference with its BCa bootstrap interval (9,999 resamples).
-
-    Constant differences, where BCa is undefined, give an interval of width 0.
-    """
-    return bootstrap_intervals([d], confidence=confidence, seed=seed)[0]
-
-
 def bootstrap_intervals(
     rows: Sequence[ArrayLike], *, confidence: float = 0.95, seed: int = 0
 ) -> list[Interval]:
-    """`bootstrap_interval` of several comparisons of one size, drawn once for all of them.
+    """Mean differences of comparisons of one size, with BCa bootstrap intervals (9,999 resamples).
 
-    None of them depends on the others: each is resampled at the same places.
+    Drawn once for all, but none depends on the others: each is resampled at the same places.
+    Constant differences, where BCa is undefined, give an interval of width 0.
     """
     values = np.stack([np.sort(_vector(row)) for row in rows])
     means = values.mean(axis=1)

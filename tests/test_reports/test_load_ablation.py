@@ -3,8 +3,10 @@
 import json
 
 import pytest
+from typer.testing import CliRunner
 
 from bench import store as tables
+from bench.cli import app
 from bench.errors import InputError
 from bench.experiment import Experiment
 from bench.store import Store
@@ -31,14 +33,14 @@ def ablation(design="factorial"):
                 "design": design,
                 "seeds": 6,
                 "families": FAMILIES,
-                "factors": {MODE: ["hybrid", "ga", "es"], START: ["imitation", "random"]},
+                "factors": {MODE: ["hybrid", "ga", "es"], START: ["a", "b"]},
             },
         }
     )
 
 
-def filled(path, cells=CROSSED, *, done=None, without=()):
-    """A store whose study owes all `cells`; `done` are the slots with gains."""
+def filled(path, cells=CROSSED, *, done=None, without=(), seeds=6, diverged=0):
+    """A store whose study owes all `cells`; `done` are the slots with gains on so many seeds."""
     store, slots = Store(f"sqlite:///{path}"), range(len(cells))
     done = set(slots if done is None else done)
     store.put(
@@ -55,9 +57,9 @@ def filled(path, cells=CROSSED, *, done=None, without=()):
         [
             {"study": STUDY, "slot": slot, "seed": seed, "family": family, "kind": "ablate",
              "settings": cells[slot], "gain": 0.01 * slot + 0.001 * ((7 * seed + slot) % 5),
-             "tasks": 8, "diverged": 0, "member_steps": 1000}
+             "tasks": 8, "diverged": diverged, "member_steps": 1000}
             for slot in done
-            for seed in range(6)
+            for seed in range(seeds)
             for family in FAMILIES
             if (slot, seed, family) not in without
         ],
@@ -92,9 +94,47 @@ def test_a_level_that_never_ran_refuses_what_is_left(tmp_path):
     store = filled(tmp_path / "a.db", done={0, 1, 2, 3})
     assert load_ablation(store, ablation()).unfinished == (4, 5)
     report = write_ablation(store, ablation(), tmp_path / "report")
-    assert "2 of 6 cells have no result" in report.warnings
     assert {effect.decision.verdict for effect in report.analysis.effects} == {"refused"}
-    assert json.loads(report.paths.json.read_text())["unfinished_slots"] == [4, 5]
+    document = json.loads(report.paths.json.read_text())
+    assert (document["unfinished_slots"], document["finished"]) == ([4, 5], False)
+    assert not report.is_whole
+
+
+@pytest.mark.parametrize(
+    ("stored", "said"),
+    [
+        ({"done": {0, 1, 2, 3, 5}}, "1 of 6 cells have no result"),
+        (
+            {"done": {0, 1, 2, 3}},
+            "2 of 6 cells have no result (none with mode = es has one)",
+        ),
+        ({"without": {(3, 2, "rings")}}, "5 of 6 evolution seeds complete"),
+        ({"seeds": 5}, "5 of 6 evolution seeds complete"),
+        (
+            {"done": {0, 1, 2, 3}, "seeds": 4, "without": {(3, 2, "rings")}},
+            "2 of 6 cells have no result (none with mode = es has one), "
+            "3 of 6 evolution seeds complete",
+        ),
+    ],
+)
+def test_what_is_missing_is_said_once_in_one_line(tmp_path, stored, said):
+    store = filled(tmp_path / "a.db", **stored)
+    report = write_ablation(store, ablation(), tmp_path / "report")
+    told = [text for text in report.warnings if "independent" not in text]
+    assert told == [f"Not finished: {said}."]
+    assert report.paths.html.read_text().count(said) == 1
+    assert report.paths.json.read_text().count(said) == 1
+    reasons = {effect.decision.reason.split(";")[0] for effect in report.analysis.effects}
+    assert reasons == {"not finished"}
+    assert json.loads(report.paths.json.read_text())["warnings"] == list(report.warnings)
+    assert not report.is_whole
+
+
+def test_a_whole_ablation_lacks_nothing_though_learners_diverged(tmp_path):
+    report = write_ablation(filled(tmp_path / "a.db", diverged=1), ablation(), tmp_path / "report")
+    assert len(report.warnings) == 1
+    assert "diverged" in report.warnings[0]
+    assert report.is_whole
 
 
 def test_a_hole_in_a_cell_leaves_its_seed_out(tmp_path):
@@ -108,7 +148,8 @@ def test_a_hole_in_a_cell_leaves_its_seed_out(tmp_path):
 def test_a_leave_one_out_without_one_of_its_cells(tmp_path, lacking):
     store = filled(tmp_path / "a.db", ONE_OUT, done={0, 1, 2} - {lacking})
     report = write_ablation(store, ablation("leave_one_out"), tmp_path / "report")
-    assert "1 of 3 cells have no result" in report.warnings
+    assert any("1 of 3 cells have no result" in text for text in report.warnings)
+    assert not report.is_whole
     assert all(effect.decision.verdict == "refused" for effect in report.analysis.effects)
 
 
@@ -126,3 +167,31 @@ def test_without_one_whole_seed_there_is_no_report(tmp_path):
     store = filled(tmp_path / "a.db", without=holes)
     with pytest.raises(InputError, match="no evolution seed"):
         write_ablation(store, ablation(), tmp_path / "report")
+
+
+TOML = """
+name = "ablation"
+[evolution]
+families = ["moons"]
+[study]
+kind = "ablate"
+name = "what matters?"
+seeds = 6
+families = ["spirals", "circles"]
+[study.factors]
+"evolution.settings.mode" = ["hybrid", "ga", "es"]
+"evolution.loss.start" = ["imitation", "random"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("stored", "code"), [({}, 0), ({"diverged": 1}, 0), ({"done": {0, 1, 2}}, 1), ({"seeds": 5}, 1)]
+)
+def test_strict_fails_for_what_is_missing_and_not_for_diverged_learners(tmp_path, stored, code):
+    cells = [dict(cell, **{START: {"a": "imitation", "b": "random"}[cell[START]]})
+             for cell in CROSSED]  # fmt: skip
+    filled(tmp_path / "mln.db", cells, **stored).close()
+    (tmp_path / "ablation.toml").write_text(TOML)
+    words = ["report", str(tmp_path / "ablation.toml"), "--kind", "ablation", "--strict", "--json",
+             "--storage", f"sqlite:///{tmp_path / 'mln.db'}", "--out", str(tmp_path)]  # fmt: skip
+    assert CliRunner().invoke(app, words).exit_code == code

@@ -14,6 +14,7 @@ from test_reports.simulated import simulated
 from bench.errors import InputError
 from reports import render
 from reports.drawing import artists
+from reports.writing import breakable
 
 COMMANDS = ["mln-bench run simulated", "mln-bench report simulated"]
 REQUIRED = {
@@ -180,3 +181,26 @@ def test_long_names_of_tasks_may_break_before_a_regime(tmp_path):
     page = written.paths.html.read_text()
     assert "moons<wbr>+noise=0.4" in page
     assert "<wbr>+" not in re.sub(r"<th[^>]*>.*?</th>", "", page)  # differences stay whole
+
+
+@pytest.mark.parametrize(
+    ("text", "broken"),
+    [
+        ("evolution.settings.mode", "evolution.<wbr>settings.<wbr>mode"),
+        ("moons+noise=0.15:0.5+few=9", "moons<wbr>+noise=0.15:0.5<wbr>+few=9"),
+        ("+0.23", "+0.23"),
+        ("a<b>", "a&lt;b&gt;"),
+        (3, "3"),
+    ],
+)
+def test_names_break_between_their_parts_alone(text, broken):
+    assert breakable(text) == broken
+
+
+def test_what_scrolls_has_shades_of_its_own_ground(report):
+    page = report.paths.html.read_text()
+    for scrolls in re.findall(r"<(?:div|pre) [^>]*>(?=\s*<(?:table|svg))", page):
+        assert "scroll" in scrolls
+    style = page[page.index("<style>") : page.index("</style>")]
+    assert style.count("--shade:") == 3  # light, dark, and figures, which are white in both
+    assert "var(--ground) 50%, transparent) left / 2.2rem 100% local" in style

@@ -25,7 +25,16 @@ def test_latex_escapes_and_marks():
 def test_latex_columns_of_numbers_are_flush_right():
     shown = pd.DataFrame([["ce", "−1.00", "< .001", "[1, 2]"], ["mse", "+12.5", "–", "–"]])
     text = Table("t", "T", "C", shown, shown.set_axis(list("abcd"), axis=1)).latex()
-    assert text.startswith(r"\begin{tabular}{lrrl}")
+    assert r"\begin{tabular}{lrrl}" in text
+
+
+def test_latex_leaves_out_the_columns_that_a_page_has_no_room_for():
+    shown = pd.DataFrame([["ce", "1", "2"]], columns=["loss", "p", "Holm p"])
+    bold = frozenset({(0, 1), (0, 2)})
+    table = Table("t", "T", "C", shown, shown, bold=bold, omitted=("p",))
+    assert r"loss & Holm p \\" in table.latex()
+    assert r"ce & \textbf{2} \\" in table.latex()
+    assert table.csv().startswith("loss,p,Holm p")
 
 
 def test_scores_mark_diverged_runs_and_keep_numbers_for_csv(small):

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports import gate as gates
-from reports import sentences, verdict
+from reports import sentences, stats, verdict
+from reports.decision import Question, decide
 from reports.verdict import Rules
 from reports.wording import unit_of
 
@@ -57,6 +58,21 @@ def test_correction_can_take_a_verdict_away():
     assert verdict.judge(numbers, 0.06, RULES) == "inconclusive"
     reason = verdict.explain("inconclusive", numbers, 0.06, RULES)
     assert "does not survive the correction" in reason
+
+
+@pytest.mark.parametrize(
+    ("n", "sensitivity", "drawn"), [(20, True, 1), (19, True, 0), (20, False, 0)]
+)
+def test_a_bootstrap_interval_is_drawn_from_twenty_pairs_on(n, sensitivity, drawn):
+    candidate, baseline = 0.9 + noisy(0.01, 0.005, n), np.full(n, 0.9)
+    [found] = decide(
+        [Question("a", "b", candidate, baseline)], RULES, POINTS, "seed", sensitivity=sensitivity
+    )
+    limits = found.numbers.bca_low, found.numbers.bca_high
+    assert np.isfinite(limits).tolist() == [bool(drawn)] * 2
+    if drawn:
+        d = stats.differences(candidate, baseline)
+        assert limits == stats.bootstrap_intervals([d])[0][1:]
 
 
 def test_constant_and_zero_differences():
