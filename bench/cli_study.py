@@ -114,7 +114,7 @@ def tune_settings(
     trials: int | None = None,
 ) -> "StudyResult":
     """Run the experiment's study, or what of it is missing, with progress on standard error."""
-    from bench.pool import default_jobs
+    from bench.processes import default_jobs
     from bench.progress import Live
     from studies.run import run_study
 

@@ -22,7 +22,8 @@ from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
 
 from bench import plugins
 from bench.errors import InputError, Unavailable
-from bench.pool import Finished, J, R, WorkerDied, default_jobs, send_through
+from bench.pool import Finished, J, R, WorkerDied, send_through
+from bench.processes import default_jobs
 from bench.provenance import agreement, machine
 
 LOCAL = "local"

@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 
 from bench.database import public_url
 from bench.errors import InputError, Unavailable
-from bench.pool import default_jobs
+from bench.processes import default_jobs
 from bench.provenance import processor, source_hash, versions
 from bench.store import SCHEMA_VERSION, Store, cells
 from mln.kernels import engine

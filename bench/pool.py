@@ -1,26 +1,22 @@
 """One-thread worker processes, and what becomes of a job whose worker dies."""
 
 import multiprocessing
-import os
-import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from contextvars import ContextVar
-from importlib import import_module
 from queue import Empty
 from types import TracebackType
 from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from bench import plugins
+from bench.processes import deaf_to_interrupts, end_processes, obey_parent
 
 J = TypeVar("J")
 R = TypeVar("R")
 
 POLL_SECONDS = 0.2
-TERMINATION_SECONDS = 5.0
 
 Teller = Callable[[object], None]
 
@@ -65,11 +61,6 @@ class Pool(Protocol):
         ...
 
 
-def default_jobs() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def send(message: object) -> None:
     """From within a job: tell the main process of progress."""
     tell = _tell.get()
@@ -89,36 +80,6 @@ def _start_worker(messages: Any, plugin_files: tuple[str, ...]) -> None:
     torch.set_num_threads(1)
     send_through(messages.put)
     plugins.load_files(plugin_files)
-
-
-@contextmanager
-def deaf_to_interrupts() -> Iterator[None]:
-    """Processes that are started within never hear of Ctrl-C, not even before `obey_parent`.
-
-    Ctrl-C reaches the whole process group; the main process alone decides what follows.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def obey_parent(*modules: str) -> None:
-    """In a worker process: leave Ctrl-C to the main process, end when that does, and import."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_follow_parent, daemon=True).start()
-    for module in modules:
-        import_module(module)
-
-
-def _follow_parent() -> None:
-    """End with a main process that was killed: an idle worker would wait for jobs for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 class Crew(NamedTuple):
@@ -237,19 +198,6 @@ class WorkerPool:
 
 def _is_broken(crew: Crew) -> bool:
     return bool(crew.executor._broken)
-
-
-def end_processes(executor: ProcessPoolExecutor, *, at_once: bool) -> None:
-    """End a pool's processes when they have nothing to do; `at_once` whatever they do."""
-    processes = list((executor._processes or {}).values())
-    executor.shutdown(wait=False, cancel_futures=True)
-    if at_once:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join(TERMINATION_SECONDS)
-            if process.is_alive():
-                process.kill()
 
 
 def _drain(messages: Any) -> Iterator[Any]:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from bench.console import complain, require_writable
 from bench.errors import InputError
 from bench.experiment import Experiment
-from bench.pool import Pool, WorkerPool, default_jobs
+from bench.pool import Pool, WorkerPool
+from bench.processes import default_jobs
 from bench.progress import Live
 from bench.runner import Runner
 from bench.status import RunSummary

@@ -8,7 +8,7 @@ from sqlalchemy import Join, func, select
 
 from bench.evolving import evolution_jobs
 from bench.experiment import Experiment
-from bench.pool import default_jobs
+from bench.processes import default_jobs
 from bench.store import Store, cells, evolutions, grid
 
 SAMPLE = 1000

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
-from bench.pool import deaf_to_interrupts, default_jobs, end_processes, obey_parent
+from bench.processes import deaf_to_interrupts, default_jobs, end_processes, obey_parent
 from reports.material import Picture
 from reports.plotting import pdf, svg
 

@@ -8,7 +8,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = ("mln", "bench", "studies", "reports")
-FROM_BENCH_IN_REPORTS = {"bench.store", "bench.experiment", "bench.errors", "bench.metrics"}
+FROM_BENCH_IN_REPORTS = {
+    "bench.store", "bench.experiment", "bench.errors", "bench.metrics", "bench.processes",
+}  # fmt: skip
 ALLOWED = {
     "mln": {"mln"},
     "bench": {"mln", "bench"},

@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.pool import WorkerPool, default_jobs
+from bench.pool import WorkerPool
+from bench.processes import default_jobs
 from bench.progress import Reporter
 from bench.speed.cases import Case, workload
 from bench.speed.torch_peers import accuracy
