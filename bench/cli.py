@@ -20,6 +20,7 @@ from bench.cli_study import ablate, dashboard, resolved_settings, study, tune_se
 from bench.console import (
     complain,
     copy_loss,
+    note,
     print_rows,
     reproducing_commands,
     require_writable,
@@ -144,11 +145,13 @@ def run(
 ) -> None:
     """Benchmark: evolve what is missing, tune, and train every cell that is not done."""
     from bench.checks import load_checked
+    from bench.prospects import prospects
     from bench.running import run_all
 
     loaded = load_checked(experiment, overrides or (), data_root)
     if loaded.benchmark is None:
         raise InputError(f"experiment {loaded.name}: has no [benchmark] section")
+    note(prospects(loaded))
     resolved = resolved_settings(loaded, storage)
     cells, learners = run_all(resolved, storage, artifacts, jobs, dask)
     count = cells._asdict() | ({"learners": learners} if as_json and learners else {})

@@ -48,6 +48,12 @@ def complain(errors: Sequence[str]) -> None:
         print(f"failed: {error}", file=sys.stderr)
 
 
+def note(sentences: Sequence[str]) -> None:
+    """Print what is worth knowing before the work begins on standard error."""
+    for sentence in sentences:
+        print(f"note: {sentence}", file=sys.stderr)
+
+
 def require_writable(folder: Path) -> None:
     """Refuse an output folder now rather than after minutes of work; leave nothing behind."""
     new = [path for path in (folder, *folder.parents) if not path.exists()]

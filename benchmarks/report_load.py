@@ -20,7 +20,7 @@ import psutil
 
 TASKS, LOSSES, RUNS = 50, 5, 5
 SIMULATED = Path(__file__).parents[1] / "tests"
-SAMPLE_SECONDS = 0.1
+SAMPLE_SECONDS = 0.5
 REPORT = """
 import sys
 from bench.experiment import Experiment

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from bench.prospects import FEWEST_RUNS, too_few
 from reports.claims import MethodClaim
 from reports.compare import Comparison, rules_of
-from reports.gate import FEWEST_RUNS, FEWEST_SEEDS
+from reports.gate import FEWEST_SEEDS
 from reports.load import ReportData
 from reports.sentences import LABELS
-from reports.verdict import Verdict, floor
+from reports.verdict import Verdict
 from reports.wording import counted, listed, unit_of
 
 ORDER: tuple[Verdict, ...] = (
@@ -91,15 +92,11 @@ def _extremes(data: ReportData, primary: Sequence[Comparison]) -> list[str]:
 def _too_few(data: ReportData, primary: Sequence[Comparison]) -> list[str]:
     """Whether so few seeds could show any difference at all after the correction."""
     n, alpha = max((item.n for item in primary), default=0), data.experiment.report.alpha
-    lowest = floor(n, len(primary))
-    if n < FEWEST_SEEDS or lowest < alpha:
+    if n < FEWEST_SEEDS:
         return []
-    enough = next(seeds for seeds in range(n, 100) if floor(seeds, len(primary)) < alpha)
-    return [
-        f"With {n} seeds and {counted(len(primary), 'primary comparison')} no Holm p can fall "
-        f"below {lowest:.2g}, so no difference could be shown, however large; it takes {enough} "
-        "seeds."
-    ]
+    return _sentences(
+        too_few(n, len(primary), alpha, "seeds", "primary comparisons", "benchmark.seeds")
+    )
 
 
 def _method(data: ReportData, claims: Sequence[MethodClaim]) -> list[str]:
@@ -113,6 +110,14 @@ def _method(data: ReportData, claims: Sequence[MethodClaim]) -> list[str]:
             "is said of the method below is descriptive."
         ]
     unit, alpha = unit_of(data.experiment.report.metric), data.experiment.report.alpha
+    hopeless = _sentences(
+        too_few(
+            runs, len(claims), alpha,
+            "evolution runs", "comparisons of the method", "evolution.runs",
+        )
+    )  # fmt: skip
+    if hopeless:
+        return hopeless
     shown = [claim for claim in claims if claim.p_holm is not None and claim.p_holm < alpha]
     text = listed(
         [f"{claim.task} against {claim.baseline} ({unit.gain(claim.mean)})" for claim in shown]
@@ -122,6 +127,10 @@ def _method(data: ReportData, claims: Sequence[MethodClaim]) -> list[str]:
         f"from 0 in {len(shown)} of {len(claims)} pairs of task and baseline"
         f"{f' ({unit.difference}): {text}' if shown else ''}."
     ]
+
+
+def _sentences(text: str) -> list[str]:
+    return [f"{text[0].upper()}{text[1:]}."] if text else []
 
 
 def _failures(data: ReportData) -> list[str]:

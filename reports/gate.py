@@ -3,13 +3,11 @@
 from collections.abc import Collection, Mapping
 from itertools import combinations
 
+from bench.prospects import FEWEST_RUNS
 from reports.wording import counted
 
 FEWEST_SEEDS = 6
 """With fewer units, a two-sided sign-flip test cannot reach .05 (its floor is 2 / 2^n)."""
-
-FEWEST_RUNS = 6
-"""Independent evolution runs that a claim about the method needs."""
 
 FEWEST_TASKS = 6
 """Tasks that a claim about new tasks needs."""

@@ -4,7 +4,8 @@ Citations are keys of references.bib, as [@holm1979].
 """
 
 from bench.experiment import TuningSection
-from reports.gate import FEWEST_RUNS, FEWEST_SEEDS
+from bench.prospects import FEWEST_RUNS
+from reports.gate import FEWEST_SEEDS
 from reports.load import REACHED
 from reports.material import Material
 from reports.wording import PLUS_MINUS, counted, listed, unit_of

@@ -5,9 +5,10 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from bench.prospects import FEWEST_RUNS
 from reports import aggregate_figures, tables
 from reports.compare import rules_of
-from reports.gate import FEWEST_RUNS, FEWEST_TASKS
+from reports.gate import FEWEST_TASKS
 from reports.material import Material, Picture, Section
 from reports.stats import aggregate, bayes, ranks
 from reports.summary import FEWEST_POOLED, Across

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from numpy.typing import ArrayLike
 
+from bench.prospects import enough, lowest_p
 from reports import stats
 from reports.gate import FEWEST
 from reports.wording import counted
@@ -143,18 +144,16 @@ def plan(numbers: Numbers, rules: Rules, family: int, unit: Replicate = "seed") 
     """
     alpha = rules.alpha / max(family, 1)
     sd = numbers.sd_difference
-    enough = next(n for n in range(2, 200) if floor(n, family) < rules.alpha)
     least = stats.detectable_by_signs(numbers.n, alpha=alpha)
     detectable = least * sd if math.isfinite(least) else math.inf
     if sd == 0 or rules.rope == 0:
         return Plan(detectable, None, alpha)
     seeds = stats.seeds_needed(rules.rope / sd, alpha=alpha)
-    return Plan(detectable, None if seeds is None else max(seeds, enough, FEWEST[unit]), alpha)
-
-
-def floor(n: int, family: int) -> float:
-    """The smallest Holm p that n pairs can give the most significant comparison of a family."""
-    return min(1.0, family * 2.0 ** (1 - n))
+    return Plan(
+        detectable,
+        None if seeds is None else max(seeds, enough(family, rules.alpha), FEWEST[unit]),
+        alpha,
+    )
 
 
 def explain(
@@ -176,10 +175,10 @@ def explain(
         return "significant, but the interval reaches into the ROPE"
     if significant:
         return "the test is significant but the t interval includes 0"
-    if floor(numbers.n, family) >= rules.alpha:
+    if lowest_p(numbers.n, family) >= rules.alpha:
         return (
             f"{numbers.n} {NOUNS[unit]}s are too few for {counted(family, 'comparison')}: "
-            f"Holm p cannot fall below {floor(numbers.n, family):.2g}"
+            f"Holm p cannot fall below {lowest_p(numbers.n, family):.2g}"
         )
     if low > 0 or high < 0:
         return "the interval excludes 0 but the test does not survive the correction"

@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = ("mln", "bench", "studies", "reports")
 FROM_BENCH_IN_REPORTS = {
     "bench.store", "bench.experiment", "bench.errors", "bench.metrics", "bench.processes",
+    "bench.prospects",
 }  # fmt: skip
 ALLOWED = {
     "mln": {"mln"},

@@ -180,6 +180,7 @@ def test_the_demo_closes_the_loop_and_repeats_itself(run_cli: Cli, tmp_path: Pat
         ended = run_cli(verb, "demo", *by_hand)
         assert ended.code == 0, ended.err
         assert "started" not in ended.err.replace("study: started", "")
+    assert "note: 6 paired seeds are too few for 8 primary comparisons" in ended.err
     (state,) = json.loads(run_cli("status", "demo", "--json", *by_hand).out)
     assert state["done"] == 2 * 2 * 7 * 6
     assert state["missing"] == 0

@@ -5,6 +5,8 @@ import pytest
 from test_reports.simulated import simulated
 
 from reports import claims, summary
+from reports.compare import compare
+from reports.findings import findings
 from reports.load import load
 
 TASKS = ("a", "b", "c", "d", "e", "f")
@@ -57,6 +59,17 @@ def test_six_evolution_runs_are_tested(tmp_path):
     for claim in claims.method_claims(data)[0]:
         assert claim.p == pytest.approx(2 / 2**7)
         assert claim.p_holm == pytest.approx(4 / 2**7)
+
+
+def test_runs_that_are_too_few_for_the_family_are_said_at_the_head(tmp_path):
+    effects = {f"mln_{run}": 0.05 for run in range(1, 7)}
+    data = loaded(tmp_path / "a.db", tasks=("a", "b"), runs=6, seeds=12, effects=effects)
+    found, _ = claims.method_claims(data)
+    assert {claim.verdict for claim in found} == {"inconclusive"}
+    sentences = findings(data, compare(data), found)
+    assert sentences[-1].startswith("6 evolution runs are too few for 4 comparisons of the method")
+    assert "it takes 8 (evolution.runs)" in sentences[-1]
+    assert not any("The method, over" in sentence for sentence in sentences)
 
 
 def test_no_claim_about_the_method_without_evolution(tmp_path):
