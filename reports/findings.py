@@ -66,7 +66,11 @@ def _by_candidate(primary: Sequence[Comparison]) -> list[str]:
         won = {item.candidate for item in items if item.verdict in (better, "better_unsized")}
         lost = [name for name in names if name not in won]
         if lost:
-            parts.append(f"{listed(lost)} on no task better than {baseline}")
+            parts.append(
+                f"none of the {len(names)} candidates is better than {baseline} on any task"
+                if len(lost) == len(names) > 1
+                else f"{listed(lost)} on no task better than {baseline}"
+            )
     return [f"What was not shown: {'; '.join(parts)}."] if parts else []
 
 
