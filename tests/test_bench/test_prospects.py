@@ -2,12 +2,15 @@
 
 import tomllib
 from importlib import resources
+from pathlib import Path
 
 import pytest
 from scipy import stats
 
 from bench.experiment import load, shipped
 from bench.prospects import enough, lowest_p, prospects
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 
 @pytest.mark.parametrize("family", [1, 8, 120])
@@ -33,6 +36,11 @@ def scales() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("name", "scale"), scales())
 def test_what_is_shipped_can_show_what_it_asks(name: str, scale: str) -> None:
     assert prospects(load(name, [f"scale={scale}"])) == []
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
+def test_the_examples_can_show_what_they_ask(path: Path) -> None:
+    assert prospects(load(str(path))) == []
 
 
 def test_six_runs_are_too_few_for_the_method_on_seven_tasks() -> None:
