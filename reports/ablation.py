@@ -186,7 +186,11 @@ def findings(data: AblationData, analysis: Analysis) -> list[str]:
                 "another, so that their main effects below are averages over unlike cases."
             )
         elif interactions:
-            found.append(f"None of {counted(interactions, 'interaction')} was shown.")
+            found.append(
+                "No interaction was shown."
+                if interactions == 1
+                else f"None of {interactions} interactions was shown."
+            )
     found += [effect.decision.sentence for effect in analysis.effects]
     found += disagreement(analysis, alpha)
     best = analysis.cells.sort_values("mean", ascending=False).iloc[0]

@@ -64,7 +64,7 @@ def test_a_factorial_finds_its_effect_and_no_other(tmp_path):
     assert list(terms) == ["mode x coevolution", "mode", "coevolution"]
     assert terms["mode"] < 0.001
     assert terms["mode x coevolution"] > 0.05
-    assert "None of 1 interaction was shown." in report.findings
+    assert "No interaction was shown." in report.findings
 
 
 def test_an_interaction_is_named_first(tmp_path):
