@@ -4,12 +4,14 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
+from multiprocessing.process import BaseProcess
 
 TERMINATION_SECONDS = 5.0
+"""How long a process may take to end before it is killed."""
 
 
 def default_jobs() -> int:
@@ -52,9 +54,15 @@ def end_processes(executor: ProcessPoolExecutor, *, at_once: bool) -> None:
     processes = list((executor._processes or {}).values())
     executor.shutdown(wait=False, cancel_futures=True)
     if at_once:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join(TERMINATION_SECONDS)
-            if process.is_alive():
-                process.kill()
+        end_at_once(processes)
+
+
+def end_at_once(processes: Collection[BaseProcess]) -> None:
+    """End processes whatever they do; one that does not obey is killed."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join(TERMINATION_SECONDS)
+        if process.is_alive():
+            process.kill()
+            process.join()

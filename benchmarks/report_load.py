@@ -52,17 +52,19 @@ def measure(count: int) -> dict[str, float]:
         store.close()
         arguments = [store.url, described.model_dump_json(), str(Path(folder) / "report")]
         began = time.perf_counter()
-        writer = psutil.Popen([sys.executable, "-c", REPORT, *arguments], stdout=subprocess.PIPE)
+        command = [sys.executable, "-c", REPORT, *arguments]
         peak = 0
-        while writer.poll() is None:
-            peak = max(peak, _memory(writer))
-            time.sleep(SAMPLE_SECONDS)
+        with psutil.Popen(command, stdout=subprocess.PIPE) as writer:
+            while writer.poll() is None:
+                peak = max(peak, _memory(writer))
+                time.sleep(SAMPLE_SECONDS)
+            rows = writer.stdout.read()
         wall = time.perf_counter() - began
         if writer.returncode:
             sys.exit(f"the report ended with code {writer.returncode}")
         written = sum(file.stat().st_size for file in Path(arguments[2]).rglob("*.html"))
     return {
-        "rows": int(writer.stdout.read()),
+        "rows": int(rows),
         "wall_seconds": round(wall, 1),
         "peak_mib": round(peak / 2**20),
         "page_mib": round(written / 2**20, 1),

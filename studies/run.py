@@ -14,6 +14,7 @@ import optuna
 from bench import plugins
 from bench.errors import InputError
 from bench.experiment import Experiment
+from bench.processes import deaf_to_interrupts, end_at_once
 from bench.store import Store
 from studies.finalize import finalize
 from studies.outcome import StudyProgress, StudyResult
@@ -28,7 +29,6 @@ from studies.worker import WorkerJob, work_in_process
 Report = Callable[[StudyProgress], None]
 
 WATCH_SECONDS = 0.3
-TERMINATION_SECONDS = 5.0
 MOST_EARLY_DEATHS = 3
 """Workers that may end one after the other without having taken a slot."""
 
@@ -145,13 +145,7 @@ class _Crew:
 
     def end(self) -> None:
         """End all workers, at once; what they were at can be claimed by others."""
-        for process in self._crew.values():
-            process.terminate()
-        for process in self._crew.values():
-            process.join(TERMINATION_SECONDS)
-            if process.is_alive():
-                process.kill()
-                process.join()
+        end_at_once(self._crew.values())
         self.clear(self._crew, were_ended=True)
 
     def clear(self, workers: Collection[str] = (), *, were_ended: bool = False) -> bool:
@@ -164,7 +158,8 @@ class _Crew:
     def _start_one(self) -> None:
         name = worker_name()
         process = self._context.Process(target=work_in_process, args=(self.job, name), daemon=True)
-        process.start()
+        with deaf_to_interrupts():
+            process.start()
         self._crew[name] = process
 
 

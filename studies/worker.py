@@ -1,10 +1,6 @@
 """One worker of a study: claims a slot, evaluates a trial, finishes the slot, and so on."""
 
-import multiprocessing
-import os
 import random
-import signal
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +10,7 @@ from optuna.trial import Trial
 
 from bench import plugins
 from bench.experiment import Experiment
+from bench.processes import obey_parent
 from bench.store import Store
 from bench.study_section import ScreenStudy, StudyBase
 from studies.outcome import Params, TrialOutcome
@@ -49,10 +46,7 @@ class WorkerJob:
 
 def work_in_process(job: WorkerJob, name: str) -> None:
     """The body of a worker process; it ends with the process that started it."""
-    # Ctrl-C reaches the whole process group; the process that started this one decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    obey_parent()
     plugins.load_files(job.plugins)
     work(job, name)
 
@@ -140,11 +134,3 @@ def reporter(section: StudyBase, trial: Trial) -> Report:
         return spares and trial.should_prune()
 
     return report
-
-
-def _follow_parent() -> None:
-    """End with a main process that was killed."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -68,9 +68,9 @@ def test_stopped_at_the_first_result_and_continued(
         text=True,
     )
     assert process.stderr is not None
-    # The first line tells that work has begun, the next that something of it is done.
-    first = process.stderr.readline()
-    assert "started" in first
+    # After the note a line tells that work has begun, the next that something of it is done.
+    assert "too few" in process.stderr.readline()
+    assert "started" in process.stderr.readline()
     process.stderr.readline()
     workers = children(process.pid)
     assert workers

@@ -8,20 +8,10 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from matplotlib.figure import Figure
+from test_reports.deadly import line
 
 from reports.drawing import Here, artists, begin, finish
 from reports.material import Picture
-from reports.plotting import canvas
-
-
-def line(parent: int, place: float) -> Figure:
-    """A line; every process but `parent` dies over it."""
-    if os.getpid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
-    figure, [[panel]] = canvas(1, 1, 2.0)
-    panel.plot([0, 1], [place, place])
-    return figure
 
 
 def test_figures_whose_process_dies_are_drawn_here():
