@@ -69,8 +69,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
 
 
 def first_line(process: "subprocess.Popen[str]") -> None:
+    """Wait until work has begun; a note may come before."""
     assert process.stderr is not None
-    assert "started" in process.stderr.readline()
+    while "started" not in (line := process.stderr.readline()):
+        assert line.startswith("note: ")
 
 
 def counted(kills: tuple[int, int]) -> Any:
