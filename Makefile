@@ -20,10 +20,10 @@ demo: $(STAMP)
 	$(BIN)/mln-bench demo
 
 test: $(STAMP) check
-	$(BIN)/python -m pytest -n $(TEST_WORKERS)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup
 
 test-slow: $(STAMP)
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) -m 'slow or not slow'
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup -m 'slow or not slow'
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -17,6 +18,9 @@ J = TypeVar("J")
 R = TypeVar("R")
 
 POLL_SECONDS = 0.2
+
+UNDER_WAY = 2
+"""Jobs for each worker that are handed out: the next one waits while one is worked on."""
 
 Teller = Callable[[object], None]
 
@@ -127,18 +131,20 @@ class WorkerPool:
         When a worker dies, the jobs that were under way are run again, each alone in a process
         of its own: one that kills that too ends in `WorkerDied`, its neighbours finish.
         """
-        suspects: list[J] = []
-        for finished in self._round(work, jobs, on_message):
-            if isinstance(finished.error, BrokenProcessPool):
-                suspects.append(finished.job)
-            else:
-                yield finished
-        for job in suspects:
-            with WorkerPool(1) as alone:
-                for finished in alone._round(work, [job], on_message):
-                    died = isinstance(finished.error, BrokenProcessPool)
-                    error = WorkerDied("its worker process died") if died else finished.error
-                    yield finished._replace(error=error)
+        waiting = deque(jobs)
+        while waiting:
+            suspects: list[J] = []
+            for finished in self._round(work, waiting, on_message):
+                if isinstance(finished.error, BrokenProcessPool):
+                    suspects.append(finished.job)
+                else:
+                    yield finished
+            for job in suspects:
+                with WorkerPool(1) as alone:
+                    for finished in alone._round(work, deque([job]), on_message):
+                        died = isinstance(finished.error, BrokenProcessPool)
+                        error = WorkerDied("its worker process died") if died else finished.error
+                        yield finished._replace(error=error)
 
     def close(self, *, at_once: bool = False) -> None:
         """End the processes; `at_once` also ends what they are working on."""
@@ -167,20 +173,25 @@ class WorkerPool:
     def _round(
         self,
         work: Callable[[J], R],
-        jobs: Sequence[J],
+        waiting: deque[J],
         on_message: Callable[[Any], None] | None,
     ) -> Iterator[Finished[J, R]]:
+        """Take jobs from `waiting` and yield each as it ends, until a worker dies or all have.
+
+        Few are under way at a time: a broken pool does not tell which of them had begun.
+        """
         crew = self._started()
         pending: dict[Future[R], J] = {}
-        refused: list[Finished[J, R]] = []
-        with deaf_to_interrupts():
-            for job in jobs:
+        while waiting or pending:
+            while waiting and len(pending) < UNDER_WAY * self.workers:
                 try:
-                    pending[crew.executor.submit(work, job)] = job
-                except BrokenProcessPool as broken:
-                    refused.append(Finished(job, None, broken))
-        yield from refused
-        while pending:
+                    with deaf_to_interrupts():
+                        pending[crew.executor.submit(work, waiting[0])] = waiting[0]
+                except BrokenProcessPool:
+                    break
+                waiting.popleft()
+            if not pending:
+                return
             ready, _ = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
             for message in _drain(crew.messages):
                 if on_message is not None:

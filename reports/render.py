@@ -29,6 +29,9 @@ from reports.summary import across_tasks
 from reports.table import Table
 from reports.wording import PLUS_MINUS, counted, p_cell, unit_of
 
+MANY_ROWS = 20_000
+"""From here on the statistics take longer than it takes to start processes for the figures."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -66,14 +69,15 @@ def write_report(
 ) -> Report:
     """Read the results of one experiment or several and write their report to `out_dir`.
 
-    `commands` are the command lines that reproduce it. With several workers the figures are drawn
-    by processes (`reports.drawing.artists`). Raises InputError where there is nothing to report,
-    the experiments cannot stand in one report, or the folder cannot be written.
+    `commands` are the command lines that reproduce it. With several workers the figures of a large
+    report are drawn by processes (`reports.drawing.artists`). Raises InputError where there is
+    nothing to report, the experiments cannot stand in one report, or the folder cannot be written.
     """
     experiments = [experiment] if isinstance(experiment, Experiment) else list(experiment)
-    with _rare_collections(), artists(workers) as executor:
+    with _rare_collections():
         data = merge([load(store, one) for one in experiments])
-        return render(data, Path(out_dir), commands, executor)
+        with artists(workers if len(data.rows) >= MANY_ROWS else 1) as executor:
+            return render(data, Path(out_dir), commands, executor)
 
 
 @contextmanager

@@ -17,6 +17,13 @@ def work(job: int) -> int:
     return job * job
 
 
+def whose(job: int) -> int:
+    """The process that works; 666 kills it."""
+    if job == 666:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return os.getpid()
+
+
 def hoard(job: str) -> int:
     """Out of memory: an allocation is refused, or the system ends the process; else the length."""
     if job == "raise":

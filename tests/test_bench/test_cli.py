@@ -156,10 +156,9 @@ def stable(report: Path) -> dict:
 
 
 def test_the_demo_closes_the_loop_and_repeats_itself(run_cli: Cli, tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        ended = run_cli(
-            "demo", "--seed", "3", "--out", name, "--storage", f"sqlite:///{name}.db", *TINY_DEMO
-        )
+    for name, jobs in (("a", "2"), ("b", "1")):
+        where = ["--out", name, "--storage", f"sqlite:///{name}.db", "--jobs", jobs]
+        ended = run_cli("demo", "--seed", "3", *where, *TINY_DEMO)
         assert ended.code == 0, ended.err
         assert "mln-bench dashboard" in ended.out
         for phase in ("study", "evolve 2 losses", "tune every loss", "benchmark"):

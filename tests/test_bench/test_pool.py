@@ -1,6 +1,6 @@
 """Worker processes: results, messages, exceptions, and deaths."""
 
-from test_bench.pool_work import work
+from test_bench.pool_work import whose, work
 
 from bench.pool import WorkerDied, WorkerPool
 
@@ -18,6 +18,16 @@ def test_every_job_ends_once_and_a_killer_takes_no_neighbour_with_it() -> None:
     # Messages are for progress: those of a process that dies may be lost.
     assert set(heard) <= {*jobs, 5}
     assert after == [25]
+
+
+def test_a_death_costs_the_jobs_that_wait_nothing() -> None:
+    jobs = [*range(20), 666, *range(20, 200)]
+    with WorkerPool(2) as pool:
+        finished = list(pool.run(whose, jobs))
+    assert sorted(item.job for item in finished) == sorted(jobs)
+    assert [item.job for item in finished if item.error] == [666]
+    # Two before the death, two after it, and one for each of at most four that were under way.
+    assert len({item.result for item in finished}) <= 2 + 2 + 4
 
 
 def test_messages_arrive_while_jobs_go_on() -> None:

@@ -12,6 +12,9 @@ from reports.latex import latex_text
 from reports.regression import compare_rows, write_regression
 from reports.study import write_study
 
+# Its report is made once, not once for each process of the tests.
+pytestmark = pytest.mark.xdist_group("latex")
+
 DOCUMENT = r"""\documentclass{article}
 \usepackage[utf8]{inputenc}
 \usepackage[T1]{fontenc}

@@ -8,6 +8,9 @@ import pytest
 
 from reports import render
 
+# Its report is made once, not once for each process of the tests.
+pytestmark = pytest.mark.xdist_group("print")
+
 CHROMIUM = next(filter(shutil.which, ("chromium", "chromium-browser", "google-chrome")), None)
 FLAGS = "--headless --no-sandbox --disable-gpu --disable-background-networking --no-first-run"
 OPENED_BY_STYLE = "details::details-content { content-visibility: visible; }"

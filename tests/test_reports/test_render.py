@@ -16,6 +16,9 @@ from reports import render
 from reports.drawing import artists
 from reports.writing import breakable
 
+# Its report is made once, not once for each process of the tests.
+pytestmark = pytest.mark.xdist_group("render")
+
 COMMANDS = ["mln-bench run simulated", "mln-bench report simulated"]
 REQUIRED = {
     "family", "task", "learner", "candidate", "baseline", "metric", "lr_policy", "n",
@@ -109,9 +112,8 @@ def test_the_page_says_what_was_found(report):
     assert "1 of 160 planned runs diverged" in text
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_second_rendering_has_the_same_bytes(report, small, tmp_path, workers):
-    with artists(workers) as executor:
+def test_a_second_rendering_by_other_processes_has_the_same_bytes(report, small, tmp_path):
+    with artists(2) as executor:
         again = render.render(small, tmp_path / "again", COMMANDS, executor)
     for path in again.paths.directory.rglob("*"):
         if path.is_file():
