@@ -51,7 +51,8 @@ def wait_for_the_end_of(pids: list[int]) -> None:
     [
         (signal.SIGINT, False),
         pytest.param(signal.SIGTERM, False, marks=pytest.mark.slow),
-        (signal.SIGKILL, False),
+        # In `make test` test_faults.py kills.
+        pytest.param(signal.SIGKILL, False, marks=pytest.mark.slow),
         pytest.param(signal.SIGINT, True, marks=pytest.mark.slow),
         pytest.param(signal.SIGTERM, True, marks=pytest.mark.slow),
         pytest.param(signal.SIGKILL, True, marks=pytest.mark.slow),
