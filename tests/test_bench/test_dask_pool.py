@@ -63,6 +63,7 @@ def coevolving(**benchmark: Any) -> Experiment:
     return Experiment.model_validate(tiny(**benchmark).model_dump() | changed)
 
 
+@pytest.mark.slow
 def test_two_dask_workers_give_the_bits_of_one_process(tmp_path: Path, pool: DaskPool) -> None:
     experiment = coevolving(tasks=["spirals"], losses=["ce", "mse"], seeds=3)
     spread = run(experiment, tmp_path / "dask", pool)

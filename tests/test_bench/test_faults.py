@@ -99,7 +99,8 @@ def test_the_main_process_is_killed(kills: int, tmp_path: Path, undisturbed: lis
     print(f"main process killed {killed} times in {kills} runs; {CELLS} cells, each once, equal")
 
 
-@counted((FAST, SLOW))
+@pytest.mark.slow  # test_pool.py has the fast version
+@pytest.mark.parametrize("kills", [SLOW])
 def test_a_worker_is_killed(kills: int, tmp_path: Path, undisturbed: list[Any]) -> None:
     rng, killed = np.random.default_rng([9, kills]), 0
     for run in range(kills):
