@@ -67,6 +67,8 @@ def test_stopped_at_the_first_result_and_continued(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Tests that run in the background of a shell have Ctrl-C ignored, and so would the command.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stderr is not None
     # After the note a line tells that work has begun, the next that something of it is done.
