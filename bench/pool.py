@@ -140,11 +140,7 @@ class WorkerPool:
                 else:
                     yield finished
             for job in suspects:
-                with WorkerPool(1) as alone:
-                    for finished in alone._round(work, deque([job]), on_message):
-                        died = isinstance(finished.error, BrokenProcessPool)
-                        error = WorkerDied("its worker process died") if died else finished.error
-                        yield finished._replace(error=error)
+                yield _alone(work, job, on_message)
 
     def close(self, *, at_once: bool = False) -> None:
         """End the processes; `at_once` also ends what they are working on."""
@@ -205,6 +201,17 @@ class WorkerPool:
                     yield Finished(job, None, error)
                 else:
                     raise error
+
+
+def _alone(
+    work: Callable[[J], R], job: J, on_message: Callable[[Any], None] | None
+) -> Finished[J, R]:
+    """A job in a process of its own, which is to blame if that dies."""
+    with WorkerPool(1) as pool:
+        [finished] = pool._round(work, deque([job]), on_message)
+    if isinstance(finished.error, BrokenProcessPool):
+        return finished._replace(error=WorkerDied("its worker process died"))
+    return finished
 
 
 def _is_broken(crew: Crew) -> bool:
