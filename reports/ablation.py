@@ -24,7 +24,7 @@ from reports.material import Page
 from reports.page import ReportPaths, records, write_page
 from reports.sentences import LABELS
 from reports.verdict import Rules
-from reports.wording import PLUS_MINUS, counted, listed, p_cell, p_text, unit_of
+from reports.wording import PLUS_MINUS, counted, listed, p_cell, p_text, sentence, unit_of
 
 Design = Literal["factorial", "leave_one_out"]
 GAINS = "mln_gains"
@@ -230,7 +230,7 @@ def warnings(data: AblationData, analysis: Analysis) -> list[str]:
     """What a reader must know first."""
     reasons = [text for text in analysis.refusals if text != NOT_FINISHED]
     lacking = [analysis.unfinished] if analysis.unfinished else []
-    found = [f"{text[0].upper()}{text[1:]}." for text in (*lacking, *reasons)]
+    found = [sentence(text) for text in (*lacking, *reasons)]
     diverged = int(data.gains["diverged"].sum())
     if diverged:
         judged = int(data.gains["tasks"].sum())

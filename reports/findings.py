@@ -10,7 +10,7 @@ from reports.gate import FEWEST_SEEDS
 from reports.load import ReportData
 from reports.sentences import LABELS
 from reports.verdict import Verdict
-from reports.wording import counted, listed, unit_of
+from reports.wording import counted, listed, sentence, unit_of
 
 ORDER: tuple[Verdict, ...] = (
     "better", "better_unsized", "equivalent", "inconclusive", "worse_unsized", "worse", "refused",
@@ -134,7 +134,7 @@ def _method(data: ReportData, claims: Sequence[MethodClaim]) -> list[str]:
 
 
 def _sentences(text: str) -> list[str]:
-    return [f"{text[0].upper()}{text[1:]}."] if text else []
+    return [sentence(text)] if text else []
 
 
 def _failures(data: ReportData) -> list[str]:

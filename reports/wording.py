@@ -54,6 +54,11 @@ def unit_of(metric: str) -> Unit:
     return Unit(1.0, 4, f"in units of {metric}", metric)
 
 
+def sentence(text: str) -> str:
+    """A phrase as a sentence of its own."""
+    return f"{text[0].upper()}{text[1:]}."
+
+
 def signed_minus(number: float | None, digits: int, factor: float = 1.0) -> str:
     """A number with a true minus sign; a dash where there is none."""
     if number is None or math.isnan(number):
