@@ -14,11 +14,12 @@ from typing import Literal, NamedTuple
 from sqlalchemy import func, inspect, select, text
 from sqlalchemy.engine import make_url
 
-from bench.database import public_url
+from bench.cells.provenance import processor, source_hash, versions
 from bench.errors import InputError, Unavailable
-from bench.processes import default_jobs
-from bench.provenance import processor, source_hash, versions
-from bench.store import SCHEMA_VERSION, Store, cells
+from bench.store.database import public_url
+from bench.store.schema import cells
+from bench.store.store import SCHEMA_VERSION, Store
+from bench.workers.processes import default_jobs
 from mln.kernels import engine
 from mln.kernels.native import build
 from mln.kernels.native import interface as native

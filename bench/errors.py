@@ -3,8 +3,6 @@
 import difflib
 from collections.abc import Iterable
 
-DEFAULT_URL = "sqlite:///runs/mln.db"
-
 
 class InputError(Exception):
     """Something the user gave cannot be used; the message is one line and says how to mend it.

@@ -16,12 +16,13 @@ import torch
 from numpy.random import SeedSequence
 from torch import Tensor
 
-from bench.presets import learner as learner_named
-from bench.registry import LossRef, losses, reference
+from bench.catalogue.learners import learner as learner_named
+from bench.catalogue.losses import LOSSES
+from bench.cells.loss_ref import LossRef, reference
 from bench.tasks.catalogue import family_of
 from bench.tasks.names import parse
-from bench.tasks.regimes import REGIMES, Stage
-from bench.tasks.register import canonical, identity, shape, source
+from bench.tasks.regimes.register import REGIMES, Stage
+from bench.tasks.resolve import canonical, identity, shape, source
 from mln.config import LossSpec, TrainingSpec
 from mln.examples import Examples
 from mln.kernels import engine
@@ -262,7 +263,7 @@ def _batch(classes: int, scale: float) -> tuple[Tensor, Tensor]:
 def _stacked(name: str, members: int, classes: int) -> StackedLoss:
     ref: LossRef = reference(name, LossSpec())
     counts = np.arange(1, classes + 1, dtype=np.int64) * 10
-    wanted = losses()[name].needs_class_counts
+    wanted = LOSSES.get(name).needs_class_counts
     return ref.stacked(members, classes, "cpu", np.tile(counts, (members, 1)) if wanted else None)
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mln.config import EvolutionConfig, LearnerSpec, LossSpec, TrainingSpec
+    from mln.criterion import MetaLoss
     from mln.evolution import EvolutionResult, evolve
-    from mln.network import MetaLoss
 
 __version__ = "0.1.0"
 
@@ -19,7 +19,7 @@ _HOME = {
     "EvolutionResult": "mln.evolution",
     "LearnerSpec": "mln.config",
     "LossSpec": "mln.config",
-    "MetaLoss": "mln.network",
+    "MetaLoss": "mln.criterion",
     "TrainingSpec": "mln.config",
     "evolve": "mln.evolution",
 }

@@ -17,12 +17,12 @@ from safetensors.numpy import save
 
 from mln.coevolution import Cohort
 from mln.config import EvolutionConfig, LossSpec
-from mln.genetic import GeneticState
-from mln.hybrid import Handover, SearchState
-from mln.random_search import RandomState
-from mln.strategies.openai_es import OpenAIState
-from mln.strategies.sep_cma_es import SepCMAState
-from mln.strategies.snes import SNESState
+from mln.search.genetic import GeneticState
+from mln.search.hybrid import Handover, SearchState
+from mln.search.openai_es import OpenAIState
+from mln.search.random_search import RandomState
+from mln.search.sep_cma_es import SepCMAState
+from mln.search.snes import SNESState
 
 STATES = {
     state.__name__: state

@@ -16,7 +16,8 @@ from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
 from mln.config import EvolutionConfig
-from mln.fitness import Evaluated, Rows
+from mln.fitness import Evaluated
+from mln.pieces import Rows
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from math import cos, inf, pi
 from typing import Literal, get_args, get_type_hints
 
 from mln.checks import FORBID_UNKNOWN, check
-from mln.search_config import GeneticConfig, HandoverConfig, StrategyConfig
+from mln.search.config import GeneticConfig, HandoverConfig, StrategyConfig
 
 __all__ = [
     "STATE_FEATURES",

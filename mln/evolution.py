@@ -9,14 +9,17 @@ import numpy as np
 from numpy.random import SeedSequence
 
 from mln import checkpoint as checkpoints
-from mln import coevolution, hybrid
+from mln import coevolution
 from mln.coevolution import Cohort, FinalLearners
 from mln.config import EvolutionConfig, LossSpec
-from mln.fitness import Draw, Evaluated, Map, Protocol, evaluate
-from mln.genome import Genomes, start_genome
-from mln.hybrid import Handover
+from mln.fitness import Evaluated, evaluate
+from mln.genome import start_genome
 from mln.kernels.engine import KernelChoice
+from mln.pieces import Draw, Map, Protocol
 from mln.random import child, generator
+from mln.search import hybrid
+from mln.search.base import Genomes
+from mln.search.hybrid import Handover
 from mln.task import TaskSource
 
 START, GENERATION = 0, 1

@@ -11,7 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from mln.config import LossSpec
-from mln.genome import Genomes, layout
+from mln.layout import layout
+from mln.search.base import Genomes
 
 FORMAT = "mln-bench loss"
 MALFORMED = (AttributeError, RecursionError)

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mln.config import FitnessConfig
-from mln.genome import Genomes
 from mln.pieces import Draw, FloatArray, Map, Protocol, Rows, train
 from mln.screening import margin
+from mln.search.base import Genomes
 
 __all__ = ["Draw", "Map", "Protocol", "Rows"]
 

@@ -14,7 +14,7 @@ from mln.config import LossSpec
 from mln.layout import Layout, layout
 from mln.losses.meta import stacked_from_genomes
 from mln.losses.probe import probe
-from mln.strategies.base import Genomes
+from mln.search.base import Genomes
 
 __all__ = ["Genomes", "Layout", "imitation", "layout", "start_genome"]
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from mln.config import FitnessConfig, LearnerSpec, LossSpec, TrainingSpec
 from mln.drift import drift_step, label_cycle
-from mln.genome import Genomes
 from mln.kernels import engine
 from mln.losses.base import StackedLoss
 from mln.losses.formulas import CrossEntropy
@@ -18,6 +17,7 @@ from mln.losses.meta import stacked_from_genomes
 from mln.problem import Problem, make_problem
 from mln.random import generator
 from mln.rollout import Members, Scores, curve_points
+from mln.search.base import Genomes
 from mln.task import Task
 
 FloatArray = NDArray[np.float64]

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from mln.config import LossSpec
-from mln.genome import Genomes
 from mln.losses.meta import stacked_from_genomes
 from mln.losses.probe import probe
+from mln.search.base import Genomes
 
 CLASSES = (2, 10)
 

@@ -1,4 +1,4 @@
 """Numbers in, statistics out: figures, tables, one HTML page, LaTeX, CSV and JSON.
 
-`reports.render.write_report` is the front door. Nothing here imports torch.
+`reports.significance.report.write_report` is the front door. Nothing here imports torch.
 """

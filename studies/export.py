@@ -5,7 +5,7 @@ from pathlib import Path
 import tomli_w
 
 from bench.errors import InputError
-from bench.experiment import Experiment
+from bench.experiment.model import Experiment
 from studies.outcome import StudyTrial
 from studies.results import with_best
 

@@ -5,14 +5,14 @@ from importlib.util import find_spec
 import optuna
 from optuna_dashboard import get_note, save_note
 
-from bench import store as tables
-from bench.experiment import Experiment
-from bench.store import Store
-from studies.importance import importances
-from studies.note import note
+from bench.experiment.model import Experiment
+from bench.store import schema as tables
+from bench.store.store import Store
+from studies.dashboard.importance import importances
+from studies.dashboard.note import note
+from studies.dashboard.plots import save_plots
 from studies.outcome import StudyResult, StudyTrial
 from studies.plan import Plan, study_of
-from studies.plots import save_plots
 from studies.protocol import described
 from studies.results import result_of
 from studies.slots import Slots

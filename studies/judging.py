@@ -7,11 +7,12 @@ import numpy as np
 from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
-from bench.experiment import Experiment
-from bench.study_section import StudyBase
-from bench.tasks.register import source
+from bench.experiment.model import Experiment
+from bench.experiment.study import StudyBase
+from bench.tasks.resolve import source
 from mln.config import LossSpec
-from mln.fitness import Draw, Protocol, tuned_gain
+from mln.fitness import tuned_gain
+from mln.pieces import Draw, Protocol
 from mln.random import child
 from studies.outcome import FamilyGain
 from studies.seeds import JUDGE, Use, study_seed

@@ -7,17 +7,16 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from bench.experiment import EvolutionSection
-from bench.study_section import AblateStudy, ConfirmStudy, ScreenStudy, StudyBase
-from bench.tasks.register import mixture
+from bench.experiment.model import EvolutionSection
+from bench.experiment.study import AblateStudy, ConfirmStudy, ScreenStudy, StudyBase
+from bench.tasks.resolve import mixture
 from mln.evolution import EvolutionResult, Generation, evolve
-from mln.genome import Genomes
+from mln.search.base import Genomes
 from studies.judging import judge
-from studies.outcome import FamilyGain, Run, TrialOutcome
+from studies.outcome import FamilyGain, Report, Run, TrialJob, TrialOutcome
 from studies.plan import instances, points, space_of, study_of
 from studies.seeds import EVOLVE, study_seed
 from studies.space import BUDGET
-from studies.trial import Report, TrialJob
 
 
 class _Stopped(Exception):

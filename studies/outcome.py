@@ -1,9 +1,12 @@
 """What comes out of trials and studies: plain values, so that reading them imports no torch."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bench.experiment.model import Experiment
 
 if TYPE_CHECKING:
     from mln.config import LossSpec
@@ -129,3 +132,18 @@ def front_of(trials: tuple[StudyTrial, ...]) -> tuple[StudyTrial, ...]:
         if not front or (trial.value or 0.0) > (front[-1].value or 0.0):
             front.append(trial)
     return tuple(front)
+
+
+Report = Callable[[float, int, bool], bool]
+"""Told a value, its step, and if stopping here would spare anything; says whether to stop."""
+
+
+class TrialJob(NamedTuple):
+    """A trial to be evaluated."""
+
+    experiment: Experiment
+    params: Params
+    slot: int
+
+
+Evaluate = Callable[[TrialJob, Report], TrialOutcome]

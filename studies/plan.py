@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal, NamedTuple
 
-from bench.checks import check_vector_loss
 from bench.errors import InputError
-from bench.experiment import EvolutionSection, Experiment
-from bench.study_section import (
+from bench.experiment.checks import check_vector_loss
+from bench.experiment.model import EvolutionSection, Experiment
+from bench.experiment.study import (
     FEWEST_SEEDS,
     AblateStudy,
     ConfirmStudy,
@@ -20,7 +20,7 @@ from bench.study_section import (
     StudyBase,
     TuningStudy,
 )
-from bench.tasks.register import canonical
+from bench.tasks.resolve import canonical
 from mln.config import EvolutionConfig, LossSpec
 from mln.random import generator
 from studies.outcome import Params

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from bench.experiment import Experiment
-from bench.study_section import AblateStudy, ConfirmStudy, ScreenStudy, StudyBase, TuningStudy
+from bench.experiment.model import Experiment
+from bench.experiment.study import AblateStudy, ConfirmStudy, ScreenStudy, StudyBase, TuningStudy
 from studies.plan import Plan, points, seeds_of
 from studies.space import spell
 
@@ -67,7 +67,7 @@ def text(experiment: Experiment, study: StudyBase) -> str:
 
 
 def described(experiment: Experiment, study: StudyBase, plan: Plan) -> dict[str, Any]:
-    """The protocol as the store keeps it (bench.tables.studies)."""
+    """The protocol as the store keeps it (bench.store.schema.studies)."""
     found: dict[str, Any] = {
         "question": question(study),
         "text": text(experiment, study),

@@ -9,9 +9,9 @@ import numpy as np
 from optuna.artifacts import FileSystemArtifactStore, upload_artifact
 from optuna.trial import Trial
 
-from bench.experiment import Experiment
-from bench.store import Row
-from bench.study_section import ScreenStudy, StudyBase
+from bench.experiment.model import Experiment
+from bench.experiment.study import ScreenStudy, StudyBase
+from bench.store.store import Row
 from studies.outcome import Params, Run, TrialOutcome
 from studies.plan import study_of
 
@@ -103,11 +103,11 @@ def _upload(
 def _files(
     folder: Path, trial: Trial, outcome: TrialOutcome, experiment: Experiment, study: StudyBase
 ) -> list[Path]:
-    from bench.registry import LossRef, reference
+    from bench.cells.loss_ref import LossRef, reference
     from mln.files import save_loss
     from mln.shape import CLASSES, shape
-    from studies.curves import learning_curves
-    from studies.gallery import draw
+    from studies.dashboard.curves import learning_curves
+    from studies.dashboard.gallery import draw
 
     runs, first = outcome.runs, outcome.runs[0]
     picture, table = folder / "trial.png", folder / "seeds.csv"

@@ -1,10 +1,10 @@
 """What the store knows of a study: its trials, its best, and the experiment with the best."""
 
-from bench import store as tables
 from bench.errors import InputError
-from bench.experiment import EvolutionSection, Experiment
-from bench.store import Row, Store
-from bench.study_section import ScreenStudy, StudyBase
+from bench.experiment.model import EvolutionSection, Experiment
+from bench.experiment.study import ScreenStudy, StudyBase
+from bench.store import schema as tables
+from bench.store.store import Row, Store
 from studies.outcome import Params, StudyResult, StudyTrial, best_of, front_of
 from studies.plan import Plan, plan, space_of, study_of
 from studies.space import BUDGET

@@ -11,20 +11,19 @@ from pathlib import Path
 
 import optuna
 
-from bench import plugins
+from bench.catalogue import plugins
 from bench.errors import InputError
-from bench.experiment import Experiment
-from bench.processes import deaf_to_interrupts, end_at_once
-from bench.store import Store
+from bench.experiment.model import Experiment
+from bench.store.store import Store
+from bench.workers.processes import deaf_to_interrupts, end_at_once
 from studies.finalize import finalize
-from studies.outcome import StudyProgress, StudyResult
+from studies.outcome import Evaluate, StudyProgress, StudyResult
 from studies.plan import study_of
 from studies.results import planned, trials_of
 from studies.slots import GRACE_SECONDS, Slots, worker_name
 from studies.storage import create_study, loaded
 from studies.telling import fail_lost, mend
-from studies.trial import Evaluate, evaluate_trial
-from studies.worker import WorkerJob, work_in_process
+from studies.worker import WorkerJob, evaluate_trial, work_in_process
 
 Report = Callable[[StudyProgress], None]
 

@@ -26,7 +26,7 @@ from optuna.samplers import (
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from bench.study_section import StudyBase, TuningStudy
+from bench.experiment.study import StudyBase, TuningStudy
 from studies.outcome import Params
 from studies.plan import Plan
 from studies.seeds import Use, study_seed

@@ -4,7 +4,7 @@ from enum import IntEnum
 
 from numpy.random import SeedSequence
 
-from bench.seeds import Purpose, seed_for
+from bench.cells.seeds import Purpose, seed_for
 
 
 class Use(IntEnum):

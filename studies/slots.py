@@ -17,8 +17,8 @@ from uuid import uuid4
 from sqlalchemy import Connection, and_, func, insert, literal_column, or_, select, update
 from sqlalchemy.exc import DBAPIError
 
-from bench import store as tables
-from bench.store import Row, Store
+from bench.store import schema as tables
+from bench.store.store import Row, Store
 from studies.outcome import Params
 from studies.plan import Plan
 

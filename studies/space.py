@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from optuna.trial import BaseTrial
 
 from bench.errors import InputError, nearest
-from bench.experiment import EvolutionSection, with_settings
-from bench.study_section import RANGE_KEYS, TuningStudy
+from bench.experiment.model import EvolutionSection, with_settings
+from bench.experiment.study import RANGE_KEYS, TuningStudy
 from studies.outcome import Params, ParamValue
 
 SPACE_VERSION = 2

@@ -18,13 +18,15 @@ from sqlalchemy import event, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
+from bench.catalogue.learners import learner_identity
+from bench.cells.provenance import determinants, versions
 from bench.errors import InputError
-from bench.experiment import Experiment, digest
-from bench.presets import learner_identity
-from bench.provenance import determinants, versions
-from bench.store import BUSY_TIMEOUT_MS, Store, public_url, sqlite_pragmas
-from bench.study_section import ConfirmStudy, ScreenStudy, StudyBase
-from bench.tasks.register import identity
+from bench.experiment.model import Experiment
+from bench.experiment.study import ConfirmStudy, ScreenStudy, StudyBase
+from bench.keys import digest
+from bench.store.database import BUSY_TIMEOUT_MS, public_url, sqlite_pragmas
+from bench.store.store import Store
+from bench.tasks.resolve import identity
 from studies.plan import Plan, points, study_of
 from studies.protocol import COST, METRIC, question, text
 from studies.sampler import SlotHyperband, SlotSampler

@@ -7,8 +7,8 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
-from bench.store import Row
-from bench.study_section import ScreenStudy, StudyBase
+from bench.experiment.study import ScreenStudy, StudyBase
+from bench.store.store import Row
 from studies.outcome import Params, TrialOutcome
 from studies.slots import MOST_DEATHS, Lost, Slots
 

@@ -8,19 +8,18 @@ from pathlib import Path
 import optuna
 from optuna.trial import Trial
 
-from bench import plugins
-from bench.experiment import Experiment
-from bench.processes import obey_parent
-from bench.store import Store
-from bench.study_section import ScreenStudy, StudyBase
-from studies.outcome import Params, TrialOutcome
+from bench.catalogue import plugins
+from bench.experiment.model import Experiment
+from bench.experiment.study import ScreenStudy, StudyBase
+from bench.store.store import Store
+from bench.workers.processes import obey_parent
+from studies.outcome import Evaluate, Params, Report, TrialJob, TrialOutcome
 from studies.plan import Plan, study_of
 from studies.records import gain_rows, record, save_failure
 from studies.sampler import SLOT, SlotSampler
 from studies.slots import GRACE_SECONDS, Beating, Claim, Slots
 from studies.storage import loaded
 from studies.telling import fail_lost, fail_trial, mend, tell, trial_row
-from studies.trial import Evaluate, Report, TrialJob
 
 IDLE_SECONDS = 0.5
 """How often a worker that finds no open slot looks again."""
@@ -134,3 +133,10 @@ def reporter(section: StudyBase, trial: Trial) -> Report:
         return spares and trial.should_prune()
 
     return report
+
+
+def evaluate_trial(job: TrialJob, report: Report) -> TrialOutcome:
+    """Evaluate a trial; torch is imported here."""
+    from studies.objective import evaluate
+
+    return evaluate(job, report)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from places import ROOT
 
-from bench.cli import app
-from bench.experiment import load
+from bench.cli.app import app
+from bench.experiment.model import load
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 QUICK = ("list", "--help")
 
@@ -69,9 +69,3 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     assert blocks
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})
-
-
-def test_no_file_is_too_long_to_read_in_one_go() -> None:
-    for folder in ("mln", "bench", "studies", "reports"):
-        for path in (ROOT / folder).rglob("*.py"):
-            assert len(path.read_text().splitlines()) <= 350, path

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
-from bench.tasks.register import source
+from bench.tasks.resolve import source
 from mln.config import LearnerSpec, LossSpec, TrainingSpec
 from mln.layout import layout
 from mln.learners import Plan, plan

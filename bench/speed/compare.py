@@ -16,12 +16,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.pool import WorkerPool
-from bench.processes import default_jobs
-from bench.progress import Reporter
 from bench.speed.cases import Case, workload
 from bench.speed.torch_peers import accuracy
 from bench.speed.worker import Job, Made, Prepared, measure, prepare, sgemm_peak
+from bench.workers.pool import WorkerPool
+from bench.workers.processes import default_jobs
+from bench.workers.progress import Reporter
 
 DESIGNS = ("naive", "vmap", "reference", "analytic", "fused", "jax")
 COMPILED = ("fused", "jax")

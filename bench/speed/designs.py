@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bench.speed.cases import LOSS, Workload
 from mln.kernels import engine
-from mln.losses import stacked_from_genomes
+from mln.losses.meta import stacked_from_genomes
 
 
 class Program(NamedTuple):

@@ -13,8 +13,8 @@ from importlib import import_module
 from pathlib import Path
 from statistics import median
 
-from bench.pool import WorkerPool
 from bench.speed.cases import CASES, LOSS, Case, Workload, workload
+from bench.workers.pool import WorkerPool
 
 MEMORY_TARGET = 500
 """MiB above the imported libraries."""
@@ -95,7 +95,7 @@ def _train(work: Workload) -> None:
     import torch
 
     from mln.kernels import engine
-    from mln.losses import stacked_from_genomes
+    from mln.losses.meta import stacked_from_genomes
 
     losses = stacked_from_genomes(LOSS, torch.from_numpy(work.genomes), work.problem.classes)
     engine.rollout(work.problem, work.members, losses, [work.problem.training.steps])

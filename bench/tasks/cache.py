@@ -102,7 +102,7 @@ def _map(path: Path, rows: int, columns: int) -> Table:
 def _code() -> str:
     """A digest of all that decodes or changes data: other code makes other files."""
     total = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.glob("*.py")):
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
         total.update(file.read_bytes())
     return total.hexdigest()
 

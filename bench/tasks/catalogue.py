@@ -1,41 +1,45 @@
 """All task families by name, and those that are made from what their name says."""
 
-from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
-from bench import plugins
 from bench.errors import InputError, nearest
+from bench.register import Register
 from bench.tasks.base import TaskFamily
-from bench.tasks.digits import Digits
-from bench.tasks.families import FAMILIES
-from bench.tasks.folders import SIDES, FolderPictures
-from bench.tasks.official import OFFICIAL
-from bench.tasks.pictures import PictureFamily
-from bench.tasks.sized import CLASSES, FEATURES, SIZED, MixtureFamily
-from bench.tasks.tables import SHIPPED_TABLES, TableFile
+from bench.tasks.families.digits import Digits
+from bench.tasks.families.folders import SIDES, FolderPictures
+from bench.tasks.families.official import OFFICIAL
+from bench.tasks.families.pictures import PictureFamily
+from bench.tasks.families.sized import CLASSES, FEATURES, SIZED, MixtureFamily
+from bench.tasks.families.synthetic import SYNTHETIC
+from bench.tasks.families.tables import SHIPPED_TABLES, TableFile
 
 PLANAR = ("moons", "circles", "xor", "checkerboard", "classification_2")
 UNQUOTED = "/~:() "
 
 
-def _by_name(families: Iterable[TaskFamily]) -> dict[str, TaskFamily]:
-    return {family.name: family for family in families}
+_PLAIN = {family.name: family for family in SYNTHETIC}
 
-
-_PLAIN = _by_name(FAMILIES)
-_SHIPPED: dict[str, TaskFamily] = {
-    **_PLAIN,
-    "planar": MixtureFamily("planar", tuple(_PLAIN[name] for name in PLANAR)),
-    **_by_name((Digits(), *SHIPPED_TABLES, *OFFICIAL.values())),
-    "cifar10_jpeg": FolderPictures(
-        "cifar10_jpeg",
-        "cifar10-jpeg.zip",
-        description="CIFAR-10 (JPEG): its pictures as JPEG files, in cifar10-jpeg.zip",
-        data="CIFAR-10 (Krizhevsky 2009), JPEG-compressed, so not the official bits; no licence "
-        "is stated, for research",
+FAMILIES: Register[TaskFamily] = Register(
+    "tasks",
+    "task",
+    (
+        *SYNTHETIC,
+        MixtureFamily("planar", tuple(_PLAIN[name] for name in PLANAR)),
+        Digits(),
+        *SHIPPED_TABLES,
+        *OFFICIAL.values(),
+        FolderPictures(
+            "cifar10_jpeg",
+            "cifar10-jpeg.zip",
+            description="CIFAR-10 (JPEG): its pictures as JPEG files, in cifar10-jpeg.zip",
+            data="CIFAR-10 (Krizhevsky 2009), JPEG-compressed, so not the official bits; no "
+            "licence is stated, for research",
+        ),
     ),
-}
+)
+"""All families that have a name of their own, plug-ins' included."""
+
 GENERATED, YOURS = "generated; no licence needed", "yours, under its own licence"
 FORMS = {
     "blobs:features=16,classes=6": ("blobs of 2 to 32 features and 2 to 10 classes", GENERATED),
@@ -47,14 +51,9 @@ FORMS = {
 """Families that are made from their name: an example, what it is, whose the data are."""
 
 
-def families() -> Mapping[str, TaskFamily]:
-    """All families that have a name of their own, plug-ins' included."""
-    return {**_SHIPPED, **plugins.tasks()}
-
-
 def self_contained() -> list[str]:
     """Names of the families that need no files."""
-    return [name for name, family in families().items() if not isinstance(family, PictureFamily)]
+    return [f.name for f in FAMILIES.entries() if not isinstance(f, PictureFamily)]
 
 
 def family_of(word: str, name: str) -> TaskFamily:
@@ -65,14 +64,14 @@ def family_of(word: str, name: str) -> TaskFamily:
     if "|" in word:
         parts = [family_of(part.strip(), name) for part in word.split("|")]
         return MixtureFamily("|".join(part.name for part in parts), tuple(parts))
-    known = families()
-    if word in known:
-        return known[word]
+    known = FAMILIES.find(word)
+    if known is not None:
+        return known
     kind, colon, text = (part.strip() for part in word.partition(":"))
     if colon and kind in ("folder", "table", *SIZED):
         return _made(kind, text, name)
     kinds = {form.partition(":")[0] for form in FORMS if ":" in form}
-    raise InputError(f"task '{name}': unknown family '{word}'{nearest(word, {*known, *kinds})}")
+    raise InputError(f"task '{name}': unknown family '{word}'{nearest(word, {*FAMILIES, *kinds})}")
 
 
 @lru_cache(maxsize=256)

@@ -12,7 +12,7 @@ from numpy.random import Generator
 from bench.errors import InputError, nearest
 from bench.tasks.base import TaskFamily
 from bench.tasks.catalogue import family_of
-from bench.tasks.regimes import REGIMES, VALID_KEY, Regime, Stage
+from bench.tasks.regimes.register import REGIMES, VALID_KEY, Regime, Stage
 
 
 class Setting(NamedTuple):

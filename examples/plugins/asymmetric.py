@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from bench.registry import LossEntry
+from bench import LossEntry
 
 
 def asymmetric(z: Tensor, y: Tensor, a: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from bench.presets import LearnerEntry
+from bench import LearnerEntry
 
 
 class ResidualMLP(nn.Module):

@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.random import Generator
 
-from bench.tasks.arrays import ArrayFamily
-from bench.tasks.families import SyntheticFamily
+from bench import ArrayFamily, SyntheticFamily
 
 
 def rings(geometry: Generator):

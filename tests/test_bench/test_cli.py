@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
-from bench import cli
-from bench.experiment import load
+from bench.cli import app as cli
+from bench.experiment.model import load
 
 TINY_DEMO = [
     f"--set={override}"
@@ -138,7 +138,7 @@ def test_lists_are_the_same_for_people_and_machines(run_cli: Cli, what: str) -> 
 def test_help_is_quick_because_it_imports_nothing_heavy() -> None:
     code = (
         "import sys; sys.argv = ['mln-bench', '--help']\n"
-        "from bench.cli import main\n"
+        "from bench.cli.app import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "print([m for m in ('torch', 'pandas', 'scipy', 'optuna', 'sqlalchemy', 'sklearn')"

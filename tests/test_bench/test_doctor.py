@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from bench.cli import app
-from bench.experiment import load
-from bench.store import SCHEMA_VERSION, Store, cells, grid
+from bench.cli.app import app
+from bench.experiment.model import load
+from bench.store.schema import cells, grid
+from bench.store.store import SCHEMA_VERSION, Store
 from mln.kernels.native import interface
 
 

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 from postgres import PostgresServer
-from test_bench.test_interruption import children, wait_for_the_end_of
-from test_bench.test_runner import results
+from test_bench.test_running.test_interruption import children, wait_for_the_end_of
+from test_bench.test_running.test_runner import results
 
-from bench.store import Store, cells
+from bench.store.schema import cells
+from bench.store.store import Store
 
 FAST, SLOW = 1, 50
 MLN_BENCH = str(Path(sys.executable).parent / "mln-bench")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bench.experiment import Experiment
+from bench.experiment.model import Experiment
 
 TINY: dict[str, Any] = {
     "name": "tiny",

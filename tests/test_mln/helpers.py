@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from numpy.random import SeedSequence
 
+from bench.catalogue.losses import LOSSES
 from mln.config import STATE_FEATURES, LearnerSpec, LossSpec, TrainingSpec
-from mln.genome import layout
+from mln.layout import layout
 from mln.losses.base import StackedLoss
-from mln.losses.catalogue import CLASS_COUNTS, ONE_PARAMETER, PLAIN
 from mln.losses.meta import stacked_from_genomes
 from mln.problem import Problem, make_problem
 from mln.task import Split, Task
@@ -40,6 +40,10 @@ SPECS = {
 }
 """One specification of each kind and head, with and without state."""
 
+HAND_MADE = {entry.name: entry for entry in LOSSES.entries() if entry.formula}
+PLAIN = tuple(name for name, entry in HAND_MADE.items() if entry.parameter is None)
+CLASS_COUNTS = tuple(name for name, entry in HAND_MADE.items() if entry.needs_class_counts)
+ONE_PARAMETER = tuple(name for name in HAND_MADE if name not in (*PLAIN, *CLASS_COUNTS))
 LOSS_KINDS = (*PLAIN, *ONE_PARAMETER, *CLASS_COUNTS, "mln", *SPECS)
 
 VECTOR = LossSpec(scope="vector", classes=3, features="logp,p,y", depth=2, head="gate")
@@ -92,13 +96,11 @@ def some_losses(
     """Losses of a kind, a different one for each member."""
     rng = np.random.default_rng(seed)
     if kind in PLAIN:
-        return PLAIN[kind](members)
-    if kind in (*ONE_PARAMETER, *CLASS_COUNTS):
+        return HAND_MADE[kind].built_in(members, None, None)
+    if kind in HAND_MADE:
         parameter = torch.from_numpy(rng.uniform(0.1, 0.9, members)).to(dtype)
-        if kind in ONE_PARAMETER:
-            return ONE_PARAMETER[kind](parameter)
         counts = torch.from_numpy(rng.integers(1, 50, (members, classes)))
-        return CLASS_COUNTS[kind](parameter, counts)
+        return HAND_MADE[kind].built_in(members, parameter, counts)
     spec = SPECS.get(kind, LossSpec())
     genomes = torch.from_numpy(some_genomes(spec, members, seed)).to(dtype)
     return stacked_from_genomes(spec, genomes, classes)

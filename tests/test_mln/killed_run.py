@@ -9,8 +9,9 @@ import torch
 from numpy.random import SeedSequence
 from test_mln.helpers import linear_task
 
-from mln.config import EvolutionConfig, GeneticConfig, LearnerSpec, LossSpec, TrainingSpec
+from mln.config import EvolutionConfig, LearnerSpec, LossSpec, TrainingSpec
 from mln.evolution import EvolutionResult, Generation, evolve
+from mln.search.config import GeneticConfig
 
 GENERATIONS = 60
 POPULATION, TASKS, STEPS = 6, 4, 20

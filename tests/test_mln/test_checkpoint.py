@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from test_mln.helpers import START, sphere
 
-from mln import checkpoint, hybrid
-from mln.config import EvolutionConfig, HandoverConfig, StrategyConfig
-from mln.hybrid import SearchState
+from mln import checkpoint
+from mln.config import EvolutionConfig
+from mln.search import hybrid
+from mln.search.config import HandoverConfig, StrategyConfig
+from mln.search.hybrid import SearchState
 
 KINDS = ("openai-es", "snes", "sep-cma-es")
 RUNS = [("ga", "openai-es"), ("random", "openai-es")]

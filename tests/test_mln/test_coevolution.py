@@ -10,14 +10,16 @@ from test_mln.helpers import linear_task
 
 from mln import evolve
 from mln.coevolution import Cohort, after, born, starts
-from mln.config import EvolutionConfig, FitnessConfig, GeneticConfig, LearnerSpec, LossSpec
+from mln.config import EvolutionConfig, FitnessConfig, LearnerSpec, LossSpec
 from mln.config import TrainingSpec as Training
 from mln.evolution import draw_tasks
-from mln.fitness import Protocol, evaluate
+from mln.fitness import evaluate
 from mln.genome import imitation
 from mln.kernels.reference import score
+from mln.pieces import Protocol
 from mln.problem import make_problem
 from mln.rollout import Members
+from mln.search.config import GeneticConfig
 
 SPEC = LossSpec(hidden=4)
 BASE = EvolutionConfig(

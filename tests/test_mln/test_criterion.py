@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mln import LossSpec, MetaLoss
 from mln.config import LearnerSpec, TrainingSpec
 from mln.kernels import reference
-from mln.losses import stacked_from_genomes
+from mln.losses.meta import stacked_from_genomes
 from mln.rollout import Members
 
 HYPER = LossSpec(kind="hyper")

@@ -9,17 +9,12 @@ from numpy.random import SeedSequence
 from test_mln.helpers import linear_task
 
 from mln import evolve
-from mln.config import (
-    EvolutionConfig,
-    GeneticConfig,
-    LearnerSpec,
-    LossSpec,
-    StrategyConfig,
-    TrainingSpec,
-)
+from mln.config import EvolutionConfig, LearnerSpec, LossSpec, TrainingSpec
 from mln.evolution import EvolutionResult, draw_tasks
-from mln.fitness import Protocol, paired_gain, tuned_gain
-from mln.genome import layout
+from mln.fitness import paired_gain, tuned_gain
+from mln.layout import layout
+from mln.pieces import Protocol
+from mln.search.config import GeneticConfig, StrategyConfig
 
 SPEC = LossSpec(hidden=4)
 TINY = EvolutionConfig(

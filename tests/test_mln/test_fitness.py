@@ -11,20 +11,22 @@ from numpy.random import SeedSequence
 from test_mln.helpers import linear_task
 
 from mln import evolve
-from mln.config import EvolutionConfig, FitnessConfig, GeneticConfig, LearnerSpec, LossSpec
+from mln.config import EvolutionConfig, FitnessConfig, LearnerSpec, LossSpec
 from mln.config import TrainingSpec as Training
 from mln.drift import label_cycle
 from mln.evolution import draw_tasks
-from mln.fitness import Draw, Protocol, aggregate, evaluate, paired_gain
-from mln.genome import imitation, layout
+from mln.fitness import aggregate, evaluate, paired_gain
+from mln.genome import imitation
 from mln.kernels import analytic
+from mln.layout import layout
 from mln.losses.formulas import CrossEntropy
 from mln.losses.meta import stacked_from_genomes
-from mln.pieces import CYCLE, measured_at
+from mln.pieces import CYCLE, Draw, Protocol, measured_at
 from mln.problem import make_problem
 from mln.random import generator
 from mln.rollout import Members
 from mln.screening import margin, push
+from mln.search.config import GeneticConfig
 
 SPEC = LossSpec(hidden=4)
 TINY = EvolutionConfig(

@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_mln.helpers import LOSS_KINDS, SPECS, some_genomes, some_losses
+from test_mln.helpers import HAND_MADE, LOSS_KINDS, PLAIN, SPECS, some_genomes, some_losses
 from torch import Tensor
 from torch.nn import functional
 
@@ -14,12 +14,7 @@ from mln.genome import imitation
 from mln.layout import HYPER_OUTPUTS, layout
 from mln.losses import base
 from mln.losses.base import StackedLoss, state_of
-from mln.losses.catalogue import CLASS_COUNTS, ONE_PARAMETER, PLAIN
-from mln.losses.formulas import (
-    CrossEntropy,
-    GeneralisedCrossEntropy,
-    LabelSmoothing,
-)
+from mln.losses.formulas import CrossEntropy, GeneralisedCrossEntropy, LabelSmoothing
 from mln.losses.hyper import LARGEST
 from mln.losses.meta import stacked_from_genomes
 from mln.losses.probe import probe, rms
@@ -38,10 +33,8 @@ def stacked(
 ) -> StackedLoss:
     rng = np.random.default_rng(seed)
     parameter = torch.from_numpy(rng.uniform(0.05, 0.95, MEMBERS)).to(dtype)
-    if kind in ONE_PARAMETER:
-        return ONE_PARAMETER[kind](parameter)
-    if kind in CLASS_COUNTS:
-        return CLASS_COUNTS[kind](parameter, counts(classes, seed))
+    if kind in HAND_MADE and kind not in PLAIN:
+        return HAND_MADE[kind].built_in(MEMBERS, parameter, counts(classes, seed))
     return some_losses(kind, MEMBERS, classes, dtype, seed)
 
 
@@ -52,9 +45,7 @@ def counts(classes: int, seed: int) -> Tensor:
 def one(kind: str, parameter: float, classes: int = 0) -> StackedLoss:
     """A loss with the same parameter for every learner."""
     parameters = torch.full((MEMBERS,), parameter, dtype=torch.float64)
-    if kind in CLASS_COUNTS:
-        return CLASS_COUNTS[kind](parameters, counts(classes, 1))
-    return ONE_PARAMETER[kind](parameters)
+    return HAND_MADE[kind].built_in(MEMBERS, parameters, counts(classes, 1))
 
 
 def example(classes: int, seed: int, spread: float = 3.0) -> tuple[Tensor, Tensor]:
@@ -181,19 +172,19 @@ def values(loss: StackedLoss, classes: int) -> tuple[Tensor, Tensor, Tensor]:
 
 @pytest.mark.parametrize("classes", CLASSES)
 def test_values_agree_with_torch(classes: int) -> None:
-    ours, z, label = values(PLAIN["ce"](MEMBERS), classes)
+    ours, z, label = values(some_losses("ce", MEMBERS, 3), classes)
     torch.testing.assert_close(ours, functional.cross_entropy(z, label, reduction="none"))
     ours, z, label = values(one("label_smoothing", 0.3), classes)
     expected = functional.cross_entropy(z, label, reduction="none", label_smoothing=0.3)
     torch.testing.assert_close(ours, expected)
     y = functional.one_hot(label, classes).double()
-    ours, *_ = values(PLAIN["mse"](MEMBERS), classes)
+    ours, *_ = values(some_losses("mse", MEMBERS, 3), classes)
     torch.testing.assert_close(ours, functional.mse_loss(z.softmax(1), y, reduction="none").mean(1))
-    ours, *_ = values(PLAIN["mse_logits"](MEMBERS), classes)
+    ours, *_ = values(some_losses("mse_logits", MEMBERS, 3), classes)
     torch.testing.assert_close(ours, functional.mse_loss(z, y, reduction="none").mean(1))
-    ours, *_ = values(PLAIN["mae"](MEMBERS), classes)
+    ours, *_ = values(some_losses("mae", MEMBERS, 3), classes)
     torch.testing.assert_close(ours, functional.l1_loss(z.softmax(1), y, reduction="none").sum(1))
-    ours, *_ = values(PLAIN["hinge"](MEMBERS), classes)
+    ours, *_ = values(some_losses("hinge", MEMBERS, 3), classes)
     torch.testing.assert_close(ours, functional.multi_margin_loss(z, label, reduction="none"))
 
 
@@ -226,7 +217,7 @@ def test_losses_that_count_classes_agree_with_their_papers(classes: int) -> None
 
 def test_parameters_at_zero_give_cross_entropy() -> None:
     z, y = example(4, 2)
-    expected = PLAIN["ce"](MEMBERS).gradient(z.softmax(1), y)
+    expected = some_losses("ce", MEMBERS, 3).gradient(z.softmax(1), y)
     kinds = ("focal", "poly1", "label_smoothing", "logit_adjusted", "class_balanced")
     for kind in kinds:
         torch.testing.assert_close(one(kind, 0.0, 4).gradient(z.softmax(1), y), expected)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from mln.kernels.native import build
 
@@ -42,14 +43,13 @@ def quick_compiler(folder: Path, first: str = "") -> str:
 
 
 def start(code: str, cache: Path, compiler: str) -> "subprocess.Popen[str]":
-    root = Path(__file__).parents[2]
     return subprocess.Popen(
         [sys.executable, "-c", code],
         env={
             **os.environ,
             "MLN_CACHE": str(cache),
             "CXX": compiler,
-            "PYTHONPATH": f"{root}{os.pathsep}{root / 'tests'}",
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -11,7 +11,7 @@ from torch import nn
 
 from mln import LossSpec, MetaLoss
 from mln.files import FORMAT, LossFileError
-from mln.genome import layout
+from mln.layout import layout
 
 LOGITS = torch.from_numpy(np.random.default_rng(0).standard_normal((6, 4))).float()
 LABELS = torch.tensor([0, 1, 2, 3, 0, 1])

@@ -8,9 +8,9 @@ import torch
 from test_mln.helpers import SPECS, VECTOR, some_genomes
 
 from mln.config import LossSpec
-from mln.genome import layout
-from mln.losses import stacked_from_genomes
+from mln.layout import layout
 from mln.losses.formulas import CrossEntropy
+from mln.losses.meta import stacked_from_genomes
 from mln.shape import shape
 
 

@@ -8,11 +8,12 @@ import torch
 from test_mln.helpers import SPECS, VECTOR
 from torch.nn import functional
 
-from bench.experiment import Experiment
+from bench.experiment.model import Experiment
 from mln.config import STATE_FEATURES, LossSpec
-from mln.genome import imitation, layout, start_genome
-from mln.losses import stacked_from_genomes
+from mln.genome import imitation, start_genome
+from mln.layout import layout
 from mln.losses.hyper import HyperLoss
+from mln.losses.meta import stacked_from_genomes
 from mln.losses.probe import probe
 
 

@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from mln.config import STATE_FEATURES, LossSpec, TrainingSpec
-from mln.genome import layout
 from mln.kernels import analytic, reference
-from mln.losses import stacked_from_genomes
+from mln.layout import layout
+from mln.losses.meta import stacked_from_genomes
 from mln.losses.state import State
 from mln.rollout import Members
 

@@ -3,7 +3,7 @@
 import pytest
 from test_reports.simulated import simulated
 
-from reports.load import load
+from reports.data.load import load
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import signal
 
 from matplotlib.figure import Figure
 
-from reports.plotting import canvas
+from reports.figures.style import canvas
 
 
 def line(parent: int, place: float) -> Figure:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from bench import store as tables
-from bench.experiment import Experiment
-from bench.store import Store
+from bench.experiment.model import Experiment
+from bench.store import schema as tables
+from bench.store.store import Store
 
 TASKS = ("moons", "rings", "blobs_noisy", "digits", "imbalanced")
 LOSSES = ("ce", "mse", "gce", "label_smoothing", "mln_initial")

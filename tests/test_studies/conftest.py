@@ -11,7 +11,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from test_studies.tiny import inline as inline
 
 PROGRAMS = tuple(f"/usr/lib/postgresql/{version}/bin" for version in (15, 16, 17))
 

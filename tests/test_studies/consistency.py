@@ -3,8 +3,8 @@
 import optuna
 from optuna.trial import TrialState
 
-from bench import store as tables
-from bench.store import Store
+from bench.store import schema as tables
+from bench.store.store import Store
 from studies.sampler import SLOT
 from studies.storage import opened
 

@@ -14,9 +14,9 @@ import pytest
 from test_studies import tiny
 from test_studies.consistency import check_consistency
 
-from bench import store as tables
 from bench.errors import InputError
-from bench.store import Store
+from bench.store import schema as tables
+from bench.store.store import Store
 from studies.run import run_study
 from studies.slots import MOST_DEATHS
 

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from test_studies import tiny
 
-from bench.seeds import Purpose
+from bench.cells.seeds import Purpose
 from mln.evolution import evolve
 from studies import objective, seeds
 from studies.judging import frozen_draws, judge
 from studies.objective import evaluate
+from studies.outcome import TrialJob
 from studies.plan import instances, points, space_of
 from studies.seeds import EVOLVE, Use, study_seed
 from studies.space import MODE, MUTATION_SIGMA, POPULATION, SWITCH_POINT
-from studies.trial import TrialJob
 
 GA = {MODE: "ga", POPULATION: 4, MUTATION_SIGMA: 0.3}
 HYBRID = {MODE: "hybrid", POPULATION: 4, MUTATION_SIGMA: 0.3, SWITCH_POINT: 0.5}

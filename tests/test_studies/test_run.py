@@ -8,9 +8,9 @@ from optuna_dashboard._note import get_note_from_system_attrs
 from test_studies import tiny
 from test_studies.consistency import check_consistency
 
-from bench import store as tables
 from bench.errors import InputError
-from bench.store import Store
+from bench.store import schema as tables
+from bench.store.store import Store
 from studies.protocol import METRIC
 from studies.results import best_evolution
 from studies.sampler import SLOT

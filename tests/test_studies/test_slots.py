@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 from test_studies import tiny
 
-from bench import store as tables
-from bench.store import Store
+from bench.store import schema as tables
+from bench.store.store import Store
 from studies.plan import plan
 from studies.slots import Beating, Claim, Lost, Slots, worker_name
 from studies.telling import trial_row

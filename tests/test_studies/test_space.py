@@ -2,17 +2,17 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from places import REPORTS
 from test_studies import tiny
 
 from bench.errors import InputError
-from bench.experiment import Experiment, load
-from bench.study_section import FEWEST_SEEDS
+from bench.experiment.model import Experiment, load
+from bench.experiment.study import FEWEST_SEEDS
 from studies import space
 from studies.plan import instances, plan, points, space_of
 from studies.space import LOSS, MODE, POPULATION, SETTINGS, SWITCH_POINT, Choices, Range
@@ -213,11 +213,11 @@ def test_instances_are_all_pairs_in_one_order_some_seeds_at_a_time():
 
 
 def test_planning_and_asking_need_no_torch():
-    code = "import sys, studies.run, studies.review; sys.exit('torch' in sys.modules)"
+    code = "import sys, studies.run, studies.dashboard.review; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("name", ["study-winner", "study-default", "ablation"])
 def test_the_experiments_of_the_example_reports_can_be_run(name):
-    found = load(str(Path(__file__).parents[2] / "docs" / "examples" / f"{name}.toml"))
+    found = load(str(REPORTS / f"{name}.toml"))
     assert plan(found).total >= 6

@@ -9,17 +9,16 @@ import numpy as np
 import optuna
 import pytest
 
-from bench.experiment import Experiment
-from bench.study_section import ConfirmStudy, ScreenStudy
+from bench.experiment.model import Experiment
+from bench.experiment.study import ConfirmStudy, ScreenStudy
 from mln.config import LossSpec
 from studies import run as run_module
-from studies.outcome import FamilyGain, Run, StudyResult, TrialOutcome
+from studies.outcome import FamilyGain, Report, Run, StudyResult, TrialJob, TrialOutcome
 from studies.plan import instances, points
 from studies.run import run_study
 from studies.slots import worker_name
 from studies.space import MODE, MUTATION_SIGMA, POPULATION, SWITCH_POINT
 from studies.storage import _storage
-from studies.trial import Report, TrialJob
 from studies.worker import work
 
 FOUR = [MODE, POPULATION, MUTATION_SIGMA, SWITCH_POINT]

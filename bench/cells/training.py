@@ -1,0 +1,195 @@
+"""Training the learners of tuning and of the benchmark: what determines a cell's numbers."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.cells.loss_ref import LossRef
+from bench.cells.seeds import Purpose, seed_for
+from mln.config import LearnerSpec, TrainingSpec
+from mln.kernels.engine import KernelName
+from mln.random import child
+
+if TYPE_CHECKING:
+    from mln.drift import Timing
+    from mln.rollout import RolloutResult
+    from mln.task import Task
+
+TASK, LEARNER = 0, 1
+
+
+@dataclass(frozen=True)
+class Member:
+    """One learner to be trained: its key, the index of its seed and its learning rate."""
+
+    key: str
+    seed: int
+    lr: float
+
+
+@dataclass(frozen=True)
+class Job:
+    """Learners of one task under one loss. With purpose TEST they are measured on test."""
+
+    task: str
+    loss: LossRef
+    members: tuple[Member, ...]
+    root_seed: int
+    purpose: Purpose
+    learner: LearnerSpec
+    training: TrainingSpec
+    curve_points: int
+    kernel: KernelName
+    device: str = "cpu"
+
+    def without(self, known: set[str]) -> "Job":
+        """The job for those of its members alone whose keys are not known."""
+        return replace(self, members=tuple(m for m in self.members if m.key not in known))
+
+    @property
+    def member_steps(self) -> int:
+        """Cost of the job."""
+        return len(self.members) * self.training.steps
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one learner; scores by name, NaN stored as None; its share of the time.
+
+    metrics: with purpose TEST as `bench.catalogue.metrics` says; else the same measures on
+    inner_valid.
+    """
+
+    key: str
+    seed: int
+    lr: float
+    status: str
+    detail: str
+    metrics: dict[str, float | None]
+    curve: dict[str, list[float | None]]
+    seconds: float
+
+
+def failed(member: Member, reason: str) -> Outcome:
+    """What became of a learner whose training ended in an exception."""
+    return Outcome(member.key, member.seed, member.lr, "failed", reason[:500], {}, {}, 0.0)
+
+
+def train(job: Job) -> list[Outcome]:
+    """Train a job's learners in one rollout; the outcomes are in the order of its members.
+
+    A learner's numbers depend on its own seed and rate alone. Only a job with purpose TEST can
+    reach a test split: for all others the task is drawn without it.
+    """
+    from bench.cells.drift_scores import drift_points
+    from bench.tasks.resolve import source
+    from mln.kernels import engine
+    from mln.problem import make_problem
+    from mln.rollout import Members, curve_points
+
+    started = time.perf_counter()
+    tested = job.purpose is Purpose.TEST
+    draw = source(job.task, test=tested)
+    indices = sorted({member.seed for member in job.members})
+    seeds = [seed_for(job.root_seed, job.purpose, index) for index in indices]
+    splits = ("inner_valid", "test") if tested else ("inner_valid",)
+    tasks = [draw(child(seed, TASK)) for seed in seeds]
+    problem = make_problem(
+        tasks,
+        [child(seed, LEARNER) for seed in seeds],
+        job.learner,
+        job.training,
+        splits,
+    )
+    slots = np.array([indices.index(member.seed) for member in job.members])
+    steps = job.training.steps
+    even = curve_points(steps, job.curve_points)
+    timings = [drift_timing(task, steps) for task in tasks]
+    around = [step for timing in timings if timing for step in drift_points(timing, steps)]
+    counts = class_counts(tasks)[slots] if job.loss.needs_class_counts else None
+    result = engine.rollout(
+        problem,
+        Members(slots, np.array([member.lr for member in job.members])),
+        job.loss.stacked(len(job.members), problem.classes, job.device, counts),
+        sorted({*even, *around}),
+        kernel=job.kernel,
+        device=job.device,
+    )
+    outcomes = [
+        _outcome(member, row, result, even, timings[slots[row]], steps)
+        for row, member in enumerate(job.members)
+    ]
+    seconds = (time.perf_counter() - started) / len(outcomes)
+    return [replace(outcome, seconds=seconds) for outcome in outcomes]
+
+
+def class_counts(tasks: "Sequence[Task]") -> NDArray[np.int64]:
+    """How often each class occurs among each task's training labels, [K, C]."""
+    return np.stack([np.bincount(task.train.y, minlength=task.classes) for task in tasks])
+
+
+def drift_timing(task: "Task", steps: int) -> "Timing | None":
+    """When a task drifts in a training of `steps` steps."""
+    from mln.drift import Timing
+
+    return Timing(task.drift.start, task.drift.width, steps) if task.drift else None
+
+
+def _outcome(
+    member: Member,
+    row: int,
+    result: "RolloutResult",
+    even: Sequence[int],
+    timing: "Timing | None",
+    steps: int,
+) -> Outcome:
+    """A learner's scores at the even points of its curve, and at those around its own drift."""
+    from bench.cells.drift_scores import adaptability, drift_points
+
+    around = drift_points(timing, steps) if timing else []
+    # Neighbours that drift elsewhere are measured at points of their own.
+    own = np.isin(result.points, [*even, *around])
+    points = result.points[own]
+    on_curve = np.isin(points, even)
+    inner = result.scores["inner_valid"].accuracy[row, own]
+    chosen = int(np.argmax(np.nan_to_num(inner[on_curve], nan=-1.0)))
+    tested = "test" in result.scores
+    split = result.scores["test" if tested else "inner_valid"]
+    accuracy, nll, balanced, ece = (values[row, own] for values in split)
+    metrics = {
+        "inner_accuracy": inner[-1],
+        "accuracy": accuracy[-1],
+        "accuracy_selected": accuracy[on_curve][chosen],
+        "balanced_accuracy": balanced[-1],
+        "nll": nll[-1],
+        "ece": ece[-1],
+        "area": accuracy[on_curve].mean(),
+    }
+    if timing is not None:
+        metrics |= adaptability(points, accuracy, timing, steps)._asdict()
+    curve: dict[str, list[float | None]] = {"step": points.tolist()}
+    if tested:
+        curve |= {"accuracy": _plain(accuracy), "nll": _plain(nll)}
+    diverged = result.diverged_at[row] >= 0
+    detail = f"{result.reasons[row]} at step {result.diverged_at[row]}" if diverged else ""
+    if not detail and not np.isfinite(list(metrics.values())).all():
+        detail = "logits not finite after the last step"
+    return Outcome(
+        key=member.key,
+        seed=member.seed,
+        lr=member.lr,
+        status="diverged" if detail else "done",
+        detail=detail,
+        metrics=dict(zip(metrics, _plain(list(metrics.values())), strict=True)),
+        curve=curve,
+        seconds=0.0,
+    )
+
+
+def _plain(values: Sequence[float] | np.ndarray) -> list[float | None]:
+    """JSON numbers: what is not finite becomes None."""
+    return [float(value) if np.isfinite(value) else None for value in values]

@@ -1,0 +1,59 @@
+"""What an experiment can name."""
+
+from collections.abc import Callable
+from typing import Any
+
+from bench.catalogue.learners import LEARNERS
+from bench.catalogue.losses import LOSSES
+from bench.errors import InputError, nearest
+from bench.experiment.model import shipped
+from bench.tasks.resolve import available, available_regimes
+
+Rows = list[dict[str, Any]]
+
+
+def _tasks() -> Rows:
+    return [info._asdict() for info in available()]
+
+
+def _losses() -> Rows:
+    return [
+        {
+            "name": entry.name,
+            "description": entry.description,
+            "source": entry.source,
+            "parameter": entry.parameter,
+            "default": entry.default,
+            "grid": " ".join(f"{value:g}" for value in sorted(entry.grid)) or None,
+        }
+        for entry in LOSSES.entries()
+    ]
+
+
+def _learners() -> Rows:
+    return [{"name": entry.name, "description": entry.description} for entry in LEARNERS.entries()]
+
+
+def _regimes() -> Rows:
+    parts = [line.partition(": ") for line in available_regimes()]
+    return [{"name": example, "description": text} for example, _, text in parts]
+
+
+def _experiments() -> Rows:
+    return [{"name": name, "description": text} for name, text in shipped().items()]
+
+
+LISTINGS: dict[str, Callable[[], Rows]] = {
+    "tasks": _tasks,
+    "regimes": _regimes,
+    "losses": _losses,
+    "learners": _learners,
+    "experiments": _experiments,
+}
+
+
+def listing(what: str) -> Rows:
+    """One row per name. Raises InputError for anything but a key of LISTINGS."""
+    if what not in LISTINGS:
+        raise InputError(f"list {what!r}: unknown{nearest(what, LISTINGS)}")
+    return LISTINGS[what]()

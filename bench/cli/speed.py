@@ -1,0 +1,96 @@
+"""The verb `speed`: how fast each design trains a population."""
+
+from collections.abc import Collection
+from math import isfinite
+from typing import Annotated
+
+import typer
+
+from bench.cli.console import print_errors, print_json, print_rows
+from bench.cli.options import JsonOption
+from bench.errors import InputError, nearest
+
+LetterOption = Annotated[str, typer.Option(metavar="LETTERS", help="among a, b, c, d")]
+
+
+def speed(
+    cases: LetterOption = "abcd",
+    optimizers: Annotated[str, typer.Option(help="comma-separated: sgd, adam")] = "sgd,adam",
+    designs: Annotated[
+        str | None,
+        typer.Option(help="comma-separated: naive, vmap, reference, analytic, fused, jax"),
+    ] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="rounds; medians are shown")] = 5,
+    seconds: Annotated[
+        float, typer.Option(min=0.01, help="about how long one measurement takes")
+    ] = 0.5,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="SGD alone, 3 rounds: a first impression")
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=2, help="instead: throughput of so many worker processes against one"),
+    ] = None,
+    memory: Annotated[
+        bool, typer.Option("--memory", help="instead: peak memory of large populations")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Member-steps per second of each design, on one thread and in one run, beside its peers."""
+    from bench.speed import compare as comparing
+    from bench.speed.cases import CASES
+    from bench.speed.resources import MEMORY_TARGET, memory_rows, worker_rows
+    from bench.workers.progress import Live
+
+    chosen = {letter: CASES[_known(letter, CASES, "--cases")] for letter in cases}
+    rules = [_known(word, ("sgd", "adam"), "--optimizers") for word in _words(optimizers)]
+    names = comparing.DESIGNS if designs is None else _words(designs)
+    for name in names:
+        _known(name, comparing.DESIGNS, "--designs")
+    if not chosen or not rules or not names:
+        raise InputError("--cases, --optimizers and --designs must each name something")
+    if not isfinite(seconds):
+        raise InputError(f"--seconds: must be a finite number, not {seconds}")
+    if workers is not None and memory:
+        raise InputError("--workers and --memory: give one of them")
+    if quick:
+        rules, repeats = rules[:1], min(repeats, 3)
+    if memory:
+        title = f"Peak memory above the imported libraries; at most {MEMORY_TARGET} MiB is wanted"
+        print_rows(memory_rows(), as_json, title)
+        return
+    if workers is not None:
+        title = "Throughput of worker processes of one thread, the same work"
+        print_rows(worker_rows(chosen, workers, repeats, seconds), as_json, title)
+        return
+    settings = comparing.Settings(names, rules, repeats, seconds)
+    with Live() as live:
+        found = comparing.compare(chosen, settings, live)
+    for line in found.missing:
+        typer.echo(f"left out: {line}", err=True)
+    if as_json:
+        print_json(comparing.as_dicts(found.rows))
+    else:
+        peak = found.rows[0].sgemm_gflops if found.rows else 0.0
+        title = f"One thread, medians of {repeats} rounds; torch.mm: {peak:.0f} GFLOP/s"
+        print_rows(comparing.table(found.rows), False, title)
+        for letter, case in chosen.items():
+            typer.echo(f"{letter}: {case.description}; {case.members} members, {case.steps} steps")
+    if found.load > found.processors:
+        typer.echo(
+            f"warning: the machine was busy (load {found.load:.0f} on {found.processors} "
+            "processors): caches and memory were shared; measure again when it is idle",
+            err=True,
+        )
+    print_errors(found.wrong)
+    raise typer.Exit(1 if found.wrong else 0)
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _known(word: str, valid: Collection[str], option: str) -> str:
+    if word not in valid:
+        raise InputError(f"{option}: {word!r} is unknown{nearest(word, valid)}")
+    return word

@@ -1,0 +1,215 @@
+"""An experiment: one TOML file, validated, with `--set section.key=value` on top of it.
+
+Reading one imports no torch: tasks, losses and learners are names here.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from bench.catalogue import plugins
+from bench.errors import InputError, nearest
+from bench.experiment.complaints import explain
+from bench.experiment.overrides import apply_override, scaled, scales_of
+from bench.experiment.sections import (
+    BenchmarkSection,
+    ReportSection,
+    Section,
+    TuningSection,
+    specified,
+    with_declared_metric,
+)
+from bench.experiment.study import StudySection, dotted
+from bench.keys import digest
+from mln.config import EvolutionConfig, LossSpec
+from mln.kernels import engine
+from mln.kernels.engine import KernelChoice, KernelName
+
+__all__ = [
+    "BenchmarkSection",
+    "EvolutionSection",
+    "Experiment",
+    "ReportSection",
+    "StudySection",
+    "TuningSection",
+    "digest",
+    "load",
+    "shipped",
+    "with_settings",
+]
+
+
+class EvolutionSection(Section):
+    """Which losses are evolved, on what. settings.learner may be a name of `list learners`."""
+
+    runs: int = Field(default=3, ge=1, le=100, description="independent evolution runs")
+    families: tuple[str, ...] = Field(min_length=1, description="task families to draw from")
+    loss: LossSpec = LossSpec()
+    settings: EvolutionConfig = EvolutionConfig()
+    settings_from_study: bool = Field(
+        default=False, description="take the settings that the study of this experiment found best"
+    )
+
+    @field_validator("settings", mode="before")
+    @classmethod
+    def _named_learner(cls, settings: Any) -> Any:
+        if isinstance(settings, dict) and "learner" in settings:
+            return settings | {"learner": specified(settings["learner"])}
+        return settings
+
+
+class Experiment(Section):
+    """A whole experiment."""
+
+    name: str = Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.-]+$")
+    description: str = ""
+    scale: str = Field(
+        default="full", description="a part of [scales], or several joined by '+'; full is none"
+    )
+    plugins: tuple[str, ...] = Field(
+        default=(), description="Python files with tasks, losses, learners; relative to this file"
+    )
+    seed: int = Field(default=0, ge=0)
+    device: str = "cpu"
+    kernel: KernelChoice = Field(
+        default="auto", description="what trains the learners; auto is the fastest that can"
+    )
+    evolution: EvolutionSection | None = None
+    study: StudySection | None = None
+    benchmark: BenchmarkSection | None = None
+    tuning: TuningSection = TuningSection()
+    report: ReportSection = ReportSection()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _declared_of_the_metric(cls, content: Any) -> Any:
+        """What report and tuning leave open is as the report's metric declares."""
+        return with_declared_metric(content)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Experiment":
+        if self.evolution and self.evolution.settings_from_study:
+            if not self.study:
+                raise ValueError("evolution.settings_from_study needs a [study] section")
+            if self.study.kind == "ablate":
+                raise ValueError("evolution.settings_from_study needs a study that tunes")
+        if self.study and not self.evolution:
+            raise ValueError("a [study] tunes an [evolution]; the section is missing")
+        try:
+            self.fingerprint()
+        except ValueError:
+            raise ValueError("every number must be finite: found inf or nan") from None
+        if self.benchmark:
+            absent = [name for name in self.report.baselines if name not in self.benchmark.losses]
+            if absent:
+                raise ValueError(f"report.baselines: {absent[0]!r} is not in benchmark.losses")
+            if len(set(self.benchmark.losses)) < len(self.benchmark.losses):
+                raise ValueError("benchmark.losses: a loss is named twice")
+            if self.benchmark.evolved and not self.evolution:
+                raise ValueError("benchmark.evolved = true needs an [evolution] section")
+        return self
+
+    def evolved_losses(self) -> tuple[str, ...]:
+        """Names of the experiment's evolved losses: mln_1, mln_2, ..."""
+        if not (self.evolution and self.benchmark and self.benchmark.evolved):
+            return ()
+        return tuple(f"mln_{run + 1}" for run in range(self.evolution.runs))
+
+    def evolution_kernel(self) -> KernelName:
+        """What trains the learners of the experiment's evolutions and of their judgement."""
+        section = self.evolution
+        if section is None:
+            raise ValueError("the experiment has no [evolution] section")
+        return engine.choose(section.settings.learner, section.loss, self.device, self.kernel)
+
+    def losses(self) -> tuple[str, ...]:
+        """All losses of the benchmark: the baselines, then the evolved ones."""
+        return (*(self.benchmark.losses if self.benchmark else ()), *self.evolved_losses())
+
+    def fingerprint(self) -> str:
+        """A hash of everything in the experiment that its results depend on."""
+        return digest(self.model_dump(mode="json", exclude={"description"}))
+
+
+def with_settings(evolution: EvolutionSection, settings: Mapping[str, Any]) -> EvolutionSection:
+    """The evolution with some of its settings changed at once, by dotted keys of the experiment.
+
+    Raises ValueError for a key that is no setting of the evolution, and for settings that are
+    not valid together.
+    """
+    content: dict[str, Any] = {"evolution": evolution.model_dump(mode="json")}
+    for key, value in settings.items():
+        place: Any = content
+        *sections, last = key.split(".")
+        for part in sections:
+            place = place.get(part) if isinstance(place, dict) else None
+        if sections[:1] != ["evolution"] or not isinstance(place, dict) or last not in place:
+            hint = nearest(key, dotted(content))
+            raise ValueError(f"{key!r} is no setting of the evolution{hint}")
+        place[last] = value
+    try:
+        return EvolutionSection.model_validate(content["evolution"])
+    except ValidationError as error:
+        raise ValueError(explain(error, EvolutionSection)) from error
+
+
+SHIPPED = "bench.experiment.shipped"
+
+
+def shipped() -> dict[str, str]:
+    """Names and descriptions of the experiments that come with the suite."""
+    found = {}
+    for entry in sorted(resources.files(SHIPPED).iterdir(), key=lambda entry: entry.name):
+        if entry.name.endswith(".toml"):
+            content = tomllib.loads(entry.read_text(encoding="utf-8"))
+            found[entry.name.removesuffix(".toml")] = str(content.get("description", ""))
+    return found
+
+
+def load(source: str, overrides: Sequence[str] = ()) -> Experiment:
+    """Read and validate an experiment: a TOML file's path, or the name of a shipped one.
+
+    `overrides` are `section.key=value` with a TOML value (a bare word is a string). Raises
+    InputError with one line that names the key and, for a typo, the nearest valid one.
+    """
+    content = _read(source)
+    chosen: dict[str, Any] = {}
+    for override in overrides:
+        apply_override(chosen, override)
+    folder = Path(source).parent if Path(source).is_file() else Path()
+    scales = scales_of(content, source)
+    content = scaled(content, chosen, scales, source)
+    for override in overrides:
+        apply_override(content, override)
+    if isinstance(files := content.get("plugins", []), list):
+        plugins.load_files(folder / str(file) for file in files)
+    try:
+        return Experiment.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{source}: {explain(error, Experiment)}") from error
+
+
+def _read(source: str) -> dict[str, Any]:
+    path = Path(source)
+    try:
+        if path.suffix == ".toml" or path.exists():
+            text = path.read_text(encoding="utf-8")
+        elif source in (names := shipped()):
+            text = resources.files(SHIPPED).joinpath(f"{source}.toml").read_text(encoding="utf-8")
+        else:
+            hint = nearest(source, names)
+            raise InputError(
+                f"experiment {source!r}: neither a TOML file nor a shipped experiment{hint}; "
+                "`mln-bench list experiments` shows them"
+            )
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{source}: not valid TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{source}: not a text file in UTF-8") from error
+    except OSError as error:
+        raise InputError(f"{source}: cannot be read: {error.strerror}") from error

@@ -1,0 +1,156 @@
+"""The [study] of an experiment: a screen, a confirmation or an ablation, from one table each.
+
+Which parameters there are to tune is said in studies/space.py alone; here their names are words.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+
+from bench.experiment.sections import Section
+
+FEWEST_SEEDS = 4
+"""Evolution seeds of a confirmation at least: a lucky run of one seed would win otherwise."""
+
+
+class StudyBase(Section):
+    """What every study declares.
+
+    Each evolution of a trial has `budget` member-steps, whatever its settings, and its loss is
+    judged on the same `tasks` tasks from `families`, by the experiment's own learner, training
+    and metric.
+    """
+
+    kind: str
+    name: str = Field(min_length=1, max_length=150, description="the question, as a reader sees it")
+    budget: int = Field(default=160_000, ge=1, description="member-steps of each evolution")
+    families: tuple[str, ...] = Field(min_length=1, description="families a loss is judged on")
+    tasks: int = Field(default=32, ge=2, description="tasks a loss is judged on")
+    max_diverged: float = Field(
+        default=0.0, ge=0, le=1, description="share of diverged learners that is still feasible"
+    )
+
+
+class TuningStudy(StudyBase):
+    """A study that searches a space.
+
+    tune: the free parameters by their dotted keys, by default every one of studies.space; those
+    not named stay as the experiment has them. space: replaces the domain of a parameter by a
+    list of choices or a range {low, high, log, step}, or fixes it with one value. enqueue:
+    configurations to be tried first, {dotted key: value} each.
+    """
+
+    trials: int | None = Field(default=None, ge=1, description="how many; needed but for `brute`")
+    sampler: Literal["tpe", "gp", "cmaes", "random", "qmc", "brute"] = "tpe"
+    startup_trials: int = Field(default=8, ge=0, description="random trials before the sampler")
+    tune: tuple[str, ...] | None = None
+    space: dict[str, Any] = Field(default_factory=dict)
+    enqueue: tuple[dict[str, Any], ...] = ()
+
+    @field_validator("space", mode="before")
+    @classmethod
+    def _dotted_space(cls, value: Any) -> Any:
+        return dotted(value) if isinstance(value, Mapping) else value
+
+    @field_validator("enqueue", mode="before")
+    @classmethod
+    def _dotted_enqueue(cls, value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            return value
+        return tuple(dotted(one) if isinstance(one, Mapping) else one for one in value)
+
+    @model_validator(mode="after")
+    def _how_many(self) -> "TuningStudy":
+        if self.trials is None and self.sampler != "brute":
+            raise ValueError(f"trials: say how many; sampler {self.sampler!r} has no end")
+        return self
+
+
+class ScreenStudy(TuningStudy):
+    """Many configurations, one evolution each, stopped early by Hyperband (Li et al. 2018).
+
+    A trial is judged at `rungs` points of its budget, each `reduction` times the one before.
+    With `cost` there is a second objective, the member-steps that were spent: the budget itself
+    is then tuned over these points, and nothing is stopped early.
+    """
+
+    kind: Literal["screen"] = "screen"
+    rungs: int = Field(default=3, ge=1, le=8, description="points of the budget; 1: no early stop")
+    reduction: int = Field(default=3, ge=2, description="between one point and the next")
+    cost: bool = Field(default=False, description="also minimise the member-steps: a Pareto front")
+
+
+class ConfirmStudy(TuningStudy):
+    """Few configurations, all on the same instances (evolution seed, task), in shuffled order.
+
+    Before a trial evolves another seed, and after `startup_instances`, it is stopped if it is
+    worse than the best by Wilcoxon's signed-rank test over the instances that both have, at level
+    `p_threshold`. Seeds are evolved FEWEST_SEEDS at a time: with more of them there is something
+    to be spared.
+    incumbent_from: a study in the same storage whose best configuration is tried first; by
+    default that is the experiment's own configuration. paper_defaults: then try the defaults.
+    """
+
+    kind: Literal["confirm"]
+    seeds: int = Field(default=FEWEST_SEEDS, ge=FEWEST_SEEDS, description="evolution seeds")
+    incumbent_from: str | None = Field(default=None, min_length=1)
+    paper_defaults: bool = True
+    p_threshold: float = Field(default=0.02, gt=0, le=0.5)
+    startup_instances: int = Field(default=6, ge=2)
+
+
+class AblateStudy(StudyBase):
+    """Every distinct cell of some factors, each on the same evolution seeds; nothing is stopped.
+
+    factors: dotted keys below `evolution`, each with its values. design: `factorial`, all
+    combinations; `leave_one_out`, the experiment's own configuration and its changes in one
+    factor at a time.
+    """
+
+    kind: Literal["ablate"]
+    seeds: int = Field(default=6, ge=1, le=100, description="evolution seeds of each cell")
+    design: Literal["factorial", "leave_one_out"] = "factorial"
+    factors: dict[str, tuple[Any, ...]] = Field(min_length=1)
+
+    @field_validator("factors", mode="before")
+    @classmethod
+    def _dotted_factors(cls, value: Any) -> Any:
+        return dotted(value) if isinstance(value, Mapping) else value
+
+
+KINDS = ("screen", "confirm", "ablate")
+
+
+def _kind(value: Any) -> str:
+    kind = value.get("kind", "screen") if isinstance(value, dict) else getattr(value, "kind", "")
+    return str(kind)
+
+
+StudySection = Annotated[
+    Annotated[ScreenStudy, Tag("screen")]
+    | Annotated[ConfirmStudy, Tag("confirm")]
+    | Annotated[AblateStudy, Tag("ablate")],
+    Discriminator(
+        _kind,
+        custom_error_type="study_kind",
+        custom_error_message=f"kind must be one of {', '.join(KINDS)}",
+    ),
+]
+
+RANGE_KEYS = {"low", "high", "log", "step"}
+
+
+def dotted(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A tree of tables with one dotted key per leaf; a range {low, high, ...} is a leaf.
+
+    So a key may be written quoted, "evolution.settings.mode", or as TOML's own dotted key.
+    """
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and not (value and set(value) <= RANGE_KEYS):
+            flat |= dotted(value, f"{name}.")
+        else:
+            flat[name] = value
+    return flat

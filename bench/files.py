@@ -1,0 +1,21 @@
+"""Files and folders that the suite writes: checked before the work, and written whole."""
+
+import tempfile
+from pathlib import Path
+
+from bench.errors import InputError
+
+
+def require_writable(folder: Path) -> None:
+    """Refuse an output folder now rather than after minutes of work; leave nothing behind."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        for path in new:
+            path.rmdir()
+    except FileExistsError as error:
+        raise InputError(f"folder {folder}: is not a folder") from error
+    except OSError as error:
+        raise InputError(f"folder {folder}: cannot be written: {error.strerror}") from error

@@ -1,0 +1,168 @@
+"""Evolution runs of an experiment, in worker processes."""
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from bench.catalogue.learners import learner_identity
+from bench.catalogue.losses import LOSSES, UNEVOLVED
+from bench.cells.loss_ref import LossRef, reference
+from bench.cells.provenance import determinants, provenance
+from bench.cells.seeds import Purpose, seed_for
+from bench.experiment.model import EvolutionSection, Experiment
+from bench.keys import digest
+from bench.store.store import Row
+from bench.tasks.resolve import identity
+from bench.workers.pool import send
+from mln.config import LossSpec
+from mln.kernels.engine import KernelName
+
+if TYPE_CHECKING:
+    from mln.pieces import Map
+    from mln.search.hybrid import Handover
+
+COMPARED_SHAPES = ("ce", "mse", "gce", "label_smoothing")
+
+
+@dataclass(frozen=True)
+class EvolutionJob:
+    """One evolution run: everything its result depends on, and where its checkpoint lies."""
+
+    key: str
+    run: int
+    section: EvolutionSection
+    root_seed: int
+    kernel: KernelName
+    device: str
+    checkpoint: Path
+
+    @property
+    def name(self) -> str:
+        """What the benchmark calls the evolved loss."""
+        return f"mln_{self.run + 1}"
+
+
+class Evolved(NamedTuple):
+    """The row that the store keeps, and the file of a co-evolution's final learners."""
+
+    row: Row
+    learners: bytes | None
+
+
+class EvolutionProgress(NamedTuple):
+    """A message of a worker: the run and the generation it has finished, as a mapping."""
+
+    key: str
+    run: int
+    generation: dict[str, Any]
+
+
+def describe(message: EvolutionProgress) -> str:
+    """A generation on one line."""
+    g = message.generation
+    return (
+        f"run {message.run + 1} {g['phase']} {g['number'] + 1}: best {g['best']:+.3f}, "
+        f"median {g['median']:+.3f}, sigma {g['sigma']:.3f}, rejected {g['rejected']:.0%}"
+    )
+
+
+def evolution_jobs(experiment: Experiment, artifacts: Path) -> list[EvolutionJob]:
+    """The evolution runs of an experiment."""
+    section = experiment.evolution
+    if section is None:
+        return []
+    jobs = []
+    kernel = experiment.evolution_kernel()
+    for run in range(section.runs):
+        key = digest(
+            {
+                "families": [identity(family) for family in section.families],
+                "loss": asdict(section.loss),
+                "settings": asdict(section.settings),
+                "learner": learner_identity(section.settings.learner),
+                "seed": [experiment.seed, int(Purpose.EVOLVE), run],
+                "determinants": determinants(experiment.device, kernel),
+            }
+        )
+        checkpoint = artifacts / "checkpoints" / f"{key[:16]}.safetensors"
+        jobs.append(
+            EvolutionJob(key, run, section, experiment.seed, kernel, experiment.device, checkpoint)
+        )
+    return jobs
+
+
+def evolve_job(job: EvolutionJob, map: "Map | None" = None) -> Evolved:
+    """Run one evolution, or go on from its checkpoint; `map` is mln.evolve's."""
+    from bench.running.final_learners import packed
+    from bench.tasks.resolve import mixture
+    from mln.evolution import evolve
+    from mln.shape import CLASSES, shape
+
+    started = time.perf_counter()
+    section = job.section
+    result = evolve(
+        section.loss,
+        section.settings,
+        mixture(section.families),
+        seed_for(job.root_seed, Purpose.EVOLVE, job.run),
+        callback=lambda generation, _: send(
+            EvolutionProgress(job.key, job.run, asdict(generation))
+        ),
+        checkpoint=job.checkpoint,
+        device=job.device,
+        kernel=job.kernel,
+        map=map,
+    )
+    genome = tuple(float(gene) for gene in result.genome)
+    classes = section.loss.classes or CLASSES
+    compared = [
+        LossRef(job.name, "mln", None, section.loss, genome),
+        reference(UNEVOLVED, section.loss),
+        *(reference(name, section.loss) for name in COMPARED_SHAPES if name in LOSSES),
+    ]
+    row = {
+        "key": job.key,
+        "loss": job.name,
+        "run": job.run,
+        "spec": asdict(section.loss),
+        "genome": list(genome),
+        "fitness": result.history[-1].mean,
+        "member_steps": result.member_steps,
+        "seconds": time.perf_counter() - started,
+        "handover": _plain(result.handover),
+        "history": [asdict(generation) for generation in result.history],
+        "shape": [
+            curve
+            for ref in compared
+            for curve in shape(ref.name, ref.stacked(1, classes, "cpu"), classes)
+        ],
+        "provenance": provenance(job.device, job.kernel),
+    }
+    return Evolved(row, None if result.learners is None else packed(result.learners))
+
+
+def write_loss_file(path: Path, experiment: Experiment, row: Row) -> None:
+    """Write an evolved loss as a file that `mln.MetaLoss.load` reads."""
+    from mln.files import save_loss
+
+    notes = {
+        "experiment": experiment.name,
+        "loss": row["loss"],
+        "seed": experiment.seed,
+        "run": row["run"],
+        "fitness": row["fitness"],
+        "member_steps": row["member_steps"],
+        "provenance": row["provenance"],
+    }
+    save_loss(path, LossSpec(**row["spec"]), np.array(row["genome"], dtype=np.float32), notes)
+
+
+def _plain(handover: "Handover | None") -> Row | None:
+    """A handover with its arrays as lists."""
+    if handover is None:
+        return None
+    arrays = {name: getattr(handover, name).tolist() for name in ("mean", "spread")}
+    return {**asdict(handover), **arrays}

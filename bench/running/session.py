@@ -1,0 +1,78 @@
+"""A runner with its store, workers and progress, for as long as a command needs it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.errors import InputError
+from bench.experiment.model import Experiment
+from bench.files import require_writable
+from bench.running.runner import Runner
+from bench.running.status import RunSummary
+from bench.store.store import Row, Store
+from bench.workers.pool import Pool, WorkerPool
+from bench.workers.processes import default_jobs
+from bench.workers.progress import Live
+
+
+@contextmanager
+def running(
+    experiment: Experiment,
+    storage: str,
+    artifacts: Path,
+    jobs: int | None,
+    dask: str | None = None,
+) -> Iterator[Runner]:
+    """A runner on `jobs` worker processes, by default one per processor, or on a Dask cluster."""
+    require_writable(artifacts)
+    with (
+        closing(Store(storage)) as store,
+        Live() as live,
+        pool_for(jobs, dask, live) as pool,
+    ):
+        # Workers elsewhere have other working folders.
+        yield Runner(experiment, store, artifacts.absolute(), pool, live)
+
+
+@contextmanager
+def pool_for(jobs: int | None, dask: str | None, live: Live) -> Iterator[Pool]:
+    """The workers that --jobs and --dask ask for."""
+    if dask is None:
+        with WorkerPool(jobs or default_jobs()) as pool:
+            yield pool
+        return
+    if dask != "local" and jobs is not None:
+        raise InputError(f"--jobs {jobs}: a cluster has its own workers; leave it out")
+    try:
+        from bench.workers.dask_pool import DaskPool
+    except ImportError as error:
+        raise InputError(
+            f"--dask needs an extra that is not installed ({error}): pip install 'mln-bench[dask]'"
+        ) from error
+    with DaskPool(dask, jobs, on_notice=live.notice) as cluster:
+        yield cluster
+
+
+class RunResult(NamedTuple):
+    """Cells by status, and what became of the learners of each co-evolved loss
+    (`bench.running.final_learners.summary`)."""
+
+    cells: RunSummary
+    learners: list[Row]
+
+
+def run_all(
+    experiment: Experiment,
+    storage: str,
+    artifacts: Path,
+    jobs: int | None,
+    dask: str | None = None,
+    on_errors: Callable[[Sequence[str]], None] = lambda _: None,
+) -> RunResult:
+    """Do all that the experiment lacks; `on_errors` is told, once, what went wrong."""
+    with running(experiment, storage, artifacts, jobs, dask) as runner:
+        result = RunResult(runner.run(), runner.learner_rows())
+        errors = runner.errors
+    on_errors(errors)
+    return result

@@ -1,0 +1,206 @@
+"""`MetaLoss`: a learned loss as an ordinary torch criterion."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import torch
+from torch import Tensor, nn
+
+from mln.config import LossSpec
+from mln.files import load_loss, save_loss
+from mln.genome import imitation
+from mln.layout import layout
+from mln.losses.base import state_of
+from mln.losses.meta import LearnedLoss, stacked_from_genomes
+from mln.losses.state import State, initial_memory, observed
+from mln.search.base import Genomes
+
+Reduction = Literal["mean", "sum", "none"]
+
+
+class MetaLoss(nn.Module):
+    """A learned loss of a classifier, used like `torch.nn.CrossEntropyLoss`.
+
+    Without arguments it is the un-evolved network, an imitation of cross-entropy. It works for
+    any number of classes (of scope "vector": for its own); its gradient has cross-entropy's
+    scale on a fixed probe of logits. The genome is a buffer: training a classifier does not
+    change the loss.
+
+    A loss with a state follows the training: every call in training mode with gradients enabled
+    is a step, of `total_steps`, whose batch the state takes in. It is saved in the state_dict;
+    `reset` starts over. In evaluation mode, or without gradients, the state stands still.
+    """
+
+    genome: Tensor
+    weight: Tensor | None
+    memory: Tensor
+    steps_done: Tensor
+
+    def __init__(
+        self,
+        spec: LossSpec | None = None,
+        genome: Genomes | Tensor | None = None,
+        *,
+        weight: Tensor | None = None,
+        ignore_index: int = -100,
+        reduction: Reduction = "mean",
+        total_steps: int | None = None,
+    ) -> None:
+        """A loss from its specification and genome, float32 [G].
+
+        weight: a factor per class [C]; ignore_index: a label that does not count; reduction: all
+        as in `torch.nn.CrossEntropyLoss`. total_steps: the training steps planned, needed by a
+        state with the feature "progress". Raises ValueError where the genome's length does not
+        fit the specification, or an argument is out of range.
+        """
+        super().__init__()
+        self.spec = spec or LossSpec()
+        self.ignore_index = ignore_index
+        self.reduction = reduction
+        self.total_steps = total_steps
+        self.provenance: dict[str, Any] = {}
+        if reduction not in ("mean", "sum", "none"):
+            raise ValueError(f"reduction must be mean, sum or none, not {reduction!r}")
+        if total_steps is None and "progress" in self.spec.state:
+            raise ValueError("this loss follows the progress of training: give total_steps")
+        if total_steps is not None and total_steps < 1:
+            raise ValueError(f"total_steps must be at least 1, not {total_steps}")
+        given = imitation(self.spec) if genome is None else genome
+        genes = given.detach().clone() if isinstance(given, Tensor) else torch.tensor(given)
+        if genes.shape != (layout(self.spec).size,):
+            raise ValueError(
+                f"this specification has genomes of {layout(self.spec).size} numbers, "
+                f"not of shape {tuple(genes.shape)}"
+            )
+        self.register_buffer("genome", genes.float())
+        self._made: tuple[Tensor, tuple[Any, ...], LearnedLoss] | None = None
+        self.register_buffer("weight", weight)
+        self.register_buffer("memory", torch.zeros(0))
+        self.register_buffer("steps_done", torch.zeros(()))
+
+    def reset(self) -> None:
+        """Go back to the start of training."""
+        self.memory = self.memory.new_zeros(0)
+        self.steps_done.zero_()
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Loss of logits [C], [N, C] or [N, C, d1, ...] for a target.
+
+        The target holds class indices [N, d1, ...] or class probabilities shaped as the logits.
+        Returns a scalar, or [N, d1, ...] with reduction "none". With class indices and "mean"
+        the sum is divided by the sum of the targets' weights, with probabilities by their
+        number. Computed in float32, or float64 for such logits. Raises ValueError where the
+        shapes do not fit.
+        """
+        if logits.dim() == 1:
+            logits = logits[None]
+            each_shape: tuple[int, ...] = ()
+            target = target[None]
+        else:
+            each_shape = (logits.shape[0], *logits.shape[2:])
+        classes = logits.shape[1]
+        z = logits.movedim(1, 0).flatten(1)[None]
+        if z.dtype != torch.float64:
+            z = z.float()
+        y, counts = self._target(logits, target, z.dtype)
+        loss = self._made_for(classes, z.dtype)
+        state = state_of(loss)
+        if state is not None:
+            self._follow(state, z.detach(), y, counts)
+        weights = counts
+        if self.weight is not None:
+            weighted = y * self.weight.to(z.dtype)[:, None]
+            total = weighted.sum(1)[0]
+            # Of cross-entropy this is -sum w_c y_c log p_c, of any loss a mean of targets.
+            y = weighted / torch.where(total == 0, 1, total)
+            weights = counts * total
+        each = torch.where(counts == 0, 0, loss.value(z, y)[0]) * weights
+        if self.reduction == "none":
+            return each.view(each_shape)
+        if self.reduction == "sum":
+            return each.sum()
+        if target.is_floating_point():
+            return each.mean()
+        return each.sum() / weights.sum()
+
+    def _made_for(self, classes: int, dtype: torch.dtype) -> LearnedLoss:
+        """The loss for a number of classes, kept from call to call: its scale costs a probe."""
+        if torch.compiler.is_compiling() or self.genome.is_inference():
+            return stacked_from_genomes(self.spec, self.genome[None].to(dtype), classes)
+        key = (classes, dtype, self.genome._version)
+        if self._made is None or self._made[0] is not self.genome or self._made[1] != key:
+            with torch.inference_mode(False), torch.no_grad():
+                made = stacked_from_genomes(self.spec, self.genome[None].to(dtype), classes)
+            self._made = (self.genome, key, made)
+        return self._made[2]
+
+    def _target(self, logits: Tensor, target: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Class probabilities [1, C, B] of the targets and 1 or, if ignored, 0 for each [B]."""
+        if target.is_floating_point():
+            if target.shape != logits.shape:
+                raise ValueError(
+                    f"class probabilities must have the logits' shape {tuple(logits.shape)}, "
+                    f"not {tuple(target.shape)}"
+                )
+            y = target.movedim(1, 0).flatten(1)[None].to(dtype)
+            return y, torch.ones_like(y[0, 0])
+        expected = (logits.shape[0], *logits.shape[2:])
+        if target.shape != expected:
+            raise ValueError(
+                f"class indices must have the shape {tuple(expected)}, not {tuple(target.shape)}"
+            )
+        labels = target.flatten().long()
+        counts = labels != self.ignore_index
+        labels = torch.where(counts, labels, 0)
+        y = torch.zeros(logits.shape[1], len(labels), dtype=dtype, device=logits.device)
+        return y.scatter(0, labels[None], 1.0)[None], counts.to(dtype)
+
+    def _follow(self, state: State, z: Tensor, y: Tensor, counts: Tensor) -> None:
+        """Give the loss its state, and let that take in a batch of training."""
+        like = z.new_empty(1, 0)
+        memory = self.memory.to(z.dtype)
+        if len(memory) == 0:
+            memory = initial_memory(state.classes, like)
+        progress = self.steps_done / self.total_steps if self.total_steps else 0.0
+        if self.training and torch.is_grad_enabled():
+            number = counts.sum()
+            weight = counts / number.clamp_min(1)
+            found = observed(memory, z.softmax(1), y, weight, self.steps_done.to(z.dtype))
+            # A step that overflowed (a scaler of mixed precision skips it) leaves no trace.
+            memory = torch.where(found.isfinite().all() & (number > 0), found, memory)
+            self.memory = memory.to(self.genome.dtype)
+            self.steps_done = self.steps_done + 1
+        state.read(memory, progress)
+
+    def _load_from_state_dict(
+        self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        # The memory's length depends on the number of classes, known once training has begun.
+        saved = state_dict.get(prefix + "memory")
+        if saved is not None:
+            self.memory = self.memory.new_zeros(saved.shape)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def extra_repr(self) -> str:
+        """Shown by print."""
+        return f"{self.spec}, reduction={self.reduction!r}"
+
+    def save(self, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
+        """Write the loss, without the state of a training, as one safetensors file.
+
+        provenance: where it came from, whatever JSON can hold (experiment, seed, budget, ...).
+        """
+        genome = self.genome.detach().cpu().numpy()
+        save_loss(Path(path), self.spec, genome, provenance or self.provenance)
+
+    @classmethod
+    def load(cls, path: str | Path, **arguments: Any) -> Self:
+        """Read a loss file; `arguments` are those of the constructor, as total_steps=1000.
+
+        Raises LossFileError for a missing, foreign or damaged file.
+        """
+        saved = load_loss(Path(path))
+        loss = cls(saved.spec, saved.genome, **arguments)
+        loss.provenance = saved.provenance
+        return loss

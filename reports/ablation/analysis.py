@@ -1,0 +1,221 @@
+"""The analysis of an ablation: frames in, verdicts out.
+
+Factorial: analysis of variance with the evolution seed as block, interactions first, then the
+difference of every level from the first. Leave-one-out: the base against each of its variants.
+"""
+
+from collections.abc import Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import InputError
+from reports import stats
+from reports.ablation.gaps import NOT_FINISHED, Owed, short, unfinished
+from reports.page.wording import Unit, finite
+from reports.stats.factorial import Term, WaldTerm, blocked_anova, mixed_terms
+from reports.verdicts import gate
+from reports.verdicts.decision import Decision, Question, decide
+from reports.verdicts.verdict import Rules
+
+FEWEST_FAMILIES = 3
+"""Families from which a random effect of them is worth fitting."""
+
+
+class Effect(NamedTuple):
+    """The difference of a level from its reference, per evolution seed."""
+
+    factor: str
+    level: str
+    reference: str
+    decision: Decision
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values by name."""
+        numbers, planned = self.decision.numbers, self.decision.plan
+        values = {k: finite(v) for k, v in numbers._asdict().items()} if numbers else {}
+        if self.decision.verdict == "refused":
+            values |= dict.fromkeys(("p", "p_wilcoxon", "p_equivalence"))
+        return {
+            "factor": self.factor,
+            "level": self.level,
+            "reference": self.reference,
+            "unit": "run",
+            **values,
+            "p_holm": self.decision.p_holm,
+            "verdict": self.decision.verdict,
+            "reason": self.decision.reason,
+            "sentence": self.decision.sentence,
+            "detectable_difference": finite(planned.detectable) if planned else None,
+            "runs_for_rope": planned.seeds if planned else None,
+        }
+
+
+class Analysis(NamedTuple):
+    """What came of an ablation.
+
+    cells: slot, label, one column per factor, n, mean, sd (over seeds, of the mean over
+    families). terms and p_terms: the analysis of variance without block and residual, Holm over
+    all; empty where the design is no full crossing. mixed: the same terms with families as a
+    random effect. by_family: factor, level, reference, family, difference, low, high (t over
+    seeds, not corrected). unfinished: what was owed and is missing, in one phrase.
+    """
+
+    factors: tuple[str, ...]
+    levels: dict[str, list[str]]
+    cells: pd.DataFrame
+    terms: list[Term]
+    p_terms: list[float]
+    frame_terms: list[Term]
+    mixed: list[WaldTerm]
+    effects: list[Effect]
+    by_family: pd.DataFrame
+    missing: pd.DataFrame
+    unfinished: str
+    refusals: list[str]
+    seeds: int
+    families: tuple[str, ...]
+    runs: pd.DataFrame
+
+
+def analyse(
+    gains: pd.DataFrame,
+    factors: Sequence[str],
+    design: str,
+    rules: Rules,
+    shown: Unit,
+    owed: Owed,
+) -> Analysis:
+    """Analyse the gains of an ablation: slot, seed, family, factors, gain.
+
+    Only seeds that every cell has on every family are compared. Whatever else is `owed` makes
+    the effects refused: a level that never ran would be missing from the family that the
+    correction counts. Raises InputError where no seed is whole.
+    """
+    names = list(factors)
+    seeds, families = sorted(set(gains["seed"])), sorted(set(gains["family"]))
+    missing = _missing(gains, seeds, families)
+    holed = set(missing["seed"])
+    complete = gains[~gains["seed"].isin(holed)]
+    runs = complete.groupby(["slot", "seed", *names], sort=True)["gain"].mean().reset_index()
+    levels = {name: list(dict.fromkeys(gains[name])) for name in names}
+    n = len(seeds) - len(holed)
+    if n == 0:
+        raise InputError(
+            "no evolution seed has a gain of every cell on every family yet; "
+            "let `mln-bench ablate` come to its end, with the same --storage"
+        )
+    lacking = unfinished(gains, owed, n)
+    refusals = [*([NOT_FINISHED] if lacking else []), *gate.too_few(n, "run")]
+    crossed = _is_crossed(runs, names, levels)
+    terms: list[Term] = []
+    if design == "factorial" and crossed and n > 1:
+        chosen = {short(name): runs[name].tolist() for name in names if len(levels[name]) > 1}
+        terms = blocked_anova(runs["gain"], chosen, runs["seed"].tolist())
+    elif design == "factorial" and not crossed and not lacking:
+        refusals.append(
+            "not every combination of the factors exists, so interactions cannot be separated"
+        )
+    middle = [term for term in terms if term.factors]
+    mixed: list[WaldTerm] = []
+    if middle and len(families) >= FEWEST_FAMILIES:
+        chosen = {short(name): complete[name].tolist() for name in names if len(levels[name]) > 1}
+        mixed = mixed_terms(
+            complete["gain"], chosen, complete["seed"].tolist(), complete["family"].tolist()
+        )
+    pairs = _pairs(runs, names, levels, design, "gain")
+    questions = [
+        Question(f"{name} = {level}", reference, a, b, tuple(refusals))
+        for (name, level, reference), (a, b) in pairs.items()
+    ]
+    decisions = decide(questions, rules, shown, "run") if questions else []
+    return Analysis(
+        tuple(names),
+        levels,
+        _cells(runs, names),
+        middle,
+        stats.holm([term.p for term in middle]).tolist(),
+        terms,
+        mixed,
+        [Effect(*key, decision) for key, decision in zip(pairs, decisions, strict=True)],
+        _by_family(complete, names, levels, design, families),
+        missing,
+        lacking,
+        refusals,
+        n,
+        tuple(families),
+        runs,
+    )
+
+
+def _missing(gains: pd.DataFrame, seeds: list[Any], families: list[str]) -> pd.DataFrame:
+    known = set(gains[["slot", "seed", "family"]].itertuples(index=False, name=None))
+    slots = sorted(set(gains["slot"]))
+    absent = [key for key in product(slots, seeds, families) if key not in known]
+    return pd.DataFrame(absent, columns=["slot", "seed", "family"])
+
+
+def _is_crossed(runs: pd.DataFrame, names: list[str], levels: dict[str, list[str]]) -> bool:
+    cells = runs[names].drop_duplicates()
+    return len(cells) == int(np.prod([len(levels[name]) for name in names]))
+
+
+def _pairs(
+    runs: pd.DataFrame, names: list[str], levels: dict[str, list[str]], design: str, value: str
+) -> dict[tuple[str, str, str], tuple[Any, Any]]:
+    """Paired values per seed of every effect.
+
+    Factorial: a level's mean over all cells that have it, against the first level. Leave-one-out:
+    the base against the variant that differs in that factor alone.
+    """
+    found: dict[tuple[str, str, str], tuple[Any, Any]] = {}
+    if design == "leave_one_out":
+        wide = runs.pivot_table(index="seed", columns="slot", values=value)
+        cells = runs.drop_duplicates("slot").set_index("slot")[names]
+        if 0 not in cells.index:
+            return found
+        base = cells.loc[0]
+        for slot in cells.index[1:]:
+            changed = [name for name in names if cells.loc[slot, name] != base[name]]
+            label = ", ".join(short(name) for name in changed)
+            variant = ", ".join(str(cells.loc[slot, name]) for name in changed)
+            own = ", ".join(str(base[name]) for name in changed)
+            found[label, own, variant] = (wide[0].to_numpy(), wide[slot].to_numpy())
+        return found
+    for name in names:
+        wide = runs.pivot_table(index="seed", columns=name, values=value, aggfunc="mean")
+        first = levels[name][0]
+        for level in levels[name][1:]:
+            found[short(name), level, first] = (wide[level].to_numpy(), wide[first].to_numpy())
+    return found
+
+
+def _cells(runs: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    grouped = runs.groupby(["slot", *names], sort=True)["gain"]
+    table = pd.DataFrame(grouped.agg(n="count", mean="mean", sd="std")).reset_index()
+    labels = [
+        ", ".join(f"{short(name)} = {row[name]}" for name in names)
+        for row in table.to_dict("records")
+    ]
+    table.insert(1, "label", labels)
+    return table
+
+
+def _by_family(
+    complete: pd.DataFrame,
+    names: list[str],
+    levels: dict[str, list[str]],
+    design: str,
+    families: list[str],
+) -> pd.DataFrame:
+    records = []
+    for family in families:
+        own = complete[complete["family"] == family]
+        for key, (a, b) in _pairs(own, names, levels, design, "gain").items():
+            if len(a):
+                interval = stats.mean_interval(stats.differences(a, b))
+                records.append((*key, family, *interval))
+    columns = ["factor", "level", "reference", "family", "difference", "low", "high"]
+    return pd.DataFrame(records, columns=columns)

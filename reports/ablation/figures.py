@@ -1,0 +1,106 @@
+"""Figures of an ablation: effects, interactions, effects by family."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from reports import stats
+from reports.ablation.analysis import Effect
+from reports.ablation.gaps import short
+from reports.figures.benchmark import DECIDED, plain
+from reports.figures.style import INK, canvas, clipped_limit, panels, styled, zero_line
+
+
+@styled
+def effects(found: Sequence[Effect], rope: float, factor: float, label: str) -> Figure:
+    """Forest of all effects, grouped by setting."""
+    figure, grid = canvas(1, 1, 1.0 + 0.36 * len(found))
+    panel = grid[0][0]
+    zero_line(panel, rope)
+    ends = [0.0]
+    colors = dict(
+        zip(
+            dict.fromkeys(effect.factor for effect in found),
+            sns.color_palette("colorblind", len(found)),
+            strict=False,
+        )
+    )
+    for place, effect in enumerate(found):
+        numbers = effect.decision.numbers
+        if numbers is None:
+            continue
+        color = colors[effect.factor]
+        low, high = numbers.ci_low * factor, numbers.ci_high * factor
+        panel.plot([low, high], [place, place], color=color, lw=2)
+        face = color if effect.decision.verdict in DECIDED else "white"
+        mean = numbers.mean_difference * factor
+        panel.plot([mean], [place], "o", ms=7, mec=color, mfc=face, mew=1.5)
+        ends += [low, high]
+    limit = clipped_limit(ends, 1.5 * rope)
+    panel.set_xlim(-1.08 * limit, 1.08 * limit)
+    names = [f"{e.factor}: {e.level} - {e.reference}" for e in found]
+    panel.set_yticks(range(len(found)), [plain(name) for name in names])
+    panel.set_ylim(len(found) - 0.5, -0.5)
+    panel.grid(visible=False, axis="y")
+    panel.set_xlabel(label)
+    return figure
+
+
+@styled
+def interactions(
+    runs: pd.DataFrame,
+    pairs: Sequence[tuple[str, str]],
+    levels: Mapping[str, Sequence[str]],
+    factor: float,
+    label: str,
+) -> Figure:
+    """One panel per pair of settings: a line per level of the second along those of the first."""
+    figure, axes = panels(len(pairs), 3, 3.0)
+    for panel, (first, second) in zip(axes, pairs, strict=False):
+        colors = sns.color_palette("colorblind", len(levels[second]))
+        means = runs.groupby([first, second, "seed"])["gain"].mean() * factor
+        count = len(levels[second])
+        for place, (level, color) in enumerate(zip(levels[second], colors, strict=True)):
+            shift = (place - (count - 1) / 2) * 0.06
+            intervals = [
+                stats.mean_interval(means.loc[(own, level)].to_numpy()) for own in levels[first]
+            ]
+            x = np.arange(len(intervals)) + shift
+            y = [interval.estimate for interval in intervals]
+            panel.plot(x, y, color=color, marker="os^Dv"[place % 5], ms=5, label=plain(level))
+            for at, interval in zip(x, intervals, strict=True):
+                panel.plot([at, at], [interval.low, interval.high], color=color, lw=1)
+        panel.set_xticks(range(len(levels[first])), [plain(own) for own in levels[first]])
+        panel.set_xlabel(short(first))
+        panel.set_ylabel(label)
+        panel.legend(title=short(second), fontsize=8, title_fontsize=8, loc="best")
+        panel.grid(visible=False, axis="x")
+    return figure
+
+
+@styled
+def by_family(found: pd.DataFrame, rope: float, factor: float, label: str) -> Figure:
+    """Effects on each family; one panel per effect."""
+    groups = list(found.groupby(["factor", "level", "reference"], sort=False))[:9]
+    families = list(dict.fromkeys(found["family"]))
+    figure, axes = panels(len(groups), 3, 0.9 + 0.28 * len(families))
+    limit = clipped_limit([*(found["low"] * factor), *(found["high"] * factor)], 1.5 * rope)
+    for panel, ((name, level, reference), part) in zip(axes, groups, strict=False):
+        zero_line(panel, rope)
+        for row in part.to_dict("records"):
+            place = families.index(row["family"])
+            ends = np.clip([row["low"] * factor, row["high"] * factor], -limit, limit)
+            panel.plot(ends, [place, place], color=INK, lw=1.4)
+            panel.plot([np.clip(row["difference"] * factor, -limit, limit)], [place], "o",
+                       color=INK, ms=5)  # fmt: skip
+        panel.set_xlim(-1.05 * limit, 1.05 * limit)
+        panel.set_ylim(len(families) - 0.5, -0.5)
+        first = panel in axes[::3]
+        panel.set_yticks(range(len(families)), [plain(f) for f in families] if first else [])
+        panel.set_title(plain(f"{name}: {level} - {reference}"), fontsize=9)
+        panel.grid(visible=False, axis="y")
+        panel.set_xlabel(label, fontsize=8)
+    return figure

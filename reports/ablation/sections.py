@@ -1,0 +1,245 @@
+"""Sections of the ablation report: effects, analysis of variance, interactions, cells, rows."""
+
+from functools import partial
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from reports.ablation import figures as ablation_figures
+from reports.ablation.analysis import Analysis
+from reports.ablation.gaps import short
+from reports.page.model import Picture, Section
+from reports.page.table import Table, interval_text, plain_frame
+from reports.page.wording import DASH, PLUS_MINUS, counted, p_cell, signed_minus, unit_of
+from reports.verdicts.sentences import LABELS
+from reports.verdicts.verdict import Rules
+
+POOLED = (
+    "the error of the analysis of variance pools how much the effects themselves differ between "
+    "seeds"
+)
+"""Why the paired tests, and not the analysis of variance, give the verdicts."""
+
+
+def sections(analysis: Analysis, gains: pd.DataFrame, metric: str, rules: Rules) -> list[Section]:
+    """All sections, in their order."""
+    found = [
+        _anova(analysis),
+        _effects(analysis, metric, rules),
+        _interactions(analysis, metric),
+        _families(analysis, metric, rules),
+        _cells(analysis, metric),
+        _missing(analysis),
+        _rows(analysis, gains),
+    ]
+    return [section for section in found if section is not None]
+
+
+def effects_table(analysis: Analysis, metric: str, rules: Rules) -> Table:
+    """Every effect with its interval, test and verdict."""
+    unit, shown = unit_of(metric), []
+    tags, notes = {}, {}
+    for place, effect in enumerate(analysis.effects):
+        numbers, decision = effect.decision.numbers, effect.decision
+        tested = decision.verdict != "refused"
+        shown.append(
+            [
+                effect.factor,
+                effect.level,
+                effect.reference,
+                unit.gain(numbers.mean_difference) if numbers else DASH,
+                interval_text(numbers.ci_low, numbers.ci_high, unit) if numbers else DASH,
+                p_cell(numbers.p) if numbers and tested else DASH,
+                p_cell(decision.p_holm),
+                signed_minus(numbers.dz, 2) if numbers else DASH,
+                f"{numbers.wins}/{numbers.n}" if numbers else DASH,
+                LABELS[decision.verdict],
+            ]
+        )
+        tags[place, 9] = decision.verdict
+        notes[place, 9] = decision.reason
+    return Table(
+        name="effects",
+        title="Effects",
+        caption=(
+            f"Mean gain with the level minus with the reference, in {unit.difference}, n = "
+            f"{counted(analysis.seeds, 'evolution seed')}; positive values favour the level. t "
+            f"interval, {100 * (1 - rules.alpha):g} %, not corrected; two-sided sign-flip p over "
+            f"seeds, Holm over {counted(len(analysis.effects), 'effect')}; ROPE "
+            f"{PLUS_MINUS}{unit.value(rules.rope)}."
+        ),
+        numbers=pd.DataFrame([effect.as_json() for effect in analysis.effects]),
+        shown=pd.DataFrame(
+            shown,
+            columns=[
+                "setting", "level", "reference", f"difference ({unit.difference})",
+                f"{100 * (1 - rules.alpha):g} % CI", "p", "Holm p", "d_z", "seeds won", "verdict",
+            ],
+        ),
+        tags=tags,
+        notes=notes,
+        omitted=("p",),
+    )  # fmt: skip
+
+
+def term_frame(analysis: Analysis) -> pd.DataFrame:
+    """The analysis of variance as numbers, with Holm's p."""
+    adjusted = dict(zip((t.name for t in analysis.terms), analysis.p_terms, strict=True))
+    mixed = {" x ".join(term.factors): term.p for term in analysis.mixed}
+    records = [
+        (t.name, t.df, t.sum_of_squares, t.f, t.p, adjusted.get(t.name), t.partial_eta2,
+         mixed.get(t.name))
+        for t in analysis.frame_terms
+    ]  # fmt: skip
+    columns = ["term", "df", "sum_of_squares", "f", "p", "p_holm", "partial_eta2", "p_mixed"]
+    return pd.DataFrame(records, columns=columns)
+
+
+def _anova(analysis: Analysis) -> Section | None:
+    if not analysis.terms:
+        return None
+    frame = term_frame(analysis)
+    shown = [
+        [
+            row["term"].replace(" x ", " \N{MULTIPLICATION SIGN} "),
+            f"{row['df']:g}",
+            f"{row['sum_of_squares']:.3g}",
+            DASH if pd.isna(row["f"]) else f"{row['f']:.2f}",
+            p_cell(row["p"]),
+            p_cell(row["p_holm"]),
+            signed_minus(row["partial_eta2"], 2),
+            p_cell(row["p_mixed"]),
+        ]
+        for row in frame.to_dict("records")
+    ]
+    table = Table(
+        name="anova",
+        title="Analysis of variance",
+        caption=(
+            f"Gain, mean over families, by the settings with n = {analysis.seeds} evolution seeds "
+            "as blocks; sums of squares of type II; interactions first. Holm p: over all "
+            f"{len(analysis.terms)} terms. Mixed p: Wald test with a random intercept per family "
+            f"(all gains, not averaged), a sensitivity analysis, not corrected. T{POOLED[1:]}; "
+            "where that is much, trust the paired tests of the effects, which give the verdicts."
+        ),
+        numbers=frame,
+        shown=pd.DataFrame(
+            shown,
+            columns=["term", "df", "sum of squares", "F", "p", "Holm p", "partial \u03b7\u00b2",
+                     "mixed p"],
+        ),
+    )  # fmt: skip
+    text = [
+        "Read interactions first: where one is shown, the settings' effects depend on each other, "
+        "and a main effect is an average over unlike cases."
+    ]
+    return Section("anova", "Analysis of variance", text, [table])
+
+
+def _effects(analysis: Analysis, metric: str, rules: Rules) -> Section | None:
+    if not analysis.effects:
+        return None
+    unit = unit_of(metric)
+    draw = partial(
+        ablation_figures.effects,
+        analysis.effects,
+        rules.rope * unit.factor,
+        unit.factor,
+        f"difference in gain ({unit.difference})",
+    )
+    caption = (
+        f"Difference in gain over CE from the reference level, n = {analysis.seeds} evolution "
+        f"seeds; bars: {100 * (1 - rules.alpha):g} % t intervals, not "
+        f"corrected; grey: ROPE, {PLUS_MINUS}{unit.value(rules.rope)} {unit.difference}. Filled: "
+        f"better or worse after Holm over {counted(len(analysis.effects), 'effect')}; positive "
+        "favours the level."
+    )
+    return Section("effects", "Effects", pictures=[Picture("effects", draw, caption)])
+
+
+def _interactions(analysis: Analysis, metric: str) -> Section | None:
+    names = [name for name in analysis.factors if len(analysis.levels[name]) > 1]
+    pairs = list(combinations(names, 2))[:6]
+    if not analysis.terms or not pairs:
+        return None
+    unit = unit_of(metric)
+    draw = partial(
+        ablation_figures.interactions,
+        analysis.runs,
+        pairs,
+        analysis.levels,
+        unit.factor,
+        f"gain over CE ({unit.difference})",
+    )
+    caption = (
+        f"Mean gain over CE by two settings, averaged over the others; n = {analysis.seeds} "
+        "evolution seeds per point; bars: 95 % t intervals of each mean by itself, not paired, "
+        "not corrected; higher is better. Lines that are not parallel suggest an interaction; "
+        "the table above tests it."
+    )
+    return Section(
+        "interactions", "Interactions", pictures=[Picture("interactions", draw, caption)]
+    )
+
+
+def _families(analysis: Analysis, metric: str, rules: Rules) -> Section | None:
+    if len(analysis.families) < 2 or analysis.by_family.empty:
+        return None
+    unit = unit_of(metric)
+    draw = partial(
+        ablation_figures.by_family,
+        analysis.by_family,
+        rules.rope * unit.factor,
+        unit.factor,
+        f"difference in gain ({unit.difference})",
+    )
+    caption = (
+        f"The same differences on each family of judging tasks, n = {analysis.seeds} evolution "
+        "seeds; bars: 95 % t intervals, not corrected; grey: ROPE; positive favours the level. "
+        "Descriptive: a claim about new families needs at least 6 of them."
+    )
+    return Section("families", "By family", pictures=[Picture("by_family", draw, caption)])
+
+
+def _cells(analysis: Analysis, metric: str) -> Section:
+    unit = unit_of(metric)
+    ordered = analysis.cells.sort_values("mean", ascending=False, kind="stable")
+    shown = [
+        [*[str(row[name]) for name in analysis.factors], str(row["n"]),
+         unit.spread(row["mean"], row["sd"])]
+        for row in ordered.to_dict("records")
+    ]  # fmt: skip
+    table = Table(
+        name="cells",
+        title="All cells",
+        caption=(
+            f"Gain over CE, mean {PLUS_MINUS} standard deviation over n evolution seeds (each the "
+            f"mean over {counted(len(analysis.families), 'family', 'families')}), in "
+            f"{unit.difference}; higher is better. By mean; nothing is tested here."
+        ),
+        numbers=ordered,
+        shown=pd.DataFrame(shown, columns=[*map(short, analysis.factors), "n", "gain"]),
+    )
+    return Section("cells", "Cells", tables=[table])
+
+
+def _missing(analysis: Analysis) -> Section | None:
+    if analysis.missing.empty:
+        return None
+    table = plain_frame("missing", "Missing gains", "One per row.", analysis.missing)
+    return Section("outcomes", "Missing", tables=[table])
+
+
+def _rows(analysis: Analysis, gains: pd.DataFrame) -> Section:
+    starts = gains.groupby("slot", sort=True).indices
+    records = []
+    for label, (slot, places) in zip(analysis.cells["label"], starts.items(), strict=False):
+        first, last = int(np.min(places)) + 2, int(np.max(places)) + 2
+        records.append((slot, label, first, last, f"sed -n '1p;{first},{last}p' rows.csv"))
+    frame = pd.DataFrame(records, columns=["slot", "cell", "first line", "last line", "command"])
+    table = plain_frame(
+        "blocks", "Rows behind the numbers", "Lines of rows.csv.", frame, in_latex=False
+    )
+    text = [f"rows.csv has all {counted(len(gains), 'gain')}, one per line."]
+    return Section("rows", "Rows behind the numbers", text, folded=[table])

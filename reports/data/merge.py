@@ -1,0 +1,136 @@
+"""Several experiments as one report: tasks side by side, every comparison within its experiment."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import InputError
+from reports.data.curves import NO_CURVES, Curves
+from reports.data.load import ReportData
+
+FRAMES = (
+    "rows", "plan", "choices", "missing", "evolutions", "history", "shapes",
+)  # fmt: skip
+DECLARED = (
+    "report.metric", "report.direction", "report.rope", "report.alpha", "report.worst",
+    "report.baselines", "tuning.metric",
+)  # fmt: skip
+
+
+def merge(parts: Sequence[ReportData]) -> ReportData:
+    """One report's data from several experiments.
+
+    A task that several experiments have becomes one task for each, named `task [experiment]`, as
+    do evolved losses: rows of different experiments are never paired. All comparisons of the
+    declared metric form one primary family. Raises InputError where the experiments declared
+    different metrics, directions, ROPEs, levels, worst scores or baselines, or tuned for
+    different metrics.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    first = parts[0].experiment
+    for part in parts[1:]:
+        for key in DECLARED:
+            own, other = (attrgetter(key)(x) for x in (part.experiment, first))
+            if own != other:
+                raise InputError(
+                    f"{part.experiment.name}: {key} is {own!r}, but {other!r} in {first.name}; "
+                    "one report needs the same declarations"
+                )
+    renamed = [_renamed(part, parts) for part in parts]
+    frames = {
+        name: pd.concat([getattr(part, name) for part in renamed], ignore_index=True)
+        for name in FRAMES
+    }
+    return MergedData(
+        experiment=first.model_copy(
+            update={
+                "name": "+".join(part.experiment.name for part in parts),
+                "description": " | ".join(
+                    part.experiment.description for part in parts if part.experiment.description
+                ),
+            }
+        ),
+        **frames,
+        curves=_curves(renamed),
+        seconds=np.concatenate([part.seconds for part in renamed]),
+        trials=pd.DataFrame(),
+        intermediate=parts[0].intermediate.iloc[:0],
+        importances=parts[0].importances.iloc[:0],
+        provenance=_provenance(parts),
+        runs=tuple(f"{loss} [{part.experiment.name}]" for part in parts for loss in part.evolved),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class MergedData(ReportData):
+    """Data of several experiments; `experiment` is the first with all their names."""
+
+    runs: tuple[str, ...] = ()
+
+    @property
+    def evolved(self) -> tuple[str, ...]:
+        """The evolved losses of all experiments."""
+        return self.runs
+
+
+def _renamed(part: ReportData, parts: Sequence[ReportData]) -> ReportData:
+    """The data with names that no other experiment has."""
+    label = part.experiment.name
+    others = [other for other in parts if other is not part]
+    shared = {task for task in part.tasks if any(task in other.tasks for other in others)}
+    tasks = {task: f"{task} [{label}]" for task in shared}
+    losses = {loss: f"{loss} [{label}]" for loss in part.evolved}
+    changes: dict[str, Any] = {}
+    for name in FRAMES:
+        frame = getattr(part, name).copy()
+        for column, names in (("task", tasks), ("loss", losses)):
+            if column in frame:
+                frame[column] = frame[column].replace(names)
+        changes[name] = frame
+    return dataclasses.replace(part, **changes)
+
+
+def _curves(parts: Sequence[ReportData]) -> Curves:
+    steps = sorted({int(step) for part in parts for step in part.curves.steps})
+    names = dict.fromkeys(name for part in parts for name in part.curves.values)
+    if not steps:
+        return NO_CURVES
+    grid = np.array(steps, dtype=np.int64)
+    values = {}
+    for name in names:
+        blocks = []
+        for part in parts:
+            block = np.full((len(part.rows), grid.size), np.nan, dtype=np.float32)
+            if name in part.curves.values:
+                block[:, np.searchsorted(grid, part.curves.steps)] = part.curves.values[name]
+            blocks.append(block)
+        values[name] = np.concatenate(blocks)
+    return Curves(grid, values)
+
+
+def merged_seeds(parts: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, list[str]]:
+    """The seeds of several experiments by purpose: one's tests may be another's tuning."""
+    found: dict[str, set[str]] = {}
+    for part in parts:
+        for purpose, seeds in part.items():
+            found.setdefault(purpose, set()).update(seeds)
+    return {purpose: sorted(seeds) for purpose, seeds in found.items()}
+
+
+def _provenance(parts: Sequence[ReportData]) -> dict[str, Any]:
+    cells: dict[str, set[str]] = {}
+    for part in parts:
+        for name, found in part.provenance["cells"].items():
+            cells.setdefault(name, set()).update(found)
+    return {
+        "fingerprint": " ".join(part.provenance["fingerprint"] for part in parts),
+        "seeds": merged_seeds([part.provenance.get("seeds", {}) for part in parts]),
+        "run": {part.experiment.name: part.provenance["run"] for part in parts},
+        "cells": {name: sorted(found) for name, found in sorted(cells.items())},
+        "mixed_processors": sum(part.provenance["mixed_processors"] for part in parts),
+    }

@@ -1,0 +1,140 @@
+"""Looking up the scores of a comparison: two blocks of rows, paired by seed."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.experiment.sections import ReportSection
+from reports.data.metrics import worst_of
+from reports.stats.types import Vector
+
+
+class Block(NamedTuple):
+    """Rows `first` to `last` (exclusive) of the report: one loss on one task under one policy."""
+
+    first: int
+    last: int
+
+    def lines(self) -> tuple[int, int]:
+        """First and last line of the block in rows.csv, whose first line is the header."""
+        return self.first + 2, self.last + 1
+
+
+class Paired(NamedTuple):
+    """Scores of two losses on the seeds that both have."""
+
+    seeds: NDArray[np.int64]
+    candidate: Vector
+    baseline: Vector
+
+
+Key = tuple[str, str, str, str]
+"""task, learner, loss, policy"""
+
+
+class Scores:
+    """The rows of a report by (task, learner, loss, policy).
+
+    rows, plan: as in `reports.data.load.ReportData`; budget: training steps of the longest run,
+    the scale of times.
+    """
+
+    def __init__(
+        self, rows: pd.DataFrame, plan: pd.DataFrame, report: ReportSection, budget: int
+    ) -> None:
+        self._rows, self._plan = rows, plan
+        self._report, self._budget = report, budget
+        self._seeds = rows["seed"].to_numpy()
+        self._diverged = (rows["status"] == "diverged").to_numpy()
+        self.blocks = _blocks(rows)
+        self._columns: dict[str, Vector] = {}
+        self._matrices: dict[tuple[str, str], dict[str, pd.DataFrame]] = {}
+
+    def block(self, task: str, learner: str, loss: str, policy: str) -> Block:
+        """Where the rows of a loss are; an empty block where there are none."""
+        return self.blocks.get((task, learner, loss, policy), Block(0, 0))
+
+    def of(self, block: Block, metric: str) -> tuple[NDArray[np.int64], Vector]:
+        """Seeds and scores of a block, rows without a score left out.
+
+        A diverged run has the declared worst score of the metric.
+        """
+        own = slice(block.first, block.last)
+        values, seeds = self._column(metric)[own], self._seeds[own]
+        present = np.isfinite(values)
+        return seeds[present], values[present]
+
+    def pairs(self, candidate: Block, baseline: Block, metric: str) -> Paired:
+        """The scores of two blocks on their common seeds."""
+        (seeds, a), (others, b) = self.of(candidate, metric), self.of(baseline, metric)
+        if seeds.size == others.size and (seeds == others).all():
+            return Paired(seeds, a, b)
+        common, first, second = np.intersect1d(seeds, others, return_indices=True)
+        return Paired(common, a[first], b[second])
+
+    def of_comparison(
+        self, task: str, learner: str, candidate: str, baseline: str, policy: str, metric: str
+    ) -> Paired:
+        """The scores of two losses on their common seeds."""
+        first = self.block(task, learner, candidate, policy)
+        return self.pairs(first, self.block(task, learner, baseline, policy), metric)
+
+    def matrix(self, policy: str, metric: str | None = None) -> dict[str, pd.DataFrame]:
+        """Per task, a metric (the declared one) as a frame (seeds, losses), NaN where missing.
+
+        Diverged runs have the declared worst score; losses without any run have no column.
+        """
+        metric = metric or self._report.metric
+        if (policy, metric) not in self._matrices:
+            self._matrices[policy, metric] = self._matrix(policy, metric)
+        return self._matrices[policy, metric]
+
+    def _matrix(self, policy: str, metric: str) -> dict[str, pd.DataFrame]:
+        columns: dict[str, dict[str, pd.Series]] = {}
+        plan = self._plan[["task", "learner", "loss"]]
+        for task, learner, loss in plan.itertuples(index=False, name=None):
+            block = self.block(task, learner, loss, policy)
+            if block.last > block.first:
+                seeds, values = self.of(block, metric)
+                columns.setdefault(task, {})[loss] = pd.Series(values, index=seeds)
+        return {task: pd.DataFrame(found).sort_index() for task, found in columns.items()}
+
+    def diverged(self, block: Block) -> int:
+        """Diverged runs of a block."""
+        return int(self._diverged[block.first : block.last].sum())
+
+    def _column(self, metric: str) -> Vector:
+        if metric not in self._columns:
+            rows, report = self._rows, self._report
+            if metric in rows:
+                values = rows[metric].to_numpy(dtype=float).copy()
+            else:
+                values = np.full(len(rows), np.nan)
+            if metric != report.metric:  # the declared one has it already
+                values[self._diverged] = worst_of(metric, report, self._budget)
+            else:
+                values[self._diverged] = report.worst
+            self._columns[metric] = values
+        return self._columns[metric]
+
+
+def _blocks(rows: pd.DataFrame) -> dict[Key, Block]:
+    """Contiguous blocks of sorted rows."""
+    if rows.empty:
+        return {}
+    keys = rows[["task", "learner", "loss", "lr_policy"]]
+    change = np.zeros(len(rows), dtype=bool)
+    change[0] = True
+    for name in keys:
+        column = pd.factorize(keys[name])[0]
+        change[1:] |= column[1:] != column[:-1]
+    starts = np.flatnonzero(change)
+    ends = np.append(starts[1:], len(rows))
+    return {
+        (str(key[0]), str(key[1]), str(key[2]), str(key[3])): Block(int(first), int(last))
+        for key, first, last in zip(
+            keys.iloc[starts].itertuples(index=False, name=None), starts, ends, strict=True
+        )
+    }

@@ -1,0 +1,53 @@
+"""What evolution and studies left in the store, as frames."""
+
+import pandas as pd
+
+from bench.store import schema as tables
+from bench.store.store import Row, Store
+
+RUN_COLUMNS = ["loss", "run", "fitness", "member_steps"]
+
+
+def evolutions(
+    store: Store, keys: dict[str, str]
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Runs, history and shapes (as in ReportData) of the evolutions with these keys, by loss."""
+    found = store.rows_of(tables.evolutions, keys.values())
+    runs: list[Row] = []
+    history: list[Row] = []
+    shapes: list[pd.DataFrame] = []
+    for name, key in keys.items():
+        row = found.get(key)
+        if row is None:
+            continue
+        runs.append({"loss": name} | {column: row[column] for column in RUN_COLUMNS[1:]})
+        history.extend({"loss": name, **generation} for generation in row["history"])
+        known = {shape["loss"].iloc[0] for shape in shapes}  # every run brings the baselines
+        for shape in row["shape"]:
+            shown = name if shape["loss"] == row["loss"] else shape["loss"]
+            if shown not in known:
+                shapes.append(pd.DataFrame({"state": "", **shape, "loss": shown}))
+    columns = ["loss", "state", "kind", "target", "p", "y"]
+    joined = pd.concat(shapes, ignore_index=True) if shapes else pd.DataFrame(columns=columns)
+    return pd.DataFrame(runs, columns=RUN_COLUMNS), pd.DataFrame(history), joined[columns]
+
+
+def study(store: Store, name: str | None) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Trials, intermediate values and importances (as in ReportData) of a study."""
+    rows = store.rows(tables.trials, study=name) if name else []
+    kept = ("slot", "number", "state", "value", "member_steps")
+    trials = pd.DataFrame([{key: row[key] for key in kept} | row["params"] for row in rows])
+    steps = [
+        {"number": row["number"], "step": step, "value": value}
+        for row in rows
+        for step, value in zip(
+            row["intermediate"].get("step", ()), row["intermediate"].get("value", ()), strict=True
+        )
+    ]
+    found = store.rows(tables.importances, study=name) if name else []
+    shares = sorted((found[0]["values"] if found else {}).items(), key=lambda item: -item[1])
+    return (
+        trials.sort_values("number", ignore_index=True) if rows else trials,
+        pd.DataFrame(steps, columns=["number", "step", "value"]),
+        pd.DataFrame(shares, columns=["name", "share"]),
+    )

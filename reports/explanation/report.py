@@ -1,0 +1,119 @@
+"""A learned loss explained on one page: its shape, the nearest known loss, a polynomial.
+
+Numbers arrive as the mapping that is also written as explain.json; nothing is computed here.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from reports.figures.evolution import loss_shapes
+from reports.figures.style import FAINT, canvas, looks, png, styled, svg
+from reports.page.files import inline, write_files
+
+OWN, KNOWN, POLYNOMIAL = "#08306b", "#D55E00", "#009E73"
+
+
+def write_explanation(explanation: Mapping[str, Any], out_dir: Path) -> list[Path]:
+    """Write explain.html, explain.json and figures/ (SVG and PNG); the paths written.
+
+    `explanation`: loss, spec, provenance, classes, curves (loss, state, kind, target, p, y) and
+    states (state, nearest, families, polynomial, fitted). Raises InputError where the folder
+    cannot be written.
+    """
+    figures = {
+        "shape": shape_figure(explanation),
+        "nearest": nearest_figure(explanation),
+    }
+    drawings = {name: svg(figure) for name, figure in figures.items()}
+    files: dict[str, str | bytes] = {
+        "explain.html": _html(explanation, drawings),
+        "explain.json": json.dumps(explanation, indent=1, allow_nan=False) + "\n",
+    }
+    for name, figure in figures.items():
+        files[f"figures/{name}.svg"] = drawings[name]
+        files[f"figures/{name}.png"] = png(figure)
+    write_files(out_dir, files)
+    return [out_dir / name for name in files]
+
+
+def shape_figure(explanation: Mapping[str, Any]) -> Figure:
+    """Value and gradients of the loss, in each of its states, beside the known losses."""
+    curves = [
+        {**curve, "loss": _name(curve["loss"], curve["state"])} for curve in explanation["curves"]
+    ]
+    own = [_name(explanation["loss"], part["state"]) for part in explanation["states"]]
+    others = [name for name in dict.fromkeys(curve["loss"] for curve in curves) if name not in own]
+    rows = pd.concat(
+        [pd.DataFrame(curve, columns=["loss", "kind", "target", "p", "y"]) for curve in curves],
+        ignore_index=True,
+    )
+    return loss_shapes(rows.assign(state=""), looks([*others, *own], own))
+
+
+@styled
+def nearest_figure(explanation: Mapping[str, Any]) -> Figure:
+    """The loss's gradient over the best fits to it, a row of panels for each state."""
+    states: Sequence[Mapping[str, Any]] = explanation["states"]
+    figure, grid = canvas(len(states), 3, 0.4 + 3.0 * len(states), width_ratios=(1, 1, 0.62))
+    titles = {1: "gradient, true class", 0: "gradient, a rival class"}
+    for part, row in zip(states, grid, strict=True):
+        for panel, target in zip(row[:2], titles, strict=True):
+            for curve in explanation["curves"]:
+                ours = curve["loss"] == explanation["loss"] and curve["state"] == part["state"]
+                if ours and (curve["kind"], curve["target"]) == ("gradient", target):
+                    panel.plot(curve["p"], curve["y"], color=OWN, lw=2.4, label="this loss")
+            for fit in part["fitted"]:
+                if fit["target"] == target:
+                    known = fit["fit"] == "nearest"
+                    source = part["nearest"] if known else part["polynomial"]
+                    name = (
+                        source["label"].replace(" (", "\n(") if known else "third-order polynomial"
+                    )
+                    panel.plot(
+                        fit["p"],
+                        fit["y"],
+                        color=KNOWN if known else POLYNOMIAL,
+                        ls="--" if known else "-.",
+                        label=f"{name}\nR2 = {source['r2']:.3f}",
+                    )
+            panel.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
+            panel.set_title(_titled(titles[target], part["state"]))
+            panel.set_xlim(0, 1)
+        # Beside the panels: within one, some curve always passes below it.
+        row[2].set_axis_off()
+        row[2].legend(*row[0].get_legend_handles_labels(), loc="center left", labelspacing=1.2)
+    for panel, label in zip(
+        grid[-1], ("p of the true class", "p of the rival class"), strict=False
+    ):
+        panel.set_xlabel(label)
+    return figure
+
+
+def _name(loss: str, state: str | None) -> str:
+    return loss if state is None else f"{loss}, {state}"
+
+
+def _titled(title: str, state: str | None) -> str:
+    return title if state is None else f"{title}; {state}"
+
+
+def _html(explanation: Mapping[str, Any], drawings: Mapping[str, str]) -> str:
+    environment = Environment(
+        loader=PackageLoader("reports.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    text = environment.get_template("explain.html.j2").render(
+        explanation=explanation,
+        provenance=json.dumps(explanation["provenance"], indent=1, sort_keys=True),
+        drawings={name: inline(drawing, name) for name, drawing in drawings.items()},
+    )
+    return text + "\n"

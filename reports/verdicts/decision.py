@@ -1,0 +1,154 @@
+"""The decision procedure for every design: paired units in, corrected verdicts out.
+
+Designs differ in what is paired and in what the unit of replication is: a test seed (one evolved
+loss on these tasks), an evolution run (the method on these tasks), or a task (new tasks). From
+there on they are alike: a test per question, Holm's correction over the declared family, an
+interval, equivalence, and the verdict's fixed order.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from reports import stats
+from reports.page.wording import Unit
+from reports.stats.crossed import Crossed
+from reports.stats.types import Vector
+from reports.verdicts import verdict
+from reports.verdicts.sentences import sentence
+from reports.verdicts.verdict import Numbers, Plan, Replicate, Rules, Verdict
+
+Scope = Literal["this loss on these tasks", "the method on these tasks", "new tasks"]
+
+SCOPES: dict[Replicate, Scope] = {
+    "seed": "this loss on these tasks",
+    "run": "the method on these tasks",
+    "task": "new tasks",
+}
+
+FEWEST_FOR_BOOTSTRAP = 20
+"""Pairs from which a bootstrap interval is drawn: with fewer it covers too little."""
+
+
+class Question(NamedTuple):
+    """Paired scores of two named losses (n,), and why the gate refuses them, if it does.
+
+    `crossed`: where runs and seeds are both drawn, the analysis that sees both; it gives the
+    interval and equivalence, and the test's p-value may not fall below its own.
+    """
+
+    candidate: str
+    baseline: str
+    candidate_scores: Vector
+    baseline_scores: Vector
+    refusals: tuple[str, ...] = ()
+    crossed: Crossed | None = None
+
+
+class Decision(NamedTuple):
+    """What came of a question; numbers only from two pairs on, p_holm and plan unless refused."""
+
+    numbers: Numbers | None
+    p_holm: float | None
+    verdict: Verdict
+    reason: str
+    sentence: str
+    plan: Plan | None
+
+
+def decide(
+    questions: Sequence[Question],
+    rules: Rules,
+    shown: Unit,
+    unit: Replicate,
+    *,
+    sensitivity: bool = True,
+) -> list[Decision]:
+    """Verdicts on one family of questions.
+
+    A refused question keeps its place in the family: it counts with p = 1. `sensitivity`: whether
+    the analyses beside the test are made (reports.verdicts.verdict.measure).
+    """
+    bca = _bootstrap(questions, rules) if sensitivity else {}
+    measured = [
+        _measured(question, rules, unit, sensitivity, bca.get(place))
+        for place, question in enumerate(questions)
+    ]
+    p = [
+        1.0 if question.refusals or not numbers else numbers.p
+        for question, numbers in zip(questions, measured, strict=True)
+    ]
+    return [
+        _decision(question, numbers, float(p_holm), rules, shown, unit, len(questions))
+        for question, numbers, p_holm in zip(questions, measured, stats.holm(p), strict=True)
+    ]
+
+
+def _bootstrap(questions: Sequence[Question], rules: Rules) -> dict[int, stats.Interval]:
+    """Bootstrap intervals by the place of the question; those of one size are drawn together."""
+    places: dict[int, list[int]] = {}
+    for place, question in enumerate(questions):
+        places.setdefault(question.candidate_scores.size, []).append(place)
+    found: dict[int, stats.Interval] = {}
+    for size, alike in places.items():
+        if size >= FEWEST_FOR_BOOTSTRAP:
+            pairs = [(questions[k].candidate_scores, questions[k].baseline_scores) for k in alike]
+            intervals = stats.bootstrap_intervals(
+                [stats.differences(*pair) for pair in pairs], confidence=1 - rules.alpha
+            )
+            found |= dict(zip(alike, intervals, strict=True))
+    return found
+
+
+def _measured(
+    question: Question,
+    rules: Rules,
+    unit: Replicate,
+    sensitivity: bool,
+    bca: stats.Interval | None,
+) -> Numbers | None:
+    if question.candidate_scores.size < 2:
+        return None
+    numbers = verdict.measure(
+        question.candidate_scores,
+        question.baseline_scores,
+        rules,
+        unit=unit,
+        sensitivity=sensitivity,
+        bca=bca,
+    )
+    both = question.crossed
+    if both is None or not math.isfinite(both.p):
+        return numbers
+    return numbers._replace(
+        ci_low=both.low,
+        ci_high=both.high,
+        p=max(numbers.p, both.p),
+        p_exact=numbers.p_exact and numbers.p >= both.p,
+        p_equivalence=both.equivalence(rules.rope),
+    )
+
+
+def _decision(
+    question: Question,
+    numbers: Numbers | None,
+    p_holm: float,
+    rules: Rules,
+    shown: Unit,
+    unit: Replicate,
+    family: int,
+) -> Decision:
+    names = (question.candidate, question.baseline)
+    if question.refusals or numbers is None:
+        reason = "; ".join(question.refusals) or "fewer than two pairs"
+        text = f"{names[0]} against {names[1]}: refused, {reason}."
+        return Decision(numbers, None, "refused", reason, text, None)
+    found = verdict.judge(numbers, p_holm, rules)
+    return Decision(
+        numbers,
+        p_holm,
+        found,
+        verdict.explain(found, numbers, p_holm, rules, family, unit),
+        sentence(names, numbers, p_holm, family, found, rules, shown, unit),
+        verdict.plan(numbers, rules, family, unit),
+    )

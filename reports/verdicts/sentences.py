@@ -1,0 +1,75 @@
+"""Verdicts in words that a paper can take over."""
+
+import math
+
+from reports.page.wording import Unit, counted, p_text, signed_minus
+from reports.verdicts.gate import UNITS
+from reports.verdicts.verdict import Numbers, Plan, Replicate, Rules, Verdict, plan
+
+TESTS: dict[Replicate, str] = {
+    "seed": "sign-flip",
+    "run": "sign-flip",
+    "task": "Wilcoxon signed-rank",
+}
+
+LABELS: dict[Verdict, str] = {
+    "better": "better",
+    "worse": "worse",
+    "equivalent": "equivalent",
+    "better_unsized": "better, size uncertain",
+    "worse_unsized": "worse, size uncertain",
+    "inconclusive": "inconclusive",
+    "refused": "refused",
+}
+
+
+def sentence(
+    names: tuple[str, str],
+    numbers: Numbers,
+    p_holm: float,
+    family: int,
+    verdict: Verdict,
+    rules: Rules,
+    shown: Unit,
+    unit: Replicate = "seed",
+) -> str:
+    """A comparison that passed the gate, in words ready for a paper."""
+    candidate, baseline = names
+    size = shown.value(abs(numbers.mean_difference))
+    ties = f" ({counted(numbers.ties, 'tie')})" if numbers.ties else ""
+    text = (
+        f"{candidate} {_verb(numbers.mean_difference, rules)} {baseline} by {size} "
+        f"{shown.difference}, {100 * (1 - rules.alpha):g} % CI "
+        f"[{shown.value(numbers.ci_low)}, {shown.value(numbers.ci_high)}], "
+        f"{'exact ' if numbers.p_exact else ''}{TESTS[unit]} p {p_text(p_holm)} "
+        f"(Holm, {counted(family, 'comparison')}), d_z = {signed_minus(numbers.dz, 2)}, "
+        f"better in {numbers.wins} of {numbers.n} {UNITS[unit]}s{ties}; "
+        f"ROPE \N{PLUS-MINUS SIGN}{shown.value(rules.rope)}: {LABELS[verdict]}"
+    )
+    if verdict == "equivalent" and p_holm < rules.alpha:
+        text += " (different but negligible)"
+    if verdict == "inconclusive":
+        text += f" ({plan_text(plan(numbers, rules, family, unit), rules, shown, unit)})"
+    return text + "."
+
+
+def plan_text(planned: Plan, rules: Rules, shown: Unit, unit: Replicate = "seed") -> str:
+    """What an inconclusive comparison could have found, in words."""
+    if math.isinf(planned.detectable):
+        text = f"no difference could be shown at level {planned.alpha:.2g} with so few {unit}s"
+    else:
+        text = (
+            f"80 % power for differences from {shown.value(planned.detectable)} "
+            f"{shown.difference} at level {planned.alpha:.2g}"
+        )
+    if planned.seeds is not None:
+        text += f"; {planned.seeds} {unit}s would detect {shown.value(rules.rope)}"
+    return text
+
+
+def _verb(difference: float, rules: Rules) -> str:
+    if difference == 0:
+        return "differed from"
+    if rules.direction == "maximise":
+        return "exceeded" if difference > 0 else "fell short of"
+    return "undercut" if difference < 0 else "exceeded"

@@ -1,0 +1,191 @@
+"""From paired scores to a verdict, by a procedure that no look at the data can change.
+
+The order is fixed: gate, better or worse, equivalent, better or worse of unknown size,
+inconclusive. Differences are candidate minus baseline in the metric's own units; with direction
+"minimise" a negative difference is the better one.
+"""
+
+import math
+from typing import Literal, NamedTuple
+
+from numpy.typing import ArrayLike
+
+from reports import stats
+from reports.page.wording import counted
+from reports.verdicts.gate import FEWEST
+from reports.verdicts.prospects import enough, lowest_p
+
+Verdict = Literal[
+    "better", "worse", "equivalent", "better_unsized", "worse_unsized", "inconclusive", "refused"
+]
+
+Replicate = Literal["seed", "run", "task"]
+"""What is drawn anew: test seeds, evolution runs, or tasks (each the mean over its seeds)."""
+
+NOUNS: dict[Replicate, str] = {"seed": "pair", "run": "run", "task": "task"}
+
+
+class Rules(NamedTuple):
+    """What is declared before the run; `rope` is in the metric's units."""
+
+    direction: Literal["maximise", "minimise"] = "maximise"
+    rope: float = 0.005
+    alpha: float = 0.05
+
+    @property
+    def sign(self) -> float:
+        """+1 where a higher score is better, -1 where a lower one is."""
+        return 1.0 if self.direction == "maximise" else -1.0
+
+
+class Numbers(NamedTuple):
+    """Everything measured in one comparison of n pairs; `wins` and `p_better` favour the candidate.
+
+    `bca_low` and `bca_high` are NaN where no bootstrap interval was drawn (`decision`). Without
+    sensitivity analyses `p_wilcoxon`, `rank_biserial` and `median_difference` are, too.
+    """
+
+    n: int
+    mean_difference: float
+    ci_low: float
+    ci_high: float
+    sd_difference: float
+    p: float
+    p_exact: bool
+    p_wilcoxon: float
+    p_equivalence: float
+    dz: float
+    rank_biserial: float
+    p_better: float
+    wins: int
+    ties: int
+    median_difference: float
+    bca_low: float
+    bca_high: float
+
+
+class Plan(NamedTuple):
+    """What an inconclusive comparison could have found; the level is that of its family.
+
+    `detectable` is a difference in the metric's units, `seeds` the pairs that give 80 % power to
+    detect a difference as large as the ROPE (None above 100,000 or without a ROPE).
+    """
+
+    detectable: float
+    seeds: int | None
+    alpha: float
+
+
+def measure(
+    candidate: ArrayLike,
+    baseline: ArrayLike,
+    rules: Rules,
+    *,
+    unit: Replicate = "seed",
+    sensitivity: bool = True,
+    bca: stats.Interval | None = None,
+) -> Numbers:
+    """The numbers of one comparison from paired scores of shape (n,), n >= 2.
+
+    bca: its bootstrap interval, if one was drawn.
+
+    The test is the sign-flip permutation test, over tasks Wilcoxon's signed-rank test: tasks
+    differ too much in scale for their means to be exchangeable in size.
+    """
+    d = stats.differences(candidate, baseline)
+    interval = stats.mean_interval(d, confidence=1 - rules.alpha)
+    ranked = stats.wilcoxon(d) if sensitivity or unit == "task" else None
+    test = ranked if ranked and unit == "task" else stats.sign_flip(d)
+    favourable = rules.sign * d
+    return Numbers(
+        n=int(d.size),
+        mean_difference=interval.estimate,
+        ci_low=interval.low,
+        ci_high=interval.high,
+        sd_difference=stats.sd(d),
+        p=test.p,
+        p_exact=test.exact,
+        p_wilcoxon=ranked.p if ranked else math.nan,
+        p_equivalence=stats.equivalence(d, rules.rope),
+        dz=stats.d_z(d),
+        rank_biserial=stats.rank_biserial(d) if sensitivity else math.nan,
+        p_better=stats.superiority(favourable),
+        wins=int((favourable > 0).sum()),
+        ties=int((d == 0).sum()),
+        median_difference=stats.hodges_lehmann(d).estimate if sensitivity else math.nan,
+        bca_low=bca.low if bca else math.nan,
+        bca_high=bca.high if bca else math.nan,
+    )
+
+
+def judge(numbers: Numbers, p_holm: float, rules: Rules) -> Verdict:
+    """The verdict on a comparison that passed the gate."""
+    low, high = _favourable_interval(numbers, rules)
+    significant = p_holm < rules.alpha
+    if significant and low > rules.rope:
+        return "better"
+    if significant and high < -rules.rope:
+        return "worse"
+    if numbers.p_equivalence < rules.alpha:
+        return "equivalent"
+    if significant and low > 0:
+        return "better_unsized"
+    if significant and high < 0:
+        return "worse_unsized"
+    return "inconclusive"
+
+
+def plan(numbers: Numbers, rules: Rules, family: int, unit: Replicate = "seed") -> Plan:
+    """Minimum detectable difference and the units needed to detect one as large as the ROPE.
+
+    Planned from the spread of the differences, never from the observed effect, at the strictest
+    level that Holm's procedure uses in a family of that size: alpha / family. Infinite where no
+    difference could be shown with so few units.
+    """
+    alpha = rules.alpha / max(family, 1)
+    sd = numbers.sd_difference
+    least = stats.detectable_by_signs(numbers.n, alpha=alpha)
+    detectable = least * sd if math.isfinite(least) else math.inf
+    if sd == 0 or rules.rope == 0:
+        return Plan(detectable, None, alpha)
+    seeds = stats.seeds_needed(rules.rope / sd, alpha=alpha)
+    return Plan(
+        detectable,
+        None if seeds is None else max(seeds, enough(family, rules.alpha), FEWEST[unit]),
+        alpha,
+    )
+
+
+def explain(
+    verdict: Verdict,
+    numbers: Numbers,
+    p_holm: float,
+    rules: Rules,
+    family: int = 1,
+    unit: Replicate = "seed",
+) -> str:
+    """Why a comparison that passed the gate has its verdict, in one phrase."""
+    low, high = _favourable_interval(numbers, rules)
+    significant = p_holm < rules.alpha
+    if verdict in ("better", "worse"):
+        return "significant, and the whole interval lies beyond the ROPE"
+    if verdict == "equivalent":
+        return "different but negligible" if significant else "inside the ROPE (TOST)"
+    if verdict in ("better_unsized", "worse_unsized"):
+        return "significant, but the interval reaches into the ROPE"
+    if significant:
+        return "the test is significant but the t interval includes 0"
+    if lowest_p(numbers.n, family) >= rules.alpha:
+        return (
+            f"{numbers.n} {NOUNS[unit]}s are too few for {counted(family, 'comparison')}: "
+            f"Holm p cannot fall below {lowest_p(numbers.n, family):.2g}"
+        )
+    if low > 0 or high < 0:
+        return "the interval excludes 0 but the test does not survive the correction"
+    return "neither a difference nor equivalence could be shown"
+
+
+def _favourable_interval(numbers: Numbers, rules: Rules) -> tuple[float, float]:
+    if rules.sign > 0:
+        return numbers.ci_low, numbers.ci_high
+    return -numbers.ci_high, -numbers.ci_low

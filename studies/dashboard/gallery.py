@@ -1,0 +1,130 @@
+"""The picture of a trial: how its loss trains learners, how it was evolved, what it looks like."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from studies.outcome import Run
+
+if TYPE_CHECKING:
+    from mln.shape import Curve
+    from studies.dashboard.curves import LearningCurves
+
+EVOLVED, CE, MARK = "#0072B2", "#D55E00", "#555555"
+"""Okabe and Ito (2008): told apart by colour-blind readers too."""
+
+SIZE_INCHES, DPI = (12.0, 3.6), 80
+
+STYLE = {
+    "font.size": 9.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "axes.axisbelow": True,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10.5,
+    "legend.frameon": False,
+}
+
+
+def draw(
+    path: Path,
+    title: str,
+    runs: Sequence[Run],
+    curves: "LearningCurves",
+    shapes: "Sequence[Curve]",
+    reported: Sequence[tuple[int, float]] = (),
+) -> None:
+    """Write the picture as PNG.
+
+    curves and shapes are those of the first run. reported: (member-steps, gain) at which a
+    screen's trial was judged.
+    """
+    with rc_context(STYLE):  # type: ignore[arg-type]
+        figure = Figure(SIZE_INCHES, dpi=DPI)
+        FigureCanvasAgg(figure)
+        left, middle, right = figure.subplots(1, 3)
+        # A layout engine would draw everything twice to find this out.
+        figure.subplots_adjust(0.055, 0.14, 0.99, 0.84, wspace=0.24)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        _draw_learning(left, curves)
+        _draw_fitness(middle, runs, reported)
+        _draw_shape(right, shapes)
+        figure.savefig(path)
+
+
+def _draw_learning(axes: Axes, curves: "LearningCurves") -> None:
+    axes.plot(curves.steps, 100 * curves.ce, color=CE, ls="--", label="cross-entropy")
+    axes.plot(curves.steps, 100 * curves.loss, color=EVOLVED, label="evolved loss")
+    axes.set(
+        title=f"Learning curve, {curves.family}",
+        xlabel="steps of the learner",
+        ylabel="accuracy on outer_valid (%)",
+    )
+    axes.legend(loc="lower right")
+
+
+def _draw_fitness(axes: Axes, runs: Sequence[Run], reported: Sequence[tuple[int, float]]) -> None:
+    for at, run in enumerate(runs):
+        steps = np.array([g["member_steps"] for g in run.history], float) / 1e3
+        for key, style, label in (("best", ":", "best"), ("median", "-", "median")):
+            values = 100 * np.array([g[key] for g in run.history], float)
+            axes.plot(
+                steps,
+                values,
+                style,
+                color=EVOLVED,
+                lw=1.0,
+                alpha=0.9 if len(runs) == 1 else 0.6,
+                marker="." if len(steps) < 4 else None,
+                label=f"{label} candidate" if not at else None,
+            )
+        if run.switch is not None:
+            axes.axvline(
+                run.switch / 1e3, color=MARK, lw=1.2, label="switch: GA to ES" if not at else None
+            )
+    if reported:
+        points = np.array(reported, float)
+        axes.plot(points[:, 0] / 1e3, 100 * points[:, 1], "D", color=CE, ms=5, label="judged")
+    axes.axhline(0, color=MARK, lw=0.6)
+    axes.margins(x=0.08)
+    every = np.concatenate([[100 * float(str(g["median"])) for g in run.history] for run in runs])
+    low, high = np.percentile(every, [5, 100])
+    best = max(100 * float(str(g["best"])) for run in runs for g in run.history)
+    # The first generations may be far below: they would flatten the rest.
+    axes.set_ylim(bottom=min(low, -1.0) - 1, top=max(high, best, 1.0) + 1)
+    axes.set(
+        title="Fitness by generation" + (f", {len(runs)} seeds" if len(runs) > 1 else ""),
+        xlabel="member-steps (thousands)",
+        ylabel="gain over CE (points)",
+    )
+    axes.legend(loc="best")
+
+
+def _draw_shape(axes: Axes, shapes: "Sequence[Curve]") -> None:
+    for curve in shapes:
+        if curve["kind"] != "gradient" or curve["target"] != 1:
+            continue
+        is_ce = curve["loss"] == "ce"
+        state = curve.get("state")
+        axes.plot(
+            curve["p"],
+            curve["y"],
+            color=CE if is_ce else EVOLVED,
+            ls="--" if is_ce else {"early": ":", "late": "-."}.get(state or "", "-"),
+            label="cross-entropy" if is_ce else f"evolved{f', {state}' if state else ''}",
+        )
+    axes.axhline(0, color=MARK, lw=0.6)
+    axes.set(
+        title="Shape of the loss",
+        xlabel="probability of the true class",
+        ylabel="gradient for its logit",
+    )
+    axes.legend(loc="lower right")

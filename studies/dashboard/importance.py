@@ -1,0 +1,80 @@
+"""Which parameters matter: estimated on the trials that no sampler has steered."""
+
+import warnings
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from bench.experiment.study import AblateStudy, ConfirmStudy, StudyBase, TuningStudy
+from studies.plan import Plan
+from studies.sampler import SLOT
+
+FEWEST = 4
+
+ENOUGH = 50
+"""PED-ANOVA looks at the best tenth of the trials and asks for five or more of them."""
+
+
+class Importances(NamedTuple):
+    """Shares by parameter, from so many trials, by their value at `point` (all of it: None)."""
+
+    shares: dict[str, float]
+    trials: int
+    point: str | None
+
+
+def importances(study: optuna.Study, section: StudyBase, plan: Plan) -> Importances:
+    """The share of each parameter in reaching the best trials; empty where that means nothing.
+
+    PED-ANOVA (Watanabe et al. 2023), which handles conditional parameters, on the random phase:
+    where a sampler has concentrated, a parameter looks unimportant. A trial that was stopped
+    early counts too: all are compared at the last point that every one has reached.
+    """
+    trials = unbiased(study, section, plan)
+    if len(trials) < FEWEST:
+        return Importances({}, len(trials), None)
+    values, point = _common(trials, section)
+    if len(set(values)) == 1:
+        return Importances({}, len(trials), point)
+    shadow = optuna.create_study(direction="maximize")
+    for trial, value in zip(trials, values, strict=True):
+        shadow.add_trial(
+            create_trial(params=trial.params, distributions=trial.distributions, value=value)
+        )
+    with warnings.catch_warnings():
+        # The note says that few trials make the shares rough.
+        warnings.filterwarnings("ignore", message="Some regimes for parameter")
+        found = optuna.importance.get_param_importances(shadow)
+    return Importances({k: float(v) for k, v in found.items()}, len(trials), point)
+
+
+def unbiased(study: optuna.Study, section: StudyBase, plan: Plan) -> list[FrozenTrial]:
+    """The trials whose parameters were drawn at random, neither enqueued nor proposed."""
+    if isinstance(section, AblateStudy):
+        return []
+    assert isinstance(section, TuningStudy)
+    end = section.startup_trials if section.sampler in ("tpe", "gp", "cmaes") else plan.total
+    first = 0 if section.sampler == "brute" else len(plan.owed)
+    ended = (TrialState.COMPLETE, TrialState.PRUNED)
+    return [
+        trial
+        for trial in study.get_trials(deepcopy=False, states=ended)
+        if first <= trial.user_attrs.get(SLOT, -1) < end
+    ]
+
+
+def _common(trials: Sequence[FrozenTrial], section: StudyBase) -> tuple[list[float], str | None]:
+    """A value of each trial that can be compared, and where it was taken."""
+    reports = [list(trial.intermediate_values.values()) for trial in trials]
+    fewest = min(map(len, reports))
+    if not fewest:  # objectives are two: nothing is reported, nothing is stopped
+        return [float(trial.values[0]) for trial in trials], None
+    if isinstance(section, ConfirmStudy):
+        is_whole = fewest == section.seeds * section.tasks
+        point = None if is_whole else f"the first {fewest} instances"
+        return [sum(values[:fewest]) / fewest for values in reports], point
+    step = sorted(trials[0].intermediate_values)[fewest - 1]
+    point = None if step == section.budget else f"{step:,} member-steps"
+    return [trial.intermediate_values[step] for trial in trials], point

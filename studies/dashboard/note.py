@@ -1,0 +1,232 @@
+"""The note that a study opens with in the dashboard (GitHub's Markdown)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bench.experiment.model import Experiment
+from bench.experiment.study import AblateStudy, ScreenStudy, StudyBase
+from bench.running.intervals import mean_and_half_width
+from bench.store.store import Row
+from studies.dashboard.importance import ENOUGH, Importances
+from studies.outcome import StudyResult, StudyTrial
+from studies.plan import Plan, study_of
+from studies.protocol import question, short, text
+from studies.space import BY_NAME, Range, spell
+
+SHOWN = 5
+Spreads = dict[int, tuple[float, float | None, int]]
+"""For each slot its mean gain over evolution seeds, half of its interval, the number of seeds."""
+
+EDGE = 0.05
+"""The share of a range at its ends that counts as its edge."""
+
+
+def note(
+    experiment: Experiment,
+    plan: Plan,
+    result: StudyResult,
+    total: int,
+    shares: Importances,
+    gains: Sequence[Row],
+    origins: Sequence[str],
+) -> str:
+    """Question, result, what to look at next, protocol and space.
+
+    gains: rows of mln_gains; origins: of each slot, where its parameters came from.
+    """
+    study = study_of(experiment)
+    spreads = spread_of_seeds(gains)
+    if isinstance(study, AblateStudy):
+        found = _cells(result, spreads)
+    else:
+        found = _best(result, spreads, origins)
+    things = enumerate(_next(study, plan, result, shares, spreads), 1)
+    parts = [
+        f"**Question.** {question(study)}",
+        f"**{_counts(result, total)}**",
+        found,
+        "**Look at next.**\n" + "\n".join(f"{at}. {thing}" for at, thing in things),
+        f"**Protocol.** {text(experiment, study)}",
+        "**Values** are mean gains in accuracy over cross-entropy as fractions: +0.01 is one "
+        "percentage point (nats where the metric is nll). The winner of many trials is an "
+        f"optimistic estimate: it was chosen with {study.budget:,} member-steps for each evolution "
+        "on validation splits. A claim needs the benchmark, with other seeds and the test split.",
+        _space(plan),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def spread_of_seeds(gains: Sequence[Row]) -> Spreads:
+    """For each slot the mean gain over evolution seeds, half of its 95 % t interval (Student
+    1908; None for one seed) and the number of seeds."""
+    by_slot: dict[int, dict[int, list[tuple[float, int]]]] = {}
+    for row in gains:
+        seeds = by_slot.setdefault(row["slot"], {})
+        seeds.setdefault(row["seed"], []).append((row["gain"], row["tasks"]))
+    found: Spreads = {}
+    for slot, seeds in by_slot.items():
+        means = [
+            sum(gain * tasks for gain, tasks in pairs) / sum(tasks for _, tasks in pairs)
+            for pairs in seeds.values()
+        ]
+        mean, half = mean_and_half_width(means)
+        found[slot] = (mean or 0.0, half, len(means))
+    return found
+
+
+def _counts(result: StudyResult, total: int) -> str:
+    states = [trial.state for trial in result.trials]
+    infeasible = sum(not trial.is_feasible for trial in result.trials)
+    parts = [f"{states.count('complete')} complete"]
+    parts += [f"{states.count('pruned')} stopped early"] if "pruned" in states else []
+    parts += [f"{states.count('fail')} failed"] if "fail" in states else []
+    parts += [f"{infeasible} infeasible (too many diverged learners)"] if infeasible else []
+    owed = total - len(states)
+    tail = f", {owed} to go" if owed > 0 else ""
+    return f"Of {total} trials: {', '.join(parts)}{tail}."
+
+
+def _best(
+    result: StudyResult,
+    spreads: Spreads,
+    origins: Sequence[str],
+) -> str:
+    feasible = [t for t in result.trials if t.value is not None and t.is_feasible]
+    if not feasible:
+        return "No trial is complete and feasible."
+    named = [t for t in feasible if origins[t.slot] in ("incumbent", "paper")]
+    if result.front:
+        title, shown = "Pareto front, cheapest first", list(result.front)
+    else:
+        title = "The best feasible trials"
+        shown = sorted(feasible, key=lambda t: (-(t.value or 0.0), t.slot))[:SHOWN]
+        shown += [trial for trial in named if trial not in shown]
+    names = sorted({name for trial in shown for name in trial.params}, key=_rank)
+    has_seeds = any(half is not None for _, half, _ in spreads.values())
+    interval = ["95 % over seeds"] if has_seeds else []
+    header = ["trial", "gain", *interval, "member-steps", *(f"`{short(n)}`" for n in names)]
+    rows = [
+        [
+            f"{trial.number}{_tag(origins[trial.slot])}",
+            f"{trial.value:+.4f}",
+            *([_half(spreads.get(trial.slot))] if has_seeds else []),
+            f"{trial.member_steps:,}",
+            *(_cell(trial, name) for name in names),
+        ]
+        for trial in shown
+    ]
+    return f"**{title}.** A dash is a parameter without an effect.\n\n" + _table(header, rows)
+
+
+def _cells(result: StudyResult, spreads: Spreads) -> str:
+    names = sorted({name for trial in result.trials for name in trial.params}, key=_rank)
+    header = [*(f"`{short(name)}`" for name in names), "gain", "95 % over seeds", "seeds", "trial"]
+    ordered = sorted(result.trials, key=lambda t: (t.value is None, -(t.value or 0.0)))
+    rows = [
+        [
+            *(_cell(trial, name) for name in names),
+            "failed" if trial.value is None else f"{trial.value:+.4f}",
+            _half(spreads.get(trial.slot)),
+            str(spreads[trial.slot][2]) if trial.slot in spreads else "–",
+            str(trial.number),
+        ]
+        for trial in ordered
+    ]
+    return "**Cells, the largest gain first.**\n\n" + _table(header, rows)
+
+
+def _next(
+    study: StudyBase,
+    plan: Plan,
+    result: StudyResult,
+    shares: Importances,
+    spreads: Spreads,
+) -> list[str]:
+    """Three things, the most pressing first."""
+    things: list[str] = []
+    failed = [str(t.number) for t in result.trials if t.state == "fail"]
+    if failed:
+        things.append(f"The notes of the failed trials ({', '.join(failed[:8])}): why they failed.")
+    best = result.best
+    if best is not None:
+        things += _edges(plan, best)
+        things.append(
+            f"The picture of trial {best.number}, the best: does its learning curve stay above "
+            "cross-entropy's, and did its fitness still rise at the end of the budget?"
+        )
+        half = spreads.get(best.slot, (0.0, None, 0))[1]
+        if isinstance(study, AblateStudy):
+            things.append(
+                "The ablation report: whether any factor is shown to matter once seeds are blocked."
+            )
+        elif half is not None:
+            things.append(
+                f"Its spread over evolution seeds, ±{half:.4f} (95 %); rivals are paired by seed."
+            )
+        elif isinstance(study, ScreenStudy):
+            things.append(
+                "A `confirm` study that takes this one as its incumbent: one evolution for each "
+                "trial cannot tell the best few apart."
+            )
+    if shares.shares:
+        name, share = max(shares.shares.items(), key=lambda item: item[1])
+        at = f", by the value at {shares.point}" if shares.point else ""
+        doubt = "" if shares.trials >= ENOUGH else f"; below {ENOUGH} trials that is no evidence"
+        things.append(
+            f"`{short(name)}`: {share:.0%} of the importance in the {shares.trials} random trials"
+            f"{at} (PED-ANOVA{doubt})."
+        )
+    things.append("The timeline: how long trials took, and where workers were idle.")
+    things.append("Each trial's `seeds.csv`: whether one family carries the mean gain.")
+    return things[:3]
+
+
+def _edges(plan: Plan, best: StudyTrial) -> list[str]:
+    """Numeric parameters whose best value lies at an end of the range."""
+    at_edge = []
+    for parameter in plan.space.parameters:
+        domain, value = parameter.domain, best.params.get(parameter.name)
+        if not isinstance(domain, Range) or not isinstance(value, int | float):
+            continue
+        low, high, at = domain.low, domain.high, float(value)
+        if domain.log:
+            low, high, at = np.log(low), np.log(high), np.log(at)
+        place = (at - low) / (high - low)
+        if min(place, 1 - place) <= EDGE:
+            at_edge.append(f"`{short(parameter.name)}` = {value:.3g} of {spell(domain)}")
+    if not at_edge:
+        return []
+    where = ", ".join(at_edge)
+    return [f"The best lies at the edge of the space: {where}. Widen it in study.space."]
+
+
+def _space(plan: Plan) -> str:
+    rows = [[f"`{short(p.name)}`", spell(p.domain)] for p in plan.space.parameters]
+    rows += [[f"`{short(name)}`", f"fixed at {value}"] for name, value in plan.space.fixed.items()]
+    return "**Space.**\n\n" + _table(["parameter", "values"], rows)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def _rank(name: str) -> tuple[int, str]:
+    known = list(BY_NAME)
+    return (known.index(name) if name in known else len(known), name)
+
+
+def _tag(origin: str) -> str:
+    return {"incumbent": " (incumbent)", "paper": " (defaults)", "enqueued": " (enqueued)"}.get(
+        origin, ""
+    )
+
+
+def _half(spread: tuple[float, float | None, int] | None) -> str:
+    return "–" if spread is None or spread[1] is None else f"±{spread[1]:.4f}"
+
+
+def _cell(trial: StudyTrial, name: str) -> str:
+    value = trial.params.get(name, "–")
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

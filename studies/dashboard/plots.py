@@ -1,0 +1,190 @@
+"""The study's own figures in the dashboard: at most three."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import optuna
+from optuna_dashboard import save_plotly_graph_object
+
+from bench.experiment.study import AblateStudy, StudyBase
+from bench.store.store import Row
+from studies.dashboard.importance import Importances
+from studies.outcome import StudyResult
+from studies.plan import Plan
+from studies.protocol import short
+from studies.space import MODE, MUTATION_SIGMA, SWITCH_POINT, Range
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+PALETTE = {"ga": "#0072B2", "es": "#D55E00", "hybrid": "#009E73", "random": "#7F7F7F"}
+INK = "#0072B2"
+GAIN = "gain over tuned CE (points)"
+
+
+def save_plots(
+    study: optuna.Study,
+    section: StudyBase,
+    plan: Plan,
+    result: StudyResult,
+    shares: Importances,
+    gains: Sequence[Row],
+) -> None:
+    """Importances, response, budget against gain; of an ablation its cells."""
+    figures = (
+        {"cells": cells(result, gains)}
+        if isinstance(section, AblateStudy)
+        else {
+            "importances": importance_bars(shares),
+            "response": response(plan, result),
+            "budget-and-gain": budget_and_gain(section, result),
+        }
+    )
+    for name, figure in figures.items():
+        if figure is not None:
+            save_plotly_graph_object(study, figure, graph_object_id=name)
+
+
+def importance_bars(shares: Importances) -> "Figure | None":
+    """Bars of the shares; None where there are none."""
+    if not shares.shares:
+        return None
+    import plotly.graph_objects as go
+
+    ordered = sorted(shares.shares.items(), key=lambda item: item[1])
+    at = f" by their value at {shares.point}" if shares.point else ""
+    figure = go.Figure(
+        go.Bar(
+            x=[share for _, share in ordered],
+            y=[short(name) for name, _ in ordered],
+            orientation="h",
+            marker_color=INK,
+            text=[f"{share:.0%}" for _, share in ordered],
+        )
+    )
+    return _styled(
+        figure, f"Importances in the {shares.trials} random trials{at}", "share (PED-ANOVA)", ""
+    )
+
+
+def response(plan: Plan, result: StudyResult) -> "Figure | None":
+    """Gain over switch point and mutation sigma, or over the first two ranges of the space."""
+    import plotly.graph_objects as go
+
+    ranges = [p.name for p in plan.space.parameters if isinstance(p.domain, Range)]
+    pair = [name for name in (SWITCH_POINT, MUTATION_SIGMA) if name in ranges]
+    x, y, *_ = [*(pair if len(pair) == 2 else ranges), "", ""]
+    known = [t for t in result.trials if t.estimate is not None]
+    shown = [t for t in known if x in t.params and y in t.params]
+    if len(shown) < 2:
+        return None
+    log = {p.name: p.domain.log for p in plan.space.parameters if isinstance(p.domain, Range)}
+    figure = go.Figure()
+    for state, symbol, label in (("complete", "circle", "whole"), ("pruned", "x", "stopped early")):
+        trials = [t for t in shown if t.state == state]
+        if not trials:
+            continue
+        figure.add_scatter(
+            x=[t.params[x] for t in trials],
+            y=[t.params[y] for t in trials],
+            mode="markers",
+            name=label,
+            marker={
+                "symbol": symbol,
+                "size": 12,
+                "color": [100 * (t.estimate or 0.0) for t in trials],
+                "coloraxis": "coloraxis",
+                "line": {"width": 0.5, "color": "#333333"},
+            },
+            text=[f"trial {t.number}" for t in trials],
+            hovertemplate="%{text}: %{marker.color:+.2f} points<br>%{x:.3g}, %{y:.3g}"
+            "<extra></extra>",
+        )
+    figure.update_layout(
+        coloraxis={"colorscale": "Viridis", "colorbar": {"title": "points"}},
+        legend={"orientation": "h", "y": 1.08},
+    )
+    figure.update_xaxes(type="log" if log[x] else "linear")
+    figure.update_yaxes(type="log" if log[y] else "linear")
+    return _styled(figure, f"Response to {short(x)} and {short(y)}", short(x), short(y))
+
+
+def budget_and_gain(section: StudyBase, result: StudyResult) -> "Figure | None":
+    """Gain at each point of the budget, by mode; or at the end, where trials have one point."""
+    import plotly.graph_objects as go
+
+    curves = [t for t in result.trials if t.estimate is not None]
+    if not curves:
+        return None
+    figure = go.Figure()
+    named: set[str] = set()
+    for trial in curves:
+        mode = str(trial.params.get(MODE, "all"))
+        is_screen = section.kind == "screen" and trial.steps
+        x = list(trial.steps) if is_screen else [trial.member_steps]
+        y = [100 * v for v in trial.values] if is_screen else [100 * (trial.estimate or 0.0)]
+        figure.add_scatter(
+            x=x,
+            y=y,
+            mode="lines+markers",
+            name=mode,
+            legendgroup=mode,
+            showlegend=mode not in named,
+            opacity=0.5 if trial.state == "pruned" else 1.0,
+            line={"color": PALETTE.get(mode, INK)},
+            hovertemplate=f"trial {trial.number}: %{{y:+.2f}} points at %{{x:,}}<extra></extra>",
+        )
+        named.add(mode)
+    if result.front:
+        figure.add_scatter(
+            x=[t.member_steps for t in result.front],
+            y=[100 * (t.value or 0.0) for t in result.front],
+            mode="lines",
+            name="Pareto front",
+            line={"color": "#333333", "dash": "dot", "shape": "hv"},
+        )
+    figure.update_layout(legend={"orientation": "h", "y": 1.08})
+    return _styled(figure, "Budget and gain", "member-steps", GAIN)
+
+
+def cells(result: StudyResult, gains: Sequence[Row]) -> "Figure | None":
+    """Every evolution seed of every cell, and each cell's mean."""
+    import plotly.graph_objects as go
+
+    done = sorted((t for t in result.trials if t.value is not None), key=lambda t: t.value or 0.0)
+    if not done:
+        return None
+    labels = {t.slot: ", ".join(str(value) for value in t.params.values()) for t in done}
+    by_seed: dict[tuple[int, int], list[tuple[float, int]]] = {}
+    for row in gains:
+        by_seed.setdefault((row["slot"], row["seed"]), []).append((row["gain"], row["tasks"]))
+    points = [
+        (labels[slot], 100 * sum(g * n for g, n in found) / sum(n for _, n in found), seed)
+        for (slot, seed), found in by_seed.items()
+        if slot in labels
+    ]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[gain for _, gain, _ in points],
+        y=[label for label, _, _ in points],
+        mode="markers",
+        name="one evolution seed",
+        marker={"color": INK, "opacity": 0.5},
+        text=[f"seed {seed}" for _, _, seed in points],
+        hovertemplate="%{text}: %{x:+.2f} points<extra></extra>",
+    )
+    figure.add_scatter(
+        x=[100 * (t.value or 0.0) for t in done],
+        y=[labels[t.slot] for t in done],
+        mode="markers",
+        name="mean of the cell",
+        marker={"color": "#D55E00", "size": 12, "symbol": "diamond"},
+    )
+    figure.update_yaxes(categoryorder="array", categoryarray=[labels[t.slot] for t in done])
+    figure.update_layout(legend={"orientation": "h", "y": 1.08})
+    return _styled(figure, "Gain of each cell", GAIN, "")
+
+
+def _styled(figure: "Figure", title: str, x: str, y: str) -> "Figure":
+    figure.update_layout(title=title, xaxis_title=x, yaxis_title=y, template="plotly_white")
+    return figure

@@ -1,0 +1,67 @@
+"""The conformance tests, over everything that is built in and over the examples of plug-ins."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from places import PLUGINS
+
+from bench.catalogue import plugins
+from bench.catalogue.learners import LEARNERS
+from bench.catalogue.losses import LOSSES
+from bench.tasks.catalogue import self_contained
+from bench.testing import LEARNER_CHECKS, LOSS_CHECKS, TASK_CHECKS
+
+MADE = [
+    "blobs:features=32,classes=10",
+    "classification:features=2,classes=4",
+    "classification:features=32,classes=10",
+    "moons|circles",
+]
+TASKS = [*self_contained(), *MADE]
+
+Check = Callable[[str], None]
+
+
+@pytest.fixture
+def examples() -> Iterator[None]:
+    """The examples of plug-ins, forgotten afterwards."""
+    plugins.forget_files()
+    plugins.load_files(PLUGINS / f"{name}.py" for name in ("rings", "asymmetric", "residual"))
+    yield
+    plugins.forget_files()
+
+
+@pytest.mark.parametrize("check", TASK_CHECKS)
+@pytest.mark.parametrize("name", TASKS)
+def test_a_built_in_task_conforms(name: str, check: Check) -> None:
+    check(name)
+
+
+@pytest.mark.parametrize("check", LOSS_CHECKS)
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_built_in_loss_conforms(name: str, check: Check) -> None:
+    check(name)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_built_in_learner_conforms(name: str) -> None:
+    LEARNER_CHECKS[-1](name)
+
+
+@pytest.mark.parametrize("check", TASK_CHECKS)
+@pytest.mark.parametrize("name", ["rings", "iris"])
+@pytest.mark.usefixtures("examples")
+def test_a_plugged_in_task_conforms(name: str, check: Check) -> None:
+    check(name)
+
+
+@pytest.mark.parametrize("check", LOSS_CHECKS)
+@pytest.mark.usefixtures("examples")
+def test_a_plugged_in_loss_conforms(check: Check) -> None:
+    check("asymmetric")
+
+
+@pytest.mark.parametrize("check", LEARNER_CHECKS)
+@pytest.mark.usefixtures("examples")
+def test_a_plugged_in_learner_conforms(check: Check) -> None:
+    check("residual")

@@ -1,0 +1,167 @@
+"""Reading an experiment's results."""
+
+import pytest
+from test_reports.simulated import experiment, simulated
+
+from bench.errors import InputError
+from bench.store import schema as tables
+from bench.store.store import Store
+from reports.data.load import load
+
+SMALL = {"tasks": ("moons",), "losses": ("ce", "mse"), "runs": 1, "seeds": 6}
+
+
+def loaded(path, **settings):
+    store, described = simulated(path, **{**SMALL, **settings})
+    return load(store, described)
+
+
+def test_every_part_is_read(small):
+    assert list(small.rows.columns[:7]) == [
+        "task", "learner", "loss", "seed", "lr_policy", "lr", "status",
+    ]  # fmt: skip
+    assert len(small.rows) == 2 * 5 * 8 * 2
+    assert small.metrics == ["accuracy", "accuracy_selected", "area", "nll", "steps_to_ce"]
+    assert len(small.curves) == len(small.rows) == len(small.seconds)
+    assert list(small.curves.steps) == list(range(25, 501, 25))
+    assert len(small.choices) == 2 * 5
+    assert list(small.evolutions["loss"]) == ["mln_1", "mln_2"]
+    assert set(small.shapes["loss"]) == {"ce", "mse", "gce", "mln_1", "mln_2"}
+    assert not small.shapes.duplicated(["loss", "kind", "target", "p"]).any()
+    assert set(small.history["phase"]) == {"ga", "es"}
+    assert len(small.trials) == 8
+    assert list(small.importances["name"]) == ["mutation_sigma", "mode", "population"]
+    assert small.missing.empty
+    assert small.candidates == ("mln_1", "mln_2")
+    assert small.provenance["cells"]["torch"] == ["2.14.1"]
+
+
+def test_rows_keep_the_experiments_order(small):
+    assert list(dict.fromkeys(small.rows["loss"])) == ["ce", "mse", "gce", "mln_1", "mln_2"]
+    assert list(dict.fromkeys(small.rows["task"])) == ["moons", "rings"]
+
+
+def test_a_diverged_run_counts_with_the_worst_score_and_keeps_the_raw_one(small):
+    diverged = small.rows[small.rows["status"] == "diverged"]
+    assert list(diverged["accuracy"]) == [0.0]
+    assert list(diverged["accuracy_raw"]) == [0.5]
+
+
+def test_no_raw_column_without_diverged_runs(tmp_path):
+    assert "accuracy_raw" not in loaded(tmp_path / "a.db").rows
+
+
+def test_missing_and_failed_rows(tmp_path):
+    data = loaded(
+        tmp_path / "a.db",
+        failed={("moons", "ce", 1, "tuned")},
+        absent={("moons", "mse", 2, "common")},
+    )
+    assert data.missing.to_dict("records") == [
+        {"task": "moons", "learner": "mlp_32", "loss": "ce", "seed": 1, "lr_policy": "tuned",
+         "reason": "failed: worker lost"},
+        {"task": "moons", "learner": "mlp_32", "loss": "mse", "seed": 2, "lr_policy": "common",
+         "reason": "not run yet"},
+    ]  # fmt: skip
+
+
+def test_losses_and_tasks_without_any_row_are_missing(tmp_path):
+    store = Store(f"sqlite:///{tmp_path / 'a.db'}")
+    wanted = experiment(**{**SMALL, "tasks": ("moons", "rings")})
+    grid = [
+        {"fingerprint": wanted.fingerprint(), "task": "moons", "learner": "mlp", "loss": loss,
+         "seed": 0, "lr_policy": "tuned", "cell": loss}
+        for loss in ("ce", "mse")
+    ]  # fmt: skip
+    cells = [
+        {"key": loss, "task": "moons", "learner": "mlp", "loss": loss, "seed": 0, "lr": 0.1,
+         "parameter": None, "status": "done", "detail": "", "metrics": {"accuracy": 0.9},
+         "curve": {}, "seconds": 0.1, "provenance": {}}
+        for loss in ("ce", "mse")
+    ]  # fmt: skip
+    store.put(tables.grid, grid)
+    store.put(tables.cells, cells)
+    data = load(store, wanted)
+    assert len(data.missing) == 2 * 3 * 6 - 2
+    assert not data.curves.values
+
+
+def test_a_task_is_owed_the_learner_of_its_own_rows_alone(tmp_path):
+    store = Store(f"sqlite:///{tmp_path / 'a.db'}")
+    wanted = experiment(**{**SMALL, "tasks": ("moons", "digits"), "seeds": 1})
+    both = [
+        (task, learner, loss, policy)
+        for task, learner in (("moons", "mlp-32"), ("digits", "cnn-6-16-k5-120-84"))
+        for loss in wanted.losses()
+        for policy in ("tuned", "common")
+    ]
+    store.put(tables.grid, [
+        {"fingerprint": wanted.fingerprint(), "task": task, "learner": learner, "loss": loss,
+         "seed": 0, "lr_policy": policy, "cell": f"{task} {loss} {policy}"}
+        for task, learner, loss, policy in both
+    ])  # fmt: skip
+    store.put(tables.cells, [
+        {"key": f"{task} {loss} {policy}", "task": task, "learner": learner, "loss": loss,
+         "seed": 0, "lr": 0.1, "parameter": None, "status": "done", "detail": "",
+         "metrics": {"accuracy": 0.9}, "curve": {}, "seconds": 0.1, "provenance": {}}
+        for task, learner, loss, policy in both
+    ])  # fmt: skip
+    data = load(store, wanted)
+    assert data.missing.empty
+    assert len(data.plan) == 2 * len(wanted.losses())
+
+
+def test_a_task_that_rows_spell_otherwise_is_not_missing(tmp_path):
+    store, described = simulated(tmp_path / "a.db", **SMALL)
+    other = described.model_copy(
+        update={"benchmark": described.benchmark.model_copy(update={"tasks": ("moons+noise=0",)})}
+    )
+    rows = store.rows(tables.grid, fingerprint=described.fingerprint())
+    store.put(tables.grid, [row | {"fingerprint": other.fingerprint()} for row in rows])
+    assert load(store, other).missing.empty
+
+
+def test_nothing_to_report(tmp_path):
+    store = Store(f"sqlite:///{tmp_path / 'a.db'}")
+    with pytest.raises(InputError, match="nothing to report yet; run `mln-bench run`"):
+        load(store, experiment(**SMALL))
+
+
+def test_an_unknown_metric(tmp_path):
+    with pytest.raises(InputError, match="no result has a metric 'acc'; choose one of accuracy"):
+        loaded(tmp_path / "a.db", report={"metric": "acc"})
+
+
+def test_without_evolved_losses_the_other_losses_are_candidates(tmp_path):
+    data = loaded(tmp_path / "a.db", losses=("ce", "mse", "gce"), runs=0)
+    assert data.candidates == ("gce",)
+    assert data.evolutions.empty
+    assert data.history.empty
+    assert data.trials.empty
+
+
+def test_pairs_that_mix_processors_are_counted(tmp_path):
+    store, described = simulated(tmp_path / "a.db", **SMALL)
+    [cell] = store.rows(tables.cells, key="2-moons-ce-0-tuned")
+    store.put(tables.cells, [cell | {"provenance": {"processor": "another"}}], replace=True)
+    assert load(store, described).provenance["mixed_processors"] == 1
+
+
+def test_time_to_ce_is_censored_at_the_budget(small):
+    rows, curves = small.rows, small.curves
+    tuned = (rows["loss"] == "ce") & (rows["lr_policy"] == "tuned") & (rows["task"] == "moons")
+    threshold = rows[tuned]["accuracy"].mean()
+    for place in range(0, 80, 7):
+        line = curves.values["accuracy"][place]
+        there = [step for step, value in zip(curves.steps, line, strict=True) if value >= threshold]
+        expected = there[0] if there else 500
+        assert rows["steps_to_ce"].iloc[place] == expected
+        assert rows["reached_ce"].iloc[place] == bool(there)
+    diverged = rows[rows["status"] == "diverged"].iloc[0]
+    assert (diverged["steps_to_ce"], diverged["reached_ce"]) == (500, 0)
+
+
+def test_without_ce_there_is_no_time_to_it(tmp_path):
+    report = {"baselines": ["mse"]}
+    data = loaded(tmp_path / "a.db", losses=("mse", "gce"), report=report)
+    assert "steps_to_ce" not in data.rows
