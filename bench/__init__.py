@@ -1,6 +1,6 @@
 """The benchmark suite: tasks, losses, learners, tuning, running, the store and the command line.
 
-The names below are what plug-ins import; they are found on first use, so that reading a
+The names below are what plug-ins import; they are imported on first use, so that reading a
 configuration imports no torch.
 """
 

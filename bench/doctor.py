@@ -20,13 +20,14 @@ from bench.store.database import public_url
 from bench.store.schema import cells
 from bench.store.store import SCHEMA_VERSION, Store
 from bench.workers.processes import default_jobs
+from mln.cache_folder import cache_folder
 from mln.kernels import engine
 from mln.kernels.native import build
 from mln.kernels.native import interface as native
 
 EXTRAS = {"dask": "distributed", "postgresql": "psycopg"}
 STALE_HOURS = 1.0
-LOW_ON_DISK = 2**30
+MIN_FREE_BYTES = 2**30
 
 State = Literal["ok", "note", "problem"]
 
@@ -78,7 +79,7 @@ def _threads() -> Iterator[Finding]:
 def _kernels() -> Iterator[Finding]:
     reason = native.unavailable()
     if reason is None:
-        folder = build.cache_folder()
+        folder = cache_folder(build.CACHE_PART)
         yield Finding("kernel fused", "ok", f"its compiler works; its libraries are in {folder}")
     else:
         remedy = "see the message; until then the next kernel trains in its place, slower"
@@ -111,16 +112,16 @@ def _storage(url: str) -> Iterator[Finding]:
             select(cells.c.status, func.count().label("number")).group_by(cells.c.status)
         )
         count = {row["status"]: row["number"] for row in counted}
-        text_ = ", ".join(f"{number:,} {status}" for status, number in sorted(count.items()))
+        counts = ", ".join(f"{number:,} {status}" for status, number in sorted(count.items()))
         failed = count.get("failed", 0)
         remedy = "`mln-bench run` tries failed cells again" if failed else ""
-        yield Finding("cells", "problem" if failed else "ok", text_ or "none", remedy)
+        yield Finding("cells", "problem" if failed else "ok", counts or "none", remedy)
         yield from _trials(store)
         yield from _locks(store)
 
 
 def _trials(store: Store) -> Iterator[Finding]:
-    """Optuna's trials that run, and those that nothing has been heard of for an hour."""
+    """Optuna's trials that run, and since when."""
     if not inspect(store.engine).has_table("trials"):
         return
     query = text(
@@ -131,8 +132,8 @@ def _trials(store: Store) -> Iterator[Finding]:
         running, oldest = connection.execute(query).one()
     if running:
         remedy = "if no `mln-bench study` is at work, the same command takes them up again"
-        found = f"{running} running, the oldest since {oldest}"
-        yield Finding("trials", "note", found, remedy)
+        note = f"{running} running, the oldest since {oldest}"
+        yield Finding("trials", "note", note, remedy)
     else:
         yield Finding("trials", "ok", "none left running")
 
@@ -155,7 +156,7 @@ def _locks(store: Store) -> Iterator[Finding]:
 
 
 def _sqlite_lock(file: str) -> Finding:
-    """Whether another process writes just now: an empty transaction is begun and given up."""
+    """Whether another process writes just now: an empty transaction is begun and rolled back."""
     with closing(sqlite3.connect(file, timeout=1.0, isolation_level=None)) as connection:
         try:
             connection.execute("begin immediate")
@@ -174,8 +175,8 @@ def _sqlite_lock(file: str) -> Finding:
 def _folder(artifacts: Path) -> Iterator[Finding]:
     place = next(path for path in (artifacts, *artifacts.absolute().parents) if path.exists())
     free = shutil.disk_usage(place).free
-    low = free < LOW_ON_DISK
-    remedy = "make room: results need about 5 kB a cell" if low else ""
+    low = free < MIN_FREE_BYTES
+    remedy = "free some space: results need about 5 kB a cell" if low else ""
     yield Finding("disk", "problem" if low else "ok", f"{free / 2**30:.1f} GB free", remedy)
     if not os.access(place, os.W_OK):
         yield Finding("artifacts", "problem", f"{place} is not writable", "another --artifacts")
@@ -183,11 +184,11 @@ def _folder(artifacts: Path) -> Iterator[Finding]:
     old = [file for file in artifacts.glob("checkpoints/*.safetensors") if _age(file) < limit]
     parts = [file for file in artifacts.rglob("*.tmp") if _age(file) < limit]
     if old:
-        found = f"{len(old)} untouched for {STALE_HOURS:.0f} h in {artifacts / 'checkpoints'}"
-        yield Finding("checkpoints", "note", found, "the same command continues; or delete them")
+        note = f"{len(old)} untouched for {STALE_HOURS:.0f} h in {artifacts / 'checkpoints'}"
+        yield Finding("checkpoints", "note", note, "the same command continues; or delete them")
     if parts:
-        found = f"{len(parts)} half-written files (*.tmp) under {artifacts}"
-        yield Finding("artifacts", "note", found, "delete them: their writer was killed")
+        note = f"{len(parts)} half-written files (*.tmp) under {artifacts}"
+        yield Finding("artifacts", "note", note, "delete them: their writer was killed")
 
 
 def _age(file: Path) -> float:
@@ -203,7 +204,7 @@ def _data(root: Path | None) -> Iterator[Finding]:
         yield Finding("image data", "note", "no folder named", "set MLN_DATA_ROOT, or --data-root")
         return
     if not root.is_dir():
-        yield Finding("image data", "problem", f"{root}: no such folder", "mend MLN_DATA_ROOT")
+        yield Finding("image data", "problem", f"{root}: no such folder", "correct MLN_DATA_ROOT")
         return
     sets = sorted(path.name for path in root.iterdir() if path.is_dir())
     yield Finding("image data", "ok" if sets else "note", f"{root}: {', '.join(sets) or 'empty'}")

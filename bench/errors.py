@@ -1,11 +1,11 @@
-"""The one exception for bad input, hints for typing errors, and the default storage."""
+"""The exceptions that reach the user as one line, and hints for typing errors."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class InputError(Exception):
-    """Something the user gave cannot be used; the message is one line and says how to mend it.
+    """Something the user gave cannot be used; the message is one line and says how to fix it.
 
     The command line prints it without a traceback and exits with code 2.
     """

@@ -4,10 +4,16 @@ import tempfile
 from pathlib import Path
 
 from bench.errors import InputError
+from mln.atomic import write_atomically
+
+__all__ = ["require_writable", "write_atomically"]
 
 
 def require_writable(folder: Path) -> None:
-    """Refuse an output folder now rather than after minutes of work; leave nothing behind."""
+    """Refuse an output folder now rather than after minutes of work; leave nothing behind.
+
+    Raises InputError where it, or the nearest folder above it, cannot be written.
+    """
     new = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)

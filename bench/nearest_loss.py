@@ -26,7 +26,7 @@ from mln.shape import CLASSES, shape
 BESIDE = ("ce", "mse", "gce", "label_smoothing")
 """Losses that every explanation draws beside the learned one."""
 
-TIE = 1e-3
+MAX_TIE = 1e-3
 """A loss without a parameter counts as nearest if its R2 is this close to the best one."""
 
 SEARCH_POINTS = 41
@@ -34,7 +34,7 @@ SEARCH_POINTS = 41
 FloatArray = NDArray[np.float64]
 
 
-class Family(NamedTuple):
+class LossFamily(NamedTuple):
     """A known loss and the range of its parameter; low == high for a loss without one."""
 
     kind: str
@@ -44,15 +44,15 @@ class Family(NamedTuple):
     logarithmic: bool = False
 
 
-FAMILIES = (
-    Family("ce"),
-    Family("mse"),
-    Family("mae"),
-    Family("gce", "q", 0.01, 1.0),
-    Family("label_smoothing", "eps", 0.0, 0.9),
-    Family("focal", "gamma", 0.0, 8.0),
-    Family("poly1", "eps", -1.0, 40.0),
-    Family("sce", "alpha", 0.1, 100.0, logarithmic=True),
+LOSS_FAMILIES = (
+    LossFamily("ce"),
+    LossFamily("mse"),
+    LossFamily("mae"),
+    LossFamily("gce", "q", 0.01, 1.0),
+    LossFamily("label_smoothing", "eps", 0.0, 0.9),
+    LossFamily("focal", "gamma", 0.0, 8.0),
+    LossFamily("poly1", "eps", -1.0, 40.0),
+    LossFamily("sce", "alpha", 0.1, 100.0, logarithmic=True),
 )
 """In this order among equals: SCE (beta |A| = 4) is Poly-1 with eps = 4 / alpha, up to a factor."""
 
@@ -140,7 +140,7 @@ def r_squared(target: FloatArray, fitted: FloatArray) -> float:
     return 1 - float(np.square(target - fitted).sum()) / total if total > 0 else 0.0
 
 
-def family_gradients(family: Family, values: Sequence[float], where: Points) -> FloatArray:
+def family_gradients(family: LossFamily, values: Sequence[float], where: Points) -> FloatArray:
     """Gradients of a family at some values of its parameter, [len(values), S]."""
     parameters = torch.tensor(values, dtype=torch.float64) if family.parameter else None
     loss = LOSSES.get(family.kind).built_in(len(values), parameters, None)
@@ -148,7 +148,7 @@ def family_gradients(family: Family, values: Sequence[float], where: Points) -> 
     return where.of(loss.gradient(where.p.expand(shape_), where.y.expand(shape_)))
 
 
-def fit_family(family: Family, target: FloatArray, where: Points) -> Fit:
+def fit_family(family: LossFamily, target: FloatArray, where: Points) -> Fit:
     """The best parameter of a family: a grid, then a bounded search between its neighbours."""
     if family.parameter is None:
         scale, r2 = scaled(target, family_gradients(family, [0.0], where)[0])
@@ -163,8 +163,8 @@ def fit_family(family: Family, target: FloatArray, where: Points) -> Fit:
     tried = family_gradients(family, [float(backward(place)) for place in grid], where)
     best = int(np.argmax([scaled(target, gradient)[1] for gradient in tried]))
     bounds = (grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)])
-    found = minimize_scalar(error, bounds=bounds, method="bounded", options={"xatol": 1e-6})
-    place = min((float(found.x), float(grid[best])), key=error)
+    minimum = minimize_scalar(error, bounds=bounds, method="bounded", options={"xatol": 1e-6})
+    place = min((float(minimum.x), float(grid[best])), key=error)
     value = float(backward(place))
     scale, r2 = scaled(target, family_gradients(family, [value], where)[0])
     at_end = min(place - grid[0], grid[-1] - place) < 1e-3 * (grid[-1] - grid[0])
@@ -172,16 +172,16 @@ def fit_family(family: Family, target: FloatArray, where: Points) -> Fit:
 
 
 def nearest(fits: Sequence[Fit]) -> Fit:
-    """The best fit; a loss without a parameter if it is as good but for TIE."""
+    """The best fit; a loss without a parameter if its R2 is within MAX_TIE."""
     best = max(fit.r2 for fit in fits)
-    plain = [fit for fit in fits if fit.parameter is None and fit.r2 >= best - TIE]
+    plain = [fit for fit in fits if fit.parameter is None and fit.r2 >= best - MAX_TIE]
     return max(plain or fits, key=lambda fit: round(fit.r2, 5))
 
 
 def fit_polynomial(target: FloatArray, where: Points) -> tuple[Polynomial, FloatArray]:
     """The nearest third-order Taylor polynomial and its gradient at the points."""
     p, y = where.p, where.y
-    # p times each term's derivative with respect to p, as through_softmax asks for.
+    # p times each term's derivative with respect to p, as through_softmax takes it.
     weighted = {"p^2": 2 * p**2, "p^3": 3 * p**3, "y p": y * p, "y p^2": 2 * y * p**2}
     basis = np.stack([where.of(through_softmax(u / CLASSES, p))[0] for u in weighted.values()])
     coefficients = np.linalg.lstsq(basis.T, target, rcond=None)[0]
@@ -200,14 +200,14 @@ def explain_curves(curves: Sequence[Any]) -> dict[str, Any]:
     true, rival = by_target[1], by_target[0]
     where = points(true["p"])
     target = np.array([*true["y"], *rival["y"]])
-    fits = [fit_family(family, target, where) for family in FAMILIES]
+    fits = [fit_family(family, target, where) for family in LOSS_FAMILIES]
     best = nearest(fits)
-    family = next(family for family in FAMILIES if family.kind == best.family)
+    family = next(family for family in LOSS_FAMILIES if family.kind == best.family)
     known = best.scale * family_gradients(family, [best.value or 0.0], where)[0]
     polynomial, polynomial_gradient = fit_polynomial(target, where)
     return {
-        "nearest": _plain(best),
-        "families": [_plain(fit) for fit in sorted(fits, key=lambda fit: -fit.r2)],
+        "nearest": _fit_values(best),
+        "families": [_fit_values(fit) for fit in sorted(fits, key=lambda fit: -fit.r2)],
         "polynomial": asdict(polynomial) | {"formula": polynomial.formula},
         "fitted": [
             {"fit": name, "target": whose, "p": list(true["p"]), "y": part.tolist()}
@@ -217,7 +217,7 @@ def explain_curves(curves: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def _plain(fit: Fit) -> dict[str, Any]:
+def _fit_values(fit: Fit) -> dict[str, Any]:
     return asdict(fit) | {"label": fit.label}
 
 
@@ -255,11 +255,11 @@ def explain_loss(name: str, saved: SavedLoss) -> dict[str, Any]:
 
 def by_state(ref: LossRef) -> dict[str | None, list[dict[str, Any]]]:
     """The curves of a loss by state of training; one entry, None, for a loss without state."""
-    found: dict[str | None, list[dict[str, Any]]] = {}
+    curves: dict[str | None, list[dict[str, Any]]] = {}
     for curve in shape(ref.name, ref.stacked(1, CLASSES, "cpu")):
         plain: dict[str, Any] = dict(curve)
-        found.setdefault(plain.get("state") or None, []).append(plain)
-    return found
+        curves.setdefault(plain.get("state") or None, []).append(plain)
+    return curves
 
 
 def table(explanation: dict[str, Any]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
@@ -37,34 +37,38 @@ class Added(NamedTuple, Generic[T]):
 
 
 class Register(Generic[T]):
-    """Entries by name, in the order in which they were declared; built-in ones first.
+    """Entries by name: built-in ones first, then those of installed packages, then those added.
 
-    kind: what is registered, in the plural, as in the name of its entry points.
+    kind: what is registered, in the plural, as in the name of its entry points; noun: the same
+    in the singular, as messages call it.
     """
 
     def __init__(self, kind: str, noun: str, built_in: Iterable[T]) -> None:
         self.kind, self.noun = kind, noun
         self._built_in = {entry.name: entry for entry in built_in}
-        self._files: dict[str, Added[T]] = {}
+        self._added: dict[str, Added[T]] = {}
         self._packages: dict[str, Added[T]] | None = None
 
     def add(self, entry: T, digest: str = "", where: str = "") -> None:
         """Add an entry; `digest` becomes part of the key of every result that depends on it.
 
-        Raises InputError as `check` does.
+        where: what the message of an error begins with. Raises InputError as `check` does.
         """
         self.check(entry, where or self.kind)
-        self._files[entry.name] = Added(entry, digest)
+        self._added[entry.name] = Added(entry, digest)
 
     def check(self, entry: Any, where: str) -> None:
         """Raises InputError for what has no usable name, or the name of another entry."""
+        self._check_name(entry, where, self)
+
+    def _check_name(self, entry: Any, where: str, taken: Container[str]) -> None:
         name = getattr(entry, "name", None)
         if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
             raise InputError(
                 f"{where}: {self.kind} need a `name` of letters, digits, '_', '.' and '-', "
                 f"not {name!r}"
             )
-        if name in self._built_in or name in self._files:
+        if name in taken:
             raise InputError(
                 f"{where}: {name!r} is among the {self.kind} already; choose another name"
             )
@@ -80,14 +84,14 @@ class Register(Generic[T]):
         """The entry of this name, or None."""
         if name in self._built_in:
             return self._built_in[name]
-        added = self._files.get(name) or self._installed().get(name)
+        added = self._other(name)
         return added.entry if added else None
 
     def digest(self, name: str) -> str:
         """What a result's key holds of an entry's source; "" for what is built in or unknown."""
         if name in self._built_in:
             return ""
-        added = self._files.get(name) or self._installed().get(name)
+        added = self._other(name)
         return added.digest if added else ""
 
     def entries(self) -> tuple[T, ...]:
@@ -95,26 +99,41 @@ class Register(Generic[T]):
         return tuple(entry for name in self if (entry := self.find(name)) is not None)
 
     def forget_added(self) -> None:
-        """Leave the built-in entries alone, as in a new process; packages are looked up anew."""
-        self._files.clear()
+        """Keep the built-in entries alone, as in a new process; packages are looked up again."""
+        self._added.clear()
         self._packages = None
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.find(name) is not None
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys((*self._built_in, *self._installed(), *self._files)))
+        return iter((*self._built_in, *self._installed(), *self._added))
 
     def __len__(self) -> int:
         return len(list(iter(self)))
 
+    def _other(self, name: str) -> Added[T] | None:
+        """The entry of this name that is not built in."""
+        return self._added.get(name) or self._installed().get(name)
+
     def _installed(self) -> dict[str, Added[T]]:
-        """Entries of installed packages; they are looked up once."""
+        """Entries of installed packages, looked up once.
+
+        Raises InputError as `_load` does, and for an entry without a usable name of its own.
+        """
         if self._packages is None:
-            self._packages = {}
-            for point in metadata.entry_points(group=f"mln_bench.{self.kind}"):
-                added = _load(point)
-                self._packages[added.entry.name] = added
+            # A package that looks something up while it is imported finds what is there so far.
+            packages: dict[str, Added[T]] = {}
+            self._packages = packages
+            try:
+                for point in metadata.entry_points(group=f"mln_bench.{self.kind}"):
+                    added = _load(point)
+                    where = f"entry point {point.name} ({point.value})"
+                    self._check_name(added.entry, where, {*self._built_in, *packages})
+                    packages[added.entry.name] = added
+            except InputError:
+                self._packages = None
+                raise
         return self._packages
 
 
@@ -124,7 +143,7 @@ def file_digest(path: Path) -> str:
 
 
 def module_digest(home: str) -> str:
-    """A digest of the source file of an importable module; "" where it has none."""
+    """A digest of the source file of the module called `home`; "" where it has none."""
     module = sys.modules.get(home)
     path = getattr(module, "__file__", None)
     if path is None:

@@ -19,27 +19,26 @@ from torch import Tensor
 from bench.catalogue.learners import learner as learner_named
 from bench.catalogue.losses import LOSSES
 from bench.cells.loss_ref import LossRef, reference
-from bench.tasks.catalogue import family_of
-from bench.tasks.names import parse
-from bench.tasks.regimes.register import REGIMES, Stage
-from bench.tasks.resolve import canonical, identity, shape, source
+from bench.tasks.regimes.catalogue import REGIMES, Stage
+from bench.tasks.resolve import TaskRef, resolve
 from mln.config import LossSpec, TrainingSpec
 from mln.examples import Examples
 from mln.kernels import engine
 from mln.learners import build_module, initial_weights
 from mln.losses.base import StackedLoss, logit_gradient
 from mln.problem import make_problem
-from mln.rollout import Members
+from mln.rollout import Members, RolloutOptions
 from mln.task import Split, Task
 
-SEEDS = (SeedSequence(11), SeedSequence(12))
-LABELS = "train", "inner_valid", "outer_valid", "test"
+TASK_SEEDS = (SeedSequence(11), SeedSequence(12))
+SPLIT_NAMES = "train", "inner_valid", "outer_valid", "test"
+KEEP_WEIGHTS = RolloutOptions(keep_weights=True)
 
 
 def splits(task: Task) -> dict[str, Split]:
     """The splits that a task has, by name."""
-    found = {name: getattr(task, name) for name in LABELS}
-    return {name: split for name, split in found.items() if split is not None}
+    parts = {name: getattr(task, name) for name in SPLIT_NAMES}
+    return {name: split for name, split in parts.items() if split is not None}
 
 
 def bits(task: Task) -> list[bytes]:
@@ -50,11 +49,12 @@ def bits(task: Task) -> list[bytes]:
 
 def task_has_its_form(name: str) -> None:
     """Four splits with the declared shape, finite features and labels of every class."""
-    task = source(name, test=True)(SEEDS[0])
-    features, classes = shape(name)
+    ref = resolve(name)
+    task = ref.source(test=True)(TASK_SEEDS[0])
+    features, classes = ref.shape
     assert (task.features, task.classes) == (features, classes), "features, classes as declared"
-    assert task.name == canonical(name)
-    assert list(splits(task)) == list(LABELS), "four splits are needed"
+    assert task.name == ref.name
+    assert list(splits(task)) == list(SPLIT_NAMES), "four splits are needed"
     if task.image is not None:
         assert np.prod(task.image) == features, "a picture has as many numbers as features"
     for part in (task, *([task.drift.after] if task.drift else [])):
@@ -72,35 +72,40 @@ def task_has_its_form(name: str) -> None:
 
 def task_is_a_function_of_its_seed(name: str) -> None:
     """The same seed gives the same bits, in another process too; another seed other ones."""
-    draw = source(name, test=False)
+    ref = resolve(name)
+    draw = ref.source(test=False)
     again = pickle.loads(pickle.dumps(draw))
-    assert bits(draw(SEEDS[0])) == bits(again(SEEDS[0])), "a task depends on more than its seed"
-    assert bits(draw(SEEDS[0])) != bits(draw(SEEDS[1])), "two seeds give the same task"
-    assert identity(name) == identity(name)
+    assert bits(draw(TASK_SEEDS[0])) == bits(again(TASK_SEEDS[0])), (
+        "a task depends on more than its seed"
+    )
+    assert bits(draw(TASK_SEEDS[0])) != bits(draw(TASK_SEEDS[1])), "two seeds give the same task"
+    assert ref.identity() == resolve(name).identity()
 
 
 def task_keeps_test_apart(name: str) -> None:
     """Without `test` there is none, nothing else changes, and no split shares an example."""
-    with_test, without = source(name, test=True)(SEEDS[0]), source(name, test=False)(SEEDS[0])
+    ref = resolve(name)
+    with_test, without = (ref.source(test=test)(TASK_SEEDS[0]) for test in (True, False))
     assert without.test is None, "test=False must build no test split"
     assert without.drift is None or without.drift.after.test is None
     assert bits(without) == bits(with_test.without_test()), "test=False must change no other split"
     test = set(_examples(with_test, "test"))
-    for seed in SEEDS:
-        task = source(name, test=False)(seed)
-        others = {label: _examples(task, label) for label in LABELS[:-1]}
-        if not family_of(parse(name).family, name).content and not _fixed(name):
+    for seed in TASK_SEEDS:
+        task = ref.source(test=False)(seed)
+        others = {label: _examples(task, label) for label in SPLIT_NAMES[:-1]}
+        if not ref.reads_files and not _fixed(ref):
             continue  # generated examples of other seeds are other examples
-        for label, found in others.items():
-            assert not test & set(found), f"{label} has examples of test (or duplicates of them)"
-    own = [_examples(with_test, label) for label in LABELS]
-    together = [row for found in own for row in set(found)]
+        for label, examples in others.items():
+            assert not test & set(examples), f"{label} has examples of test (or duplicates of them)"
+    own = [_examples(with_test, label) for label in SPLIT_NAMES]
+    together = [row for examples in own for row in set(examples)]
     assert len(together) == len(set(together)), "splits share examples (or the data duplicates)"
 
 
 def task_takes_every_regime(name: str) -> None:
     """Every regime that fits the family gives a task of the same form, test untouched by noise."""
-    family = family_of(parse(name).family, name)
+    ref = resolve(name)
+    family = ref.family
     for regime in REGIMES.values():
         if regime.obstacle(family) is not None or regime.stage is Stage.OVER:
             continue
@@ -108,7 +113,7 @@ def task_takes_every_regime(name: str) -> None:
         value = 2 * low + 2 if regime.whole or regime.neutral == 1 else 0.3
         changed = f"{name}+{regime.key}={min(value, high):g}"
         task_has_its_form(changed)
-        clean, task = source(name, test=True)(SEEDS[0]), source(changed, test=True)(SEEDS[0])
+        clean, task = (each.source(test=True)(TASK_SEEDS[0]) for each in (ref, resolve(changed)))
         for label in ("outer_valid", "test"):
             old, new = splits(clean)[label], splits(task)[label]
             assert np.array_equal(old.y, new.y), f"{regime.key} changed the labels of {label}"
@@ -142,8 +147,8 @@ def loss_gradient_is_that_of_its_value(name: str) -> None:
         loss = _stacked(name, 3, classes)
         z.requires_grad_()
         (expected,) = torch.autograd.grad(loss.value(z, y).sum(), z)
-        found = logit_gradient(loss, z.detach(), z.detach().softmax(1), y)
-        torch.testing.assert_close(found, expected, rtol=2e-3, atol=2e-5)
+        gradient = logit_gradient(loss, z.detach(), z.detach().softmax(1), y)
+        torch.testing.assert_close(gradient, expected, rtol=2e-3, atol=2e-5)
 
 
 def loss_treats_learners_and_examples_alone(name: str) -> None:
@@ -152,7 +157,7 @@ def loss_treats_learners_and_examples_alone(name: str) -> None:
     loss = _stacked(name, 3, 4)
     whole = loss.value(z, y)
     one = loss.take(torch.tensor([1]))
-    assert len(one) == 1, "take must give as many losses as are asked for"
+    assert len(one) == 1, "take must give as many losses as it gets numbers"
     torch.testing.assert_close(one.value(z[1:2], y[1:2]), whole[1:2], rtol=1e-5, atol=1e-6)
     few = loss.value(z[:, :, :5].contiguous(), y[:, :, :5].contiguous())
     torch.testing.assert_close(few, whole[:, :5], rtol=1e-5, atol=1e-6)
@@ -161,19 +166,18 @@ def loss_treats_learners_and_examples_alone(name: str) -> None:
 def loss_trains_a_learner(name: str) -> None:
     """A learner trained under it does not diverge, and its numbers are the same again."""
     spec = TrainingSpec(steps=40, batch_size=16)
-    task = source("moons", test=False)(SEEDS[0])
+    task = resolve("moons").source(test=False)(TASK_SEEDS[0])
     learner = learner_named("mlp")
-    problem = make_problem([task], [SEEDS[0]], learner, spec, ("inner_valid",))
+    problem = make_problem([task], [TASK_SEEDS[0]], learner, spec, ("inner_valid",))
     members = Members(np.zeros(2, np.int64), np.array([0.01, 0.01]))
-    found = [
-        engine.rollout(problem, members, _stacked(name, 2, 2), [40], keep_weights=True)
-        for _ in range(2)
+    runs = [
+        engine.rollout(problem, members, _stacked(name, 2, 2), [40], KEEP_WEIGHTS) for _ in range(2)
     ]
-    assert (found[0].diverged_at < 0).all(), "a learner diverged"
-    assert found[0].weights is not None
-    assert found[1].weights is not None
-    assert not np.array_equal(found[0].weights[0], problem.initial[0]), "nothing was learnt"
-    assert np.array_equal(found[0].weights, found[1].weights), "training is not reproducible"
+    assert (runs[0].diverged_at < 0).all(), "a learner diverged"
+    assert runs[0].weights is not None
+    assert runs[1].weights is not None
+    assert not np.array_equal(runs[0].weights[0], problem.initial[0]), "nothing was learnt"
+    assert np.array_equal(runs[0].weights, runs[1].weights), "training is not reproducible"
 
 
 LOSS_CHECKS: tuple[Callable[[str], None], ...] = (
@@ -213,19 +217,17 @@ def learner_trains(name: str) -> None:
         )
         assert np.array_equal(first, again), "the initial weights depend on more than the seed"
         assert not np.array_equal(first, other), "all seeds give the same initial weights"
-        problem = make_problem([task], [SEEDS[0]], spec, training, ("inner_valid",))
+        problem = make_problem([task], [TASK_SEEDS[0]], spec, training, ("inner_valid",))
         members = Members(np.zeros(2, np.int64), np.array([0.01, 0.01]))
-        found = [
-            engine.rollout(
-                problem, members, _stacked("ce", 2, task.classes), [10], keep_weights=True
-            )
+        runs = [
+            engine.rollout(problem, members, _stacked("ce", 2, task.classes), [10], KEEP_WEIGHTS)
             for _ in range(2)
         ]
-        assert found[0].weights is not None
-        assert found[1].weights is not None
-        assert (found[0].diverged_at < 0).all(), "a learner diverged"
-        assert not np.array_equal(found[0].weights[0], problem.initial[0]), "nothing was learnt"
-        assert np.array_equal(found[0].weights, found[1].weights), "training is not reproducible"
+        assert runs[0].weights is not None
+        assert runs[1].weights is not None
+        assert (runs[0].diverged_at < 0).all(), "a learner diverged"
+        assert not np.array_equal(runs[0].weights[0], problem.initial[0]), "nothing was learnt"
+        assert np.array_equal(runs[0].weights, runs[1].weights), "training is not reproducible"
 
 
 LEARNER_CHECKS: tuple[Callable[[str], None], ...] = (
@@ -243,9 +245,9 @@ def _examples(task: Task, label: str) -> list[bytes]:
     return [row.tobytes() for row in x]
 
 
-def _fixed(name: str) -> bool:
+def _fixed(ref: TaskRef) -> bool:
     """Whether the test split is the same for every seed."""
-    first, second = (source(name, test=True)(seed).test for seed in SEEDS)
+    first, second = (ref.source(test=True)(seed).test for seed in TASK_SEEDS)
     assert first is not None
     assert second is not None
     return bool(np.array_equal(first.y, second.y)) and np.array_equal(
@@ -271,7 +273,7 @@ def _tasks_for(name: str) -> Iterator[Task]:
     """Tasks that a learner can learn from."""
     spec = learner_named(name)
     for task in ("digits", "moons", "wine"):
-        drawn = source(task, test=False)(SEEDS[0])
+        drawn = resolve(task).source(test=False)(TASK_SEEDS[0])
         if spec.kind != "cnn" or drawn.image is not None:
             yield drawn
 

@@ -61,13 +61,13 @@ def aligned(shape: tuple[int, ...]) -> np.ndarray:
 def seconds(call: Callable[[], object]) -> float:
     """Median processor time of a call; the first, which may compile, is not counted."""
     call()
-    found = []
+    times = []
     for _ in range(20):
         began = time.thread_time()
         for _ in range(CALLS):
             call()
-        found.append((time.thread_time() - began) / CALLS)
-    return float(np.median(found))
+        times.append((time.thread_time() - began) / CALLS)
+    return float(np.median(times))
 
 
 def library(folder: Path) -> ctypes.CDLL:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.cells.seeds import Purpose
-from bench.cells.training import Job, Outcome
+from bench.cells.training import Outcome, TrainingJob
 from bench.experiment.model import Experiment
 from bench.running.runner import Runner
 from bench.running.status import describe
@@ -25,10 +25,10 @@ from bench.store.store import Store
 from bench.workers.pool import Finished
 from bench.workers.progress import Silent
 
-TASKS, LOSSES = 50, ("ce", "mse", "mae", "gce", "focal")
+TASK_COUNT, LOSS_NAMES = 50, ("ce", "mse", "mae", "gce", "focal")
 INSERTERS, ROWS_PER_TRANSACTION = 4, 20
-CURVE = {name: [0.5] * 20 for name in ("step", "accuracy", "nll")}
-METRICS = {"inner_accuracy": 0.5, "accuracy": 0.5, "nll": 0.5}
+FILLED_CURVE = {name: [0.5] * 20 for name in ("step", "accuracy", "nll")}
+FILLED_METRICS = {"inner_accuracy": 0.5, "accuracy": 0.5, "nll": 0.5}
 
 
 class Instant:
@@ -42,7 +42,7 @@ class Instant:
     def run(
         self,
         _work: Callable[[Any], Any],
-        jobs: Sequence[Job],
+        jobs: Sequence[TrainingJob],
         _on_message: Callable[[Any], None] | None = None,
     ) -> Iterator[Finished[Any, Any]]:
         """The same for every learner; rates fall in score, so that the first is chosen."""
@@ -51,13 +51,13 @@ class Instant:
             yield Finished(job, [_outcome(job, *key) for key in _keys(job)], None)
 
 
-def _keys(job: Job) -> list[tuple[str, int, float]]:
+def _keys(job: TrainingJob) -> list[tuple[str, int, float]]:
     return [(member.key, member.seed, member.lr) for member in job.members]
 
 
-def _outcome(job: Job, key: str, seed: int, lr: float) -> Outcome:
-    metrics: dict[str, float | None] = {**METRICS, "inner_accuracy": 1 / (1 + lr)}
-    curve: dict[str, list[float | None]] = {**CURVE} if job.purpose is Purpose.TEST else {}
+def _outcome(job: TrainingJob, key: str, seed: int, lr: float) -> Outcome:
+    metrics: dict[str, float | None] = {**FILLED_METRICS, "inner_accuracy": 1 / (1 + lr)}
+    curve: dict[str, list[float | None]] = {**FILLED_CURVE} if job.purpose is Purpose.TEST else {}
     return Outcome(key, seed, lr, "done", "", metrics, curve, 0.1)
 
 
@@ -67,10 +67,10 @@ def experiment(count: int) -> Experiment:
         {
             "name": "load",
             "benchmark": {
-                "tasks": [f"moons+noise={k / 100:g}" for k in range(1, TASKS + 1)],
-                "losses": LOSSES,
+                "tasks": [f"moons+noise={k / 100:g}" for k in range(1, TASK_COUNT + 1)],
+                "losses": LOSS_NAMES,
                 "evolved": False,
-                "seeds": max(count // (2 * TASKS * len(LOSSES)), 1),
+                "seeds": max(count // (2 * TASK_COUNT * len(LOSS_NAMES)), 1),
             },
         }
     )
@@ -87,7 +87,7 @@ def insert(url: str, number: int, count: int) -> None:
 def row(key: str, seed: int) -> dict[str, Any]:
     """A cell of its own."""
     about = {"task": "load", "learner": "none", "loss": "none", "parameter": None, "lr": 0.01}
-    outcome = {"status": "done", "detail": "", "metrics": METRICS, "curve": CURVE}
+    outcome = {"status": "done", "detail": "", "metrics": FILLED_METRICS, "curve": FILLED_CURVE}
     return about | outcome | {"key": key, "seed": seed, "provenance": {"seconds": 0.1}}
 
 
@@ -101,17 +101,17 @@ def timed(action: Callable[[], Any]) -> tuple[dict[str, float], Any]:
 
 def measure(url: str, count: int, folder: Path) -> dict[str, Any]:
     """Fill, look, decide, insert."""
-    chosen, found = experiment(count), {}
+    chosen, result = experiment(count), {}
     with closing(Store(url)) as store:
         filling = Instant()
         runner = Runner(chosen, store, folder, filling, Silent())
-        found["fill"], summary = timed(runner.run)
-        found["cells"] = summary.done
-        found["status"], shown = timed(lambda: describe(chosen, store, folder))
+        result["fill"], summary = timed(runner.run)
+        result["cells"] = summary.done
+        result["status"], shown = timed(lambda: describe(chosen, store, folder))
         again = Instant()
         runner = Runner(chosen, store, folder, again, Silent())
-        found["decide_what_is_missing"], summary = timed(runner.run)
-        found |= {"done": shown["done"], "trained_again": again.made}
+        result["decide_what_is_missing"], summary = timed(runner.run)
+        result |= {"done": shown["done"], "trained_again": again.made}
 
     each = max(count // 20, ROWS_PER_TRANSACTION)
     context = multiprocessing.get_context("spawn")
@@ -128,10 +128,10 @@ def measure(url: str, count: int, folder: Path) -> dict[str, Any]:
         inserted = len(
             store.existing(cells, [f"{k}-{n}" for k in range(INSERTERS) for n in range(each)])
         )
-    found["inserted"] = inserted
-    found["errors"] = sum(process.exitcode != 0 for process in processes)
-    found["rows_per_second_of_4_processes"] = round(inserted / seconds["wall"])
-    return found
+    result["inserted"] = inserted
+    result["errors"] = sum(process.exitcode != 0 for process in processes)
+    result["rows_per_second_of_4_processes"] = round(inserted / seconds["wall"])
+    return result
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ SPEC = LossSpec()
 
 
 def problem_of(features: int, classes: int) -> Problem:
+    """Random examples of this shape, for small perceptrons."""
     rng = np.random.default_rng(0)
 
     def split(size: int) -> Split:
@@ -40,6 +41,7 @@ def problem_of(features: int, classes: int) -> Problem:
 
 
 def rate(problem: Problem, kernel: engine.KernelName) -> float:
+    """Member-steps per second of processor time."""
     rng = np.random.default_rng(1)
     genomes = rng.standard_normal((MEMBERS, layout(SPEC).size)).astype(np.float32)
     losses = stacked_from_genomes(SPEC, torch.from_numpy(genomes), problem.classes)
@@ -50,13 +52,14 @@ def rate(problem: Problem, kernel: engine.KernelName) -> float:
 
 
 def main() -> None:
+    """Measure and print."""
     problems = {name: problem_of(*shape) for name, shape in SHAPES.items()}
     for kernel in ("fused", "analytic"):
-        found: dict[str, list[float]] = {name: [] for name in problems}
+        rates: dict[str, list[float]] = {name: [] for name in problems}
         for _ in range(TURNS):
             for name, problem in problems.items():
-                found[name].append(rate(problem, kernel))
-        true, padded = (median(found[name]) for name in SHAPES)
+                rates[name].append(rate(problem, kernel))
+        true, padded = (median(rates[name]) for name in SHAPES)
         print(f"{kernel}: {true:,.0f} as they are, {padded:,.0f} padded, ratio {true / padded:.1f}")
 
 

@@ -18,14 +18,14 @@ from pathlib import Path
 
 import psutil
 
-TASKS, LOSSES, RUNS = 50, 5, 5
+TASK_COUNT, LOSS_COUNT, RUN_COUNT = 50, 5, 5
 SIMULATED = Path(__file__).parents[1] / "tests"
 SAMPLE_SECONDS = 0.5
 REPORT = """
 import sys
 from bench.experiment.model import Experiment
 from bench.store.store import Store
-from reports.page.drawing import default_artists
+from reports.page.drawing import default_drawing_processes
 from reports.significance.report import write_report
 
 url, described, folder = sys.argv[1:]
@@ -33,7 +33,7 @@ report = write_report(
     Store(url, create=False),
     Experiment.model_validate_json(described),
     folder,
-    workers=default_artists(),
+    workers=default_drawing_processes(),
 )
 print(len(report.data.rows))
 assert "torch" not in sys.modules
@@ -45,10 +45,12 @@ def measure(count: int) -> dict[str, float]:
     sys.path.insert(0, str(SIMULATED))
     from test_reports.simulated import large
 
-    seeds = max(count // (2 * TASKS * (LOSSES + RUNS)), 1)
+    seeds = max(count // (2 * TASK_COUNT * (LOSS_COUNT + RUN_COUNT)), 1)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "mln.db"
-        store, described = large(place, tasks=TASKS, losses=LOSSES, runs=RUNS, seeds=seeds)
+        store, described = large(
+            place, tasks=TASK_COUNT, losses=LOSS_COUNT, runs=RUN_COUNT, seeds=seeds
+        )
         store.close()
         arguments = [store.url, described.model_dump_json(), str(Path(folder) / "report")]
         began = time.perf_counter()

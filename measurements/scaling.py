@@ -107,7 +107,7 @@ def real(seeds: int, steps: int) -> list[dict[str, float]]:
     """The shipped grid `run`, without its evolution, on one process and on two."""
     overrides = [f"benchmark.seeds={seeds}", f"benchmark.training.steps={steps}"]
     experiment = load("run", [*overrides, "benchmark.evolved=false"])
-    found = []
+    rows = []
     for workers in (1, 2):
         with tempfile.TemporaryDirectory() as folder, WorkerPool(workers) as pool:
             store = Store(f"sqlite:///{folder}/mln.db")
@@ -116,9 +116,9 @@ def real(seeds: int, steps: int) -> list[dict[str, float]]:
             result = Runner(experiment, store, Path(folder), pool, Silent()).run()
             wall = time.perf_counter() - started
             rate = {"cells_per_second": round(result.done / wall, 1)}
-            found.append({"processes": workers, "cells": result.done, "seconds": round(wall, 1)})
-            found[-1] |= rate
-    return found
+            rows.append({"processes": workers, "cells": result.done, "seconds": round(wall, 1)})
+            rows[-1] |= rate
+    return rows
 
 
 def main() -> None:

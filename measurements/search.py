@@ -23,26 +23,30 @@ from typing import NamedTuple
 
 import numpy as np
 
-from measurements.search_peers import RUNNERS, SETTINGS, population
+from measurements.search_peers import PEER_SETTINGS, RUNNERS, population
 
-SEEDS = 11
-MOST_GENERATIONS, PATIENCE, LEAST_GAIN = 4000, 500, 0.01
+SEED_COUNT = 11
+MAX_GENERATIONS, PATIENCE, MIN_GAIN = 4000, 500, 0.01
 ADAPTIVE = ("snes", "sep-cma-es")
 
 
 def sphere(x: np.ndarray) -> np.ndarray:
+    """Sum of squares [N] of points [N, D]."""
     return np.square(x).sum(1)
 
 
 def ellipsoid(x: np.ndarray) -> np.ndarray:
+    """Sum of squares [N] of points [N, D], with weights from 1 to 1e6."""
     return np.square(x) @ np.logspace(0, 6, x.shape[1])
 
 
 def rosenbrock(x: np.ndarray) -> np.ndarray:
+    """Rosenbrock's valley [N] at points [N, D] (Rosenbrock 1960)."""
     return (100 * (x[:, 1:] - x[:, :-1] ** 2) ** 2 + (1 - x[:, :-1]) ** 2).sum(1)
 
 
 def rastrigin(x: np.ndarray) -> np.ndarray:
+    """Rastrigin's function [N] at points [N, D], with many local minima."""
     return (np.square(x) - 10 * np.cos(2 * np.pi * x) + 10).sum(1)
 
 
@@ -50,7 +54,9 @@ FUNCTIONS = {f.__name__: f for f in (sphere, ellipsoid, rosenbrock, rastrigin)}
 PROBLEMS = [(name, d) for d in (10, 100, 1000) for name in FUNCTIONS]
 
 
-class Cell(NamedTuple):
+class SearchCell(NamedTuple):
+    """One algorithm of one library (`source`) on a function of some dimension."""
+
     algorithm: str
     function: str
     dimension: int
@@ -71,18 +77,18 @@ def share_of(algorithm: str, function: str, dimension: int) -> float:
     return 0.1 if dimension == 1000 else 1e-2
 
 
-def evaluations_to_target(cell: Cell) -> list[float]:
+def evaluations_to_target(cell: SearchCell) -> list[float]:
     """Evaluations of each seed, infinite where the target is not reached.
 
-    The incumbent's own value is not counted. A run ends after `MOST_GENERATIONS`, or when its
-    best value has not fallen by `LEAST_GAIN` in `PATIENCE` generations.
+    The incumbent's own value is not counted. A run ends after `MAX_GENERATIONS`, or when its
+    best value has not fallen by `MIN_GAIN` in `PATIENCE` generations.
     """
     warnings.simplefilter("ignore")
     function = FUNCTIONS[cell.function]
     run = RUNNERS[cell.source][0](cell.algorithm)
     size = population(cell.algorithm, cell.dimension)
     needed = []
-    for seed in range(SEEDS):
+    for seed in range(SEED_COUNT):
         start = np.random.default_rng([seed, cell.dimension]).uniform(-3, 3, cell.dimension)
         target = share_of(*cell[:3]) * function(start[None])[0]
         best, checked, used = np.inf, np.inf, np.inf
@@ -92,26 +98,28 @@ def evaluations_to_target(cell: Cell) -> list[float]:
                 used = generation * size
                 break
             if generation % PATIENCE == 0:
-                if generation >= MOST_GENERATIONS or best > (1 - LEAST_GAIN) * checked:
+                if generation >= MAX_GENERATIONS or best > (1 - MIN_GAIN) * checked:
                     break
                 checked = best
         needed.append(used)
     return needed
 
 
-def cells(libraries: list[str]) -> Iterator[Cell]:
+def cells(libraries: list[str]) -> Iterator[SearchCell]:
+    """All cells that these libraries can run."""
     for function, dimension in PROBLEMS:
-        for algorithm in SETTINGS:
+        for algorithm in PEER_SETTINGS:
             for library in libraries:
                 if algorithm in RUNNERS[library][1]:
-                    yield Cell(algorithm, function, dimension, library)
+                    yield SearchCell(algorithm, function, dimension, library)
 
 
 def number(value: float, reached: int) -> str:
-    return f"{value:,.0f}" if np.isfinite(value) else f"not reached ({reached}/{SEEDS})"
+    """A median for a table, or how many seeds reached the target."""
+    return f"{value:,.0f}" if np.isfinite(value) else f"not reached ({reached}/{SEED_COUNT})"
 
 
-def table(found: dict[Cell, list[float]], algorithm: str) -> Iterator[str]:
+def table(evaluations: dict[SearchCell, list[float]], algorithm: str) -> Iterator[str]:
     """Markdown rows of one algorithm: medians, and ours divided by the best and worst peer's."""
     peers = [n for n in RUNNERS if n != "ours" and algorithm in RUNNERS[n][1]]
     yield (
@@ -121,7 +129,7 @@ def table(found: dict[Cell, list[float]], algorithm: str) -> Iterator[str]:
     for function, dimension in PROBLEMS:
         columns, ratios, own = [], [], np.inf
         for library in ("ours", *peers):
-            runs = found.get(Cell(algorithm, function, dimension, library))
+            runs = evaluations.get(SearchCell(algorithm, function, dimension, library))
             if runs is None:
                 columns.append("not run")
                 continue
@@ -136,13 +144,13 @@ def table(found: dict[Cell, list[float]], algorithm: str) -> Iterator[str]:
         yield f"| {' | '.join(map(str, row))} | {', '.join(ratios) or '-'} |"
 
 
-def verdict(found: dict[Cell, list[float]], algorithm: str) -> Iterator[str]:
+def verdict(evaluations: dict[SearchCell, list[float]], algorithm: str) -> Iterator[str]:
     """In words: the largest ratio to a peer, and the targets that nobody reaches."""
     by_problem = {
         problem: {
-            library: median(found[cell])
+            library: median(evaluations[cell])
             for library in RUNNERS
-            if (cell := Cell(algorithm, *problem, library)) in found
+            if (cell := SearchCell(algorithm, *problem, library)) in evaluations
         }
         for problem in PROBLEMS
     }
@@ -166,13 +174,13 @@ def verdict(found: dict[Cell, list[float]], algorithm: str) -> Iterator[str]:
 
 HEAD = f"""# Search algorithms beside their peers
 
-Median evaluations over {SEEDS} seeds until the delivered point (a strategy's mean, a genetic
+Median evaluations over {SEED_COUNT} seeds until the delivered point (a strategy's mean, a genetic
 algorithm's best) reaches a share of the start's value, the target: a smaller one for SNES and
 sep-CMA-ES, which adapt their step, than for the others; 0.3 on Rastrigin, whose local minima near
 the start have about 0.25; a larger one in 1,000 dimensions. Starts are uniform in [-3, 3]^D, one
 per seed, the same for all.
-"Not reached (k/{SEEDS})": only k runs came there within {MOST_GENERATIONS:,} generations; a run
-that did not improve by {LEAST_GAIN:.0%} in {PATIENCE} generations is ended. The ellipsoid has
+"Not reached (k/{SEED_COUNT})": only k runs came there within {MAX_GENERATIONS:,} generations; a run
+that did not improve by {MIN_GAIN:.0%} in {PATIENCE} generations is ended. The ellipsoid has
 condition 1e6 and its axes along the coordinates.
 "Not run": the table was written before that cell was done; the command below completes it.
 The last column divides our median by each peer's that reached the target, in the columns' order.
@@ -197,6 +205,7 @@ NOTES = {
 
 
 def versions(libraries: list[str]) -> Iterator[str]:
+    """The installed versions, of numpy and of these libraries."""
     for library in ("numpy", *libraries):
         try:
             yield f"{library} {version(library)}"
@@ -204,35 +213,37 @@ def versions(libraries: list[str]) -> Iterator[str]:
             continue
 
 
-def stored(out: Path) -> dict[Cell, list[float]]:
+def stored(out: Path) -> dict[SearchCell, list[float]]:
     """The cells of a search.csv written before, but for those whose target was another."""
-    found: dict[Cell, list[float]] = {}
+    evaluations: dict[SearchCell, list[float]] = {}
     if (out / "search.csv").exists():
         with (out / "search.csv").open(newline="") as file:
             for row in csv.DictReader(file):
-                cell = Cell(row["algorithm"], row["function"], int(row["dimension"]), row["source"])
+                place = row["algorithm"], row["function"], int(row["dimension"])
+                cell = SearchCell(*place, row["source"])
                 if float(row.get("target", "nan")) == share_of(*cell[:3]):
-                    found.setdefault(cell, []).append(float(row["evaluations"] or "inf"))
-    return found
+                    evaluations.setdefault(cell, []).append(float(row["evaluations"] or "inf"))
+    return evaluations
 
 
-def write(out: Path, found: dict[Cell, list[float]], libraries: list[str]) -> None:
+def write(out: Path, evaluations: dict[SearchCell, list[float]], libraries: list[str]) -> None:
     """search.csv with every run, search.md with the medians."""
     with (out / "search.csv").open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
-        rows.writerow([*Cell._fields, "population", "target", "seed", "evaluations"])
+        rows.writerow([*SearchCell._fields, "population", "target", "seed", "evaluations"])
         for cell in cells(libraries):
-            for seed, used in enumerate(found.get(cell, [])):
+            for seed, used in enumerate(evaluations.get(cell, [])):
                 size, target = population(cell.algorithm, cell.dimension), share_of(*cell[:3])
                 rows.writerow([*cell, size, target, seed, int(used) if np.isfinite(used) else ""])
     parts = [HEAD, f"Versions: {', '.join(versions(libraries))}.\n"]
-    for algorithm in SETTINGS:
-        parts += [f"## {algorithm}\n", *table(found, algorithm), ""]
-        parts += [" ".join([*verdict(found, algorithm), NOTES[algorithm]]) + "\n"]
+    for algorithm in PEER_SETTINGS:
+        parts += [f"## {algorithm}\n", *table(evaluations, algorithm), ""]
+        parts += [" ".join([*verdict(evaluations, algorithm), NOTES[algorithm]]) + "\n"]
     (out / "search.md").write_text("\n".join(parts))
 
 
 def main() -> None:
+    """Read the arguments, run what is missing, write."""
     parser = argparse.ArgumentParser(description="Evaluations to a target, ours and the peers'.")
     parser.add_argument("--out", type=Path, default=Path("docs"))
     parser.add_argument("--jobs", type=int, default=2)
@@ -242,16 +253,17 @@ def main() -> None:
     libraries = [name for name in RUNNERS if name == "ours" or find_spec(name)]
     for name in sorted(set(RUNNERS) - set(libraries)):
         print(f"{name} is not installed: left out")
-    found = stored(options.out)
-    missing = [cell for cell in cells(libraries) if cell not in found]
+    evaluations = stored(options.out)
+    missing = [cell for cell in cells(libraries) if cell not in evaluations]
     with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
         waiting = {pool.submit(evaluations_to_target, cell): cell for cell in missing}
         for done in as_completed(waiting):
             cell = waiting[done]
-            found[cell] = done.result()
-            print(*cell, number(median(found[cell]), sum(np.isfinite(found[cell]))), flush=True)
-            write(options.out, found, libraries)
-    write(options.out, found, libraries)
+            evaluations[cell] = done.result()
+            runs = evaluations[cell]
+            print(*cell, number(median(runs), sum(np.isfinite(runs))), flush=True)
+            write(options.out, evaluations, libraries)
+    write(options.out, evaluations, libraries)
 
 
 if __name__ == "__main__":

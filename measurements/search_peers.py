@@ -16,20 +16,20 @@ Function = Callable[[np.ndarray], np.ndarray]
 Runner = Callable[[Function, Point, int], Iterator[Point]]
 
 
-class Setting(NamedTuple):
-    """What all libraries share for one algorithm: see `SETTINGS`."""
+class PeerSetting(NamedTuple):
+    """What all libraries share for one algorithm: see `PEER_SETTINGS`."""
 
     sigma: float
     rate: float = 0.0
     decay: float = 1.0
 
 
-SETTINGS = {
-    "openai-es": Setting(sigma=0.1, rate=0.1),
-    "snes": Setting(sigma=1.0),
-    "sep-cma-es": Setting(sigma=1.0),
-    "ga-truncation": Setting(sigma=0.3, decay=0.99),
-    "ga-sbx": Setting(sigma=0.1),
+PEER_SETTINGS = {
+    "openai-es": PeerSetting(sigma=0.1, rate=0.1),
+    "snes": PeerSetting(sigma=1.0),
+    "sep-cma-es": PeerSetting(sigma=1.0),
+    "ga-truncation": PeerSetting(sigma=0.3, decay=0.99),
+    "ga-sbx": PeerSetting(sigma=0.1),
 }
 """First step size, Adam's rate, decay of the mutation's step size per generation."""
 
@@ -51,7 +51,7 @@ def ours(algorithm: str) -> Runner:
     from mln.search.genetic import Genetic
     from mln.search.strategies import make
 
-    chosen = SETTINGS[algorithm]
+    chosen = PEER_SETTINGS[algorithm]
 
     def algorithm_for(size: int):
         if algorithm == "ga-truncation":
@@ -90,7 +90,7 @@ def pycma(algorithm: str) -> Runner:
     def run(function: Function, start: Point, seed: int) -> Iterator[Point]:
         size = population(algorithm, len(start))
         options = {"CMA_diagonal": True, "popsize": size, "seed": seed + 1, "verbose": -9}
-        es = cma.CMAEvolutionStrategy(start, SETTINGS[algorithm].sigma, options)
+        es = cma.CMAEvolutionStrategy(start, PEER_SETTINGS[algorithm].sigma, options)
         while True:
             candidates = es.ask()
             es.tell(candidates, list(function(np.array(candidates))))
@@ -105,7 +105,7 @@ def evosax(algorithm: str) -> Runner:
     import optax
     from evosax import algorithms
 
-    chosen = SETTINGS[algorithm]
+    chosen = PEER_SETTINGS[algorithm]
     genetic = algorithm.startswith("ga")
 
     @cache  # its compiled functions belong to the object
@@ -155,7 +155,7 @@ def evotorch(algorithm: str) -> Runner:
 
     logging.disable(logging.INFO)
     torch.set_num_threads(1)
-    chosen = SETTINGS[algorithm]
+    chosen = PEER_SETTINGS[algorithm]
 
     def run(function: Function, start: Point, seed: int) -> Iterator[Point]:
         size, first = population(algorithm, len(start)), torch.from_numpy(start)
@@ -201,7 +201,7 @@ def evotorch(algorithm: str) -> Runner:
 
 
 RUNNERS: dict[str, tuple[Callable[[str], Runner], tuple[str, ...]]] = {
-    "ours": (ours, tuple(SETTINGS)),
+    "ours": (ours, tuple(PEER_SETTINGS)),
     "cma": (pycma, ("sep-cma-es",)),
     "evosax": (evosax, ("openai-es", "snes", "sep-cma-es", "ga-truncation")),
     "evotorch": (evotorch, ("openai-es", "snes", "sep-cma-es", "ga-sbx")),

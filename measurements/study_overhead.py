@@ -1,4 +1,4 @@
-"""What the machinery of studies costs per trial: everything from claim to told but the evaluation.
+"""What the machinery of studies costs per trial: all but the evaluation, from claim to report.
 
 That is Optuna's proposal and reports, the slot, the attributes, and the picture, table and loss
 file of the trial. In this process, on SQLite: `python measurements/study_overhead.py`.
@@ -12,9 +12,9 @@ from statistics import median
 from bench.experiment.model import load
 from bench.store.store import Store
 from studies import worker
-from studies.outcome import Report, TrialJob, TrialOutcome
+from studies.outcome import ReportValue, TrialJob, TrialOutcome
 from studies.plan import plan
-from studies.slots import Claim, Slots, worker_name
+from studies.slots import Claim, StudySlots, worker_name
 from studies.storage import create_study
 from studies.worker import evaluate_trial
 
@@ -36,13 +36,13 @@ def since(start: Seconds) -> Seconds:
     return wall - start[0], processor - start[1]
 
 
-def timed_evaluate(job: TrialJob, report: Report) -> TrialOutcome:
+def timed_evaluate(job: TrialJob, report: ReportValue) -> TrialOutcome:
     """Evaluate a trial, and note how long that took; what Optuna does meanwhile is machinery."""
     inside = [0.0, 0.0]
 
-    def timed_report(value: float, step: int, spares: bool) -> bool:
+    def timed_report(value: float, step: int, saves_work: bool) -> bool:
         start = now()
-        stops = report(value, step, spares)
+        stops = report(value, step, saves_work)
         for at, seconds in enumerate(since(start)):
             inside[at] += seconds
         return stops
@@ -73,7 +73,7 @@ def main() -> None:
         todo = plan(experiment)
         assert experiment.study is not None
         store = Store(url)
-        Slots(store, experiment.study.name).owe(todo, TRIALS)
+        StudySlots(store, experiment.study.name).add_missing(todo, TRIALS)
         store.close()
         worker._Worker = TimedWorker  # type: ignore[misc]
         job = worker.WorkerJob(experiment, todo, TRIALS, url, Path(folder), timed_evaluate)

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mln.config import EvolutionConfig, LearnerSpec, LossSpec, TrainingSpec
     from mln.criterion import MetaLoss
-    from mln.evolution import EvolutionResult, evolve
+    from mln.evolution import EvolutionResult, Execution, evolve
 
 __version__ = "0.1.0"
 
 _HOME = {
     "EvolutionConfig": "mln.config",
     "EvolutionResult": "mln.evolution",
+    "Execution": "mln.evolution",
     "LearnerSpec": "mln.config",
     "LossSpec": "mln.config",
     "MetaLoss": "mln.criterion",
@@ -27,6 +28,7 @@ _HOME = {
 __all__ = [
     "EvolutionConfig",
     "EvolutionResult",
+    "Execution",
     "LearnerSpec",
     "LossSpec",
     "MetaLoss",

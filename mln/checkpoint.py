@@ -5,7 +5,6 @@ their path, and all else one JSON note, because safetensors writes several notes
 """
 
 import json
-import os
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,14 +14,13 @@ from numpy.random import SeedSequence
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from mln.atomic import write_atomically
 from mln.coevolution import Cohort
 from mln.config import EvolutionConfig, LossSpec
 from mln.search.genetic import GeneticState
 from mln.search.hybrid import Handover, SearchState
-from mln.search.openai_es import OpenAIState
 from mln.search.random_search import RandomState
-from mln.search.sep_cma_es import SepCMAState
-from mln.search.snes import SNESState
+from mln.search.strategies import STRATEGIES
 
 STATES = {
     state.__name__: state
@@ -31,9 +29,7 @@ STATES = {
         Handover,
         GeneticState,
         RandomState,
-        OpenAIState,
-        SNESState,
-        SepCMAState,
+        *(strategy.state for strategy in STRATEGIES.values()),
         Cohort,
     )
 }
@@ -60,17 +56,6 @@ def identity(spec: LossSpec, config: EvolutionConfig, seed: SeedSequence) -> str
     )
 
 
-def save_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a crash leaves the old one or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-
-
 def write(
     path: Path,
     belongs_to: str,
@@ -82,7 +67,7 @@ def write(
     arrays: Arrays = {}
     note = {"identity": belongs_to, "state": flatten(state, arrays), "history": history}
     note["cohort"] = flatten(cohort, arrays, "cohort")
-    save_atomically(path, save(arrays, {NOTE: json.dumps(note)}))
+    write_atomically(path, save(arrays, {NOTE: json.dumps(note)}))
 
 
 def read(path: Path, belongs_to: str) -> Checkpoint | None:

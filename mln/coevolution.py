@@ -88,11 +88,11 @@ def after(
     The heir is the candidate of median fitness: it stands for the ES's mean, which no learner
     was trained under, without the luck of the best.
     """
-    if started is None or evaluated.found.weights is None:
+    if started is None or evaluated.paired.weights is None:
         return None
     rows = np.append(evaluated.accepted, True)
     weights = []
-    for start, trained in zip(started, evaluated.found.weights, strict=True):
+    for start, trained in zip(started, evaluated.paired.weights, strict=True):
         whole = np.full((len(rows), trained.shape[1]), np.nan, np.float32)
         if start is not None:
             whole[:] = start

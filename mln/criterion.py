@@ -13,7 +13,7 @@ from mln.genome import imitation
 from mln.layout import layout
 from mln.losses.base import state_of
 from mln.losses.meta import LearnedLoss, stacked_from_genomes
-from mln.losses.state import State, initial_memory, observed
+from mln.losses.state import TrainingState, initial_memory, observed
 from mln.search.base import Genomes
 
 Reduction = Literal["mean", "sum", "none"]
@@ -156,7 +156,7 @@ class MetaLoss(nn.Module):
         y = torch.zeros(logits.shape[1], len(labels), dtype=dtype, device=logits.device)
         return y.scatter(0, labels[None], 1.0)[None], counts.to(dtype)
 
-    def _follow(self, state: State, z: Tensor, y: Tensor, counts: Tensor) -> None:
+    def _follow(self, state: TrainingState, z: Tensor, y: Tensor, counts: Tensor) -> None:
         """Give the loss its state, and let that take in a batch of training."""
         like = z.new_empty(1, 0)
         memory = self.memory.to(z.dtype)
@@ -166,9 +166,9 @@ class MetaLoss(nn.Module):
         if self.training and torch.is_grad_enabled():
             number = counts.sum()
             weight = counts / number.clamp_min(1)
-            found = observed(memory, z.softmax(1), y, weight, self.steps_done.to(z.dtype))
+            updated = observed(memory, z.softmax(1), y, weight, self.steps_done.to(z.dtype))
             # A step that overflowed (a scaler of mixed precision skips it) leaves no trace.
-            memory = torch.where(found.isfinite().all() & (number > 0), found, memory)
+            memory = torch.where(updated.isfinite().all() & (number > 0), updated, memory)
             self.memory = memory.to(self.genome.dtype)
             self.steps_done = self.steps_done + 1
         state.read(memory, progress)

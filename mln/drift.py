@@ -35,11 +35,11 @@ class Timing:
         if self.first == self.last:
             return [(0, 0.0), (self.first, 1.0)]
         length = self.last - self.first
-        found = {0: 0.0}
+        shares = {0: 0.0}
         for phase in range(PHASES):
-            found[self.first + phase * length // PHASES] = (phase + 0.5) / PHASES
-        found[self.last] = 1.0
-        return sorted(found.items())
+            shares[self.first + phase * length // PHASES] = (phase + 0.5) / PHASES
+        shares[self.last] = 1.0
+        return sorted(shares.items())
 
 
 def drift_step(start: float, steps: int) -> int:

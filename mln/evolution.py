@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.random import SeedSequence
@@ -15,15 +16,17 @@ from mln.config import EvolutionConfig, LossSpec
 from mln.fitness import Evaluated, evaluate
 from mln.genome import start_genome
 from mln.kernels.engine import KernelChoice
-from mln.pieces import Draw, Map, Protocol
+from mln.pieces import Draw, FitnessProtocol, Map
 from mln.random import child, generator
 from mln.search import hybrid
 from mln.search.base import Genomes
 from mln.search.hybrid import Handover
 from mln.task import TaskSource
 
-START, GENERATION = 0, 1
-SEARCH, TASK, LEARNER, RATE = 0, 1, 2, 3
+START_KEY, GENERATION_KEY = 0, 1
+"""Keys below a run's seed."""
+SEARCH_KEY, TASK_KEY, LEARNER_KEY, RATE_KEY = 0, 1, 2, 3
+"""Keys below a generation's."""
 
 
 @dataclass(frozen=True)
@@ -66,44 +69,61 @@ class EvolutionResult:
     learners: FinalLearners | None = None
 
 
+class Execution(NamedTuple):
+    """How an evolution is carried out.
+
+    callback: called with each generation and the genome that would be delivered after it.
+    checkpoint: a file that the state is saved in after each generation; a run that finds it there
+    continues from it to the same result. The caller removes it when the result is safe.
+    device, kernel: what learners are trained on and by. map: spreads a generation's learners over
+    workers, as an executor's map does; no result depends on it.
+    """
+
+    callback: Callable[[Generation, Genomes], None] | None = None
+    checkpoint: Path | None = None
+    device: str = "cpu"
+    kernel: KernelChoice = "auto"
+    map: Map | None = None
+
+
+DEFAULT_EXECUTION = Execution()
+
+
 def evolve(
     spec: LossSpec,
     config: EvolutionConfig,
     source: TaskSource,
     seed: SeedSequence,
-    *,
-    callback: Callable[[Generation, Genomes], None] | None = None,
-    checkpoint: Path | None = None,
-    device: str = "cpu",
-    kernel: KernelChoice = "auto",
-    map: Map | None = None,
+    execution: Execution = DEFAULT_EXECUTION,
 ) -> EvolutionResult:
-    """Evolve a meta-loss on tasks drawn from `source`.
+    """Evolve a meta-loss on tasks drawn from `source`: a pure function of the first four
+    arguments and the kernel.
 
-    `callback` is told of each generation and the genome that would be delivered after it. With
-    `checkpoint`, a file, the state is saved after each generation, and a run that finds it there
-    continues from it to the same result; the caller removes it when the result is safe. `map`
-    spreads a generation's learners over workers, as an executor's map does; nothing depends on it.
+    Raises ValueError where the kernel cannot train the learners, and OSError where the checkpoint
+    cannot be written.
     """
+    callback, checkpoint, device, kernel, map = execution
     identity = checkpoints.identity(spec, config, seed)
-    start = start_genome(spec, generator(seed, START, 0))
+    start = start_genome(spec, generator(seed, START_KEY, 0))
     saved = checkpoints.read(checkpoint, identity) if checkpoint else None
-    state = saved.state if saved else hybrid.init(config, start, generator(seed, START, 1))
+    state = saved.state if saved else hybrid.init(config, start, generator(seed, START_KEY, 1))
     history = [Generation(**row) for row in saved.history] if saved else []
     cohort = saved.cohort if saved else None
     spent = history[-1].member_steps if history else 0
-    protocol = Protocol(spec, config.learner, config.training, device, config.fitness, kernel)
+    protocol = FitnessProtocol(
+        spec, config.learner, config.training, device, config.fitness, kernel
+    )
 
     while spent + config.generation_cost <= config.budget:
         number = len(history)
         state = hybrid.hand_over_if_due(config, state, spent, number)
-        asked = hybrid.ask(config, state, generator(seed, GENERATION, number, SEARCH))
+        asked = hybrid.ask(config, state, generator(seed, GENERATION_KEY, number, SEARCH_KEY))
         draws = draw_tasks(config, source, seed, number)
         starts = coevolution.starts(config, cohort, number, asked.parents)
         evaluated = evaluate(asked.candidates, draws, protocol, starts, map)
         state = hybrid.tell(config, asked, evaluated.fitness)
         cohort = coevolution.after(config, starts, evaluated)
-        spent += evaluated.found.member_steps
+        spent += evaluated.paired.member_steps
         generation = describe(number, config, state, asked.candidates, spent, evaluated)
         history.append(generation)
         if checkpoint:
@@ -126,10 +146,10 @@ def draw_tasks(
     """
     draws = []
     for k in range(config.tasks_per_generation):
-        born = child(seed, GENERATION, coevolution.born(config, number, k))
-        rates = generator(born, RATE).choice(config.learning_rates, config.tasks_per_generation)
-        learner = child(seed, GENERATION, number, LEARNER, k)
-        draws.append(Draw(source(child(born, TASK, k)), float(rates[k]), learner))
+        born = child(seed, GENERATION_KEY, coevolution.born(config, number, k))
+        rates = generator(born, RATE_KEY).choice(config.learning_rates, config.tasks_per_generation)
+        learner = child(seed, GENERATION_KEY, number, LEARNER_KEY, k)
+        draws.append(Draw(source(child(born, TASK_KEY, k)), float(rates[k]), learner))
     return draws
 
 
@@ -142,7 +162,7 @@ def describe(
     evaluated: Evaluated,
 ) -> Generation:
     """The record of a generation after `spent` member-steps in all."""
-    fitness, accepted, found = evaluated
+    fitness, accepted, paired = evaluated
     slot, parents = hybrid.delivered_slot(state), hybrid.parents_of(state)
     born_of = [] if slot is None or parents is None else parents[:, slot].tolist()
     return Generation(
@@ -154,7 +174,7 @@ def describe(
         mean=float(fitness.mean()),
         diversity=float(candidates.std(0).mean()),
         sigma=float(hybrid.sigma_of(config, state)),
-        diverged=found.diverged / max(found.gain.size, 1),
+        diverged=paired.diverged / max(paired.gain.size, 1),
         rejected=float(1 - accepted.mean()),
         genome=hashlib.sha256(hybrid.incumbent(config, state).tobytes()).hexdigest()[:16],
         parents=list(dict.fromkeys(born_of)),
@@ -174,7 +194,7 @@ def final_learners(
     slot = hybrid.delivered_slot(state)
     return FinalLearners(
         [
-            child(seed, GENERATION, coevolution.born(config, generations - 1, k), TASK, k)
+            child(seed, GENERATION_KEY, coevolution.born(config, generations - 1, k), TASK_KEY, k)
             for k in range(config.tasks_per_generation)
         ],
         [rows[cohort.heir if slot is None else slot] for rows in cohort.weights],

@@ -10,6 +10,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from mln.atomic import write_atomically
 from mln.config import LossSpec
 from mln.layout import layout
 from mln.search.base import Genomes
@@ -38,8 +39,6 @@ def save_loss(
     path: Path, spec: LossSpec, genome: Genomes, provenance: Mapping[str, Any] | None = None
 ) -> None:
     """Write a loss file, whole or not at all."""
-    from mln.checkpoint import save_atomically
-
     about = {
         "version": VERSION,
         "spec": asdict(spec),
@@ -47,7 +46,7 @@ def save_loss(
     }
     tensors = {"genome": np.ascontiguousarray(genome, dtype=np.float32)}
     # One note alone: safetensors writes several in no particular order.
-    save_atomically(path, save(tensors, {FORMAT: json.dumps(about, sort_keys=True)}))
+    write_atomically(path, save(tensors, {FORMAT: json.dumps(about, sort_keys=True)}))
 
 
 def load_loss(path: Path) -> SavedLoss:

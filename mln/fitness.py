@@ -7,11 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mln.config import FitnessConfig
-from mln.pieces import Draw, FloatArray, Map, Protocol, Rows, train
+from mln.pieces import Draw, FitnessProtocol, FloatArray, Map, Piece, Rows, train
 from mln.screening import margin
 from mln.search.base import Genomes
-
-__all__ = ["Draw", "Map", "Protocol", "Rows"]
 
 
 class PairedGain(NamedTuple):
@@ -30,17 +28,17 @@ class PairedGain(NamedTuple):
 
 
 class Evaluated(NamedTuple):
-    """Fitness of N candidates, [N]; which of them were trained; what that gave."""
+    """Fitness of N candidates, [N]; which of them were trained, [N]; the gains of those."""
 
     fitness: NDArray[np.float64]
     accepted: NDArray[np.bool_]
-    found: PairedGain
+    paired: PairedGain
 
 
 def paired_gain(
     genomes: Genomes,
     draws: Sequence[Draw],
-    protocol: Protocol,
+    protocol: FitnessProtocol,
     *,
     starts: Sequence[Rows | None] | None = None,
     map: Map | None = None,
@@ -49,24 +47,26 @@ def paired_gain(
 
     No gain depends on the other genomes or draws, nor on `map`, which may spread the draws over
     workers. With `starts`, for each draw weights [N + 1, W] or None for newborn learners, those
-    are trained on and the final weights are returned; a learner that is not finite starts anew.
+    are trained on and the final weights are returned; a learner that is not finite starts from
+    new weights.
     """
     rates = np.array([draw.lr for draw in draws])[:, None]
-    found = train(genomes, draws, rates, ("outer_valid",), protocol, starts, map)
-    scores, diverged = found.scores["outer_valid"][..., 0], found.diverged[..., 0]
+    births = None if starts is None else list(starts)
+    trained = train(Piece(list(draws), genomes, rates, ("outer_valid",), protocol, births), map)
+    scores, diverged = trained.scores["outer_valid"][..., 0], trained.diverged[..., 0]
     return PairedGain(
         gain=scores[:-1] - scores[-1],
         diverged=int(diverged[:-1].sum()),
         diverged_ce=int(diverged[-1].sum()),
         member_steps=(len(genomes) + 1) * len(draws) * protocol.training.steps,
-        weights=found.weights,
+        weights=trained.weights,
     )
 
 
 def evaluate(
     candidates: Genomes,
     draws: Sequence[Draw],
-    protocol: Protocol,
+    protocol: FitnessProtocol,
     starts: Sequence[Rows | None] | None = None,
     map: Map | None = None,
 ) -> Evaluated:
@@ -80,17 +80,17 @@ def evaluate(
     if starts is not None:
         rows = np.append(accepted, True)
         starts = [None if start is None else start[rows] for start in starts]
-    found = paired_gain(candidates[accepted], draws, protocol, starts=starts, map=map)
+    paired = paired_gain(candidates[accepted], draws, protocol, starts=starts, map=map)
     if margins is not None and not accepted.any():
-        return Evaluated(margins - 1, accepted, found)
-    gains = aggregate(found.gain, [draw.task.name for draw in draws], protocol.fitness)
+        return Evaluated(margins - 1, accepted, paired)
+    gains = aggregate(paired.gain, [draw.task.name for draw in draws], protocol.fitness)
     fitness = np.full(len(candidates), gains.min())
     fitness[accepted] = gains
-    return Evaluated(fitness, accepted, found)
+    return Evaluated(fitness, accepted, paired)
 
 
 def tuned_gain(
-    genomes: Genomes, draws: Sequence[Draw], rates: Sequence[float], protocol: Protocol
+    genomes: Genomes, draws: Sequence[Draw], rates: Sequence[float], protocol: FitnessProtocol
 ) -> PairedGain:
     """As `paired_gain`, each loss at its own rate: the best of `rates` on inner_valid.
 
@@ -98,10 +98,11 @@ def tuned_gain(
     the same rates with the same budget. The draws' own rates are not used.
     """
     grid = np.tile(np.asarray(rates, dtype=np.float64), (len(draws), 1))
-    found = train(genomes, draws, grid, ("inner_valid", "outer_valid"), protocol, None, None)
-    best = found.scores["inner_valid"].mean(1).argmax(1)
+    splits = ("inner_valid", "outer_valid")
+    trained = train(Piece(list(draws), genomes, grid, splits, protocol))
+    best = trained.scores["inner_valid"].mean(1).argmax(1)
     rows = np.arange(len(genomes) + 1)
-    scores, diverged = found.scores["outer_valid"][rows, :, best], found.diverged[rows, :, best]
+    scores, diverged = trained.scores["outer_valid"][rows, :, best], trained.diverged[rows, :, best]
     return PairedGain(
         gain=scores[:-1] - scores[-1],
         diverged=int(diverged[:-1].sum()),

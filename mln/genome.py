@@ -45,16 +45,16 @@ def imitation(spec: LossSpec) -> NDArray[np.float32]:
     nearly shut.
     """
     if spec.kind == "hyper" or spec.head == "residual":
-        found = _silent(spec)
+        genome = _silent(spec)
     elif spec.head == "gate" or spec.state:
-        found = _embedded(spec)
+        genome = _embedded(spec)
     elif spec == LossSpec(hidden=spec.hidden, start=spec.start, normalise=spec.normalise):
-        found = _fitted(spec, _slope_misfit(spec))
+        genome = _fitted(spec, _slope_misfit(spec))
     else:
-        found = _fitted(spec, _gradient_misfit(spec))
-    found = found.astype(np.float32)
-    found.setflags(write=False)
-    return found
+        genome = _fitted(spec, _gradient_misfit(spec))
+    genome = genome.astype(np.float32)
+    genome.setflags(write=False)
+    return genome
 
 
 def _silent(spec: LossSpec) -> np.ndarray:

@@ -13,7 +13,7 @@ HYPER_OUTPUTS = ("q", "eps", "gamma", "tau")
 GATE_OUTPUTS = ("gate", "tau")
 
 
-class Block(NamedTuple):
+class GenomeBlock(NamedTuple):
     """A named part of a genome."""
 
     name: str
@@ -23,7 +23,7 @@ class Block(NamedTuple):
 class Layout(NamedTuple):
     """The blocks of a genome, in order."""
 
-    blocks: tuple[Block, ...]
+    blocks: tuple[GenomeBlock, ...]
 
     @property
     def size(self) -> int:
@@ -49,25 +49,28 @@ def layout(spec: LossSpec) -> Layout:
     A hyper-loss: the same for state -> tanh -> (q, eps, gamma, tau), or four constants alone.
     """
     if spec.kind == "taylor":
-        return Layout((Block("theta", (TAYLOR_SIZE,)),))
+        return Layout((GenomeBlock("theta", (TAYLOR_SIZE,)),))
     hidden, state = spec.hidden, len(spec.state)
     if spec.kind == "hyper":
         outputs = len(HYPER_OUTPUTS)
         network = (
-            Block("state", (state, hidden)),
-            Block("bias_0", (hidden,)),
-            Block("output", (outputs, hidden)),
+            GenomeBlock("state", (state, hidden)),
+            GenomeBlock("bias_0", (hidden,)),
+            GenomeBlock("output", (outputs, hidden)),
         )
-        return Layout((*(network if state else ()), Block("constant", (outputs,))))
-    blocks = [Block("inputs", (class_inputs(spec), hidden))]
+        return Layout((*(network if state else ()), GenomeBlock("constant", (outputs,))))
+    blocks = [GenomeBlock("inputs", (class_inputs(spec), hidden))]
     if state:
-        blocks.append(Block("state", (state, hidden)))
-    blocks.append(Block("bias_0", (hidden,)))
+        blocks.append(GenomeBlock("state", (state, hidden)))
+    blocks.append(GenomeBlock("bias_0", (hidden,)))
     for layer in range(1, spec.depth):
-        blocks += [Block(f"weight_{layer}", (hidden, hidden)), Block(f"bias_{layer}", (hidden,))]
-    blocks += [Block("output", (hidden,)), Block("constant", (1,))]
+        blocks += [
+            GenomeBlock(f"weight_{layer}", (hidden, hidden)),
+            GenomeBlock(f"bias_{layer}", (hidden,)),
+        ]
+    blocks += [GenomeBlock("output", (hidden,)), GenomeBlock("constant", (1,))]
     if spec.head == "gate":
-        blocks.append(Block("gate", (len(GATE_OUTPUTS), state + 1)))
+        blocks.append(GenomeBlock("gate", (len(GATE_OUTPUTS), state + 1)))
     return Layout(tuple(blocks))
 
 

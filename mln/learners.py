@@ -57,7 +57,7 @@ class Convolution(NamedTuple):
         )
 
 
-class Plan(NamedTuple):
+class LearnerPlan(NamedTuple):
     """The layers of a learner, first to last: convolutions, then linear layers on what they give.
 
     size: the number of weights. All layers but the last have ReLU units.
@@ -68,10 +68,10 @@ class Plan(NamedTuple):
     size: int
 
 
-def plan(spec: LearnerSpec, features: int, classes: int, image: Image | None = None) -> Plan:
+def plan(spec: LearnerSpec, features: int, classes: int, image: Image | None = None) -> LearnerPlan:
     """The layers of an `mlp` or `cnn` learner for tasks of this shape.
 
-    Raises ValueError where a CNN is asked to learn from what is no picture, or one too small.
+    Raises ValueError where a CNN gets what is no picture, or one too small.
     """
     convolutions, at = [], 0
     inputs = features
@@ -108,7 +108,7 @@ def plan(spec: LearnerSpec, features: int, classes: int, image: Image | None = N
             Layer(width_in, width_out, slice(at, middle), slice(middle, middle + width_out))
         )
         at = middle + width_out
-    return Plan(tuple(convolutions), tuple(linear), at)
+    return LearnerPlan(tuple(convolutions), tuple(linear), at)
 
 
 def initial_weights(

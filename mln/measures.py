@@ -16,7 +16,7 @@ def measure(z: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     confidence, chosen = log_p.max(1)
     hits = (chosen == labels) & real
     nll = -(log_p.gather(1, labels.clamp_min(0)[:, None])[:, 0] * real).sum(1) / count
-    found = (
+    scores = (
         (hits.sum(1) / count).to(z.dtype),
         nll,
         balanced_accuracy(hits, labels, z.shape[1]).to(z.dtype),
@@ -24,11 +24,11 @@ def measure(z: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     )
     # argmax of NaN is a class like any other: such a learner has no score.
     finite = z.sum((1, 2)).isfinite()
-    return tuple(torch.where(finite, score, torch.nan) for score in found)  # type: ignore[return-value]
+    return tuple(torch.where(finite, score, torch.nan) for score in scores)  # type: ignore[return-value]
 
 
 def balanced_accuracy(hits: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """Mean over the classes that occur of the share of their examples found, [P] (Brodersen et
+    """Mean recall over the classes that occur, [P] (Brodersen et
     al. 2010); hits: bool [P, E], labels [P, E] with -1 as padding."""
     place = torch.where(labels < 0, classes, labels)
     total = torch.zeros(len(labels), classes + 1, dtype=torch.float64, device=labels.device)

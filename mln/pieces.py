@@ -16,7 +16,7 @@ from mln.losses.formulas import CrossEntropy
 from mln.losses.meta import stacked_from_genomes
 from mln.problem import Problem, make_problem
 from mln.random import generator
-from mln.rollout import Members, Scores, curve_points
+from mln.rollout import Members, RolloutOptions, SplitScores, curve_points
 from mln.search.base import Genomes
 from mln.task import Task
 
@@ -29,7 +29,7 @@ WORST_NLL = 10.0
 CYCLE = 3
 """Key below a draw's seed; those before it are mln.problem's."""
 
-PIECE = 4
+MAX_SPREAD_DRAWS = 4
 """Draws that are trained together where several workers share them."""
 
 
@@ -41,7 +41,7 @@ class Draw(NamedTuple):
     seed: SeedSequence
 
 
-class Protocol(NamedTuple):
+class FitnessProtocol(NamedTuple):
     """How every learner of a fitness evaluation is trained and measured."""
 
     spec: LossSpec
@@ -53,18 +53,27 @@ class Protocol(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Draws of one shape, numbered as in the whole, that one worker trains together. Picklable.
+    """K draws, on which learners are trained under N genomes and cross-entropy. Picklable.
 
-    genomes: [N, G]; rates: [k, R]; starts: for each draw [N + 1, W], or None for newborn learners.
+    genomes: [N, G]; rates: of each draw, [K, R]; starts: for each draw weights [N + 1, W], or None
+    for newborn learners. With starts the final weights are kept.
     """
 
-    numbers: list[int]
     draws: list[Draw]
     genomes: Genomes
     rates: FloatArray
     splits: tuple[str, ...]
-    protocol: Protocol
-    starts: list[Rows | None] | None
+    protocol: FitnessProtocol
+    starts: list[Rows | None] | None = None
+
+    def part(self, numbers: Sequence[int]) -> "Piece":
+        """The draws of these numbers."""
+        return self._replace(
+            draws=[self.draws[k] for k in numbers],
+            genomes=np.ascontiguousarray(self.genomes),
+            rates=self.rates[numbers],
+            starts=None if self.starts is None else [self.starts[k] for k in numbers],
+        )
 
 
 class Trained(NamedTuple):
@@ -93,7 +102,7 @@ def measured_at(config: FitnessConfig, steps: int) -> list[int]:
     return [steps]
 
 
-def _score(scores: Scores, config: FitnessConfig) -> FloatArray:
+def _score(scores: SplitScores, config: FitnessConfig) -> FloatArray:
     """The metric of each member, [P], where more is better; not a number counts as the worst."""
     if config.metric == "nll":
         nll: FloatArray = np.nan_to_num(scores.nll, nan=WORST_NLL).clip(max=WORST_NLL).mean(1)
@@ -102,41 +111,23 @@ def _score(scores: Scores, config: FitnessConfig) -> FloatArray:
     return accuracy
 
 
-def train(
-    genomes: Genomes,
-    draws: Sequence[Draw],
-    rates: FloatArray,
-    splits: tuple[str, ...],
-    protocol: Protocol,
-    starts: Sequence[Rows | None] | None,
-    map: Map | None,
-) -> Trained:
-    """Train N genomes [N, G] and cross-entropy on K draws, each at its rates [K, R].
+def train(whole: Piece, map: Map | None = None) -> Trained:
+    """Train the learners of any draws: those of equal shape together, spread over workers by `map`.
 
-    Draws of equal shape are trained together. No result depends on the other genomes or draws,
-    nor on `map`. starts: see `Piece`; with it the final weights are kept.
+    No result depends on the other genomes or draws, nor on `map`.
     """
-    pieces = [
-        Piece(
-            numbers,
-            [draws[k] for k in numbers],
-            np.ascontiguousarray(genomes),
-            rates[numbers],
-            splits,
-            protocol,
-            None if starts is None else [starts[k] for k in numbers],
-        )
-        for numbers in _same_shape(draws, PIECE if map else len(draws))
-    ]
-    shape = (len(genomes) + 1, *rates.shape)
-    scores = {name: np.empty(shape) for name in splits}
+    draws, starts = whole.draws, whole.starts
+    parts = _same_shape(draws, MAX_SPREAD_DRAWS if map else len(draws))
+    pieces = [whole.part(numbers) for numbers in parts]
+    shape = (len(whole.genomes) + 1, *whole.rates.shape)
+    scores = {name: np.empty(shape) for name in whole.splits}
     diverged = np.empty(shape, dtype=bool)
     weights: list[Any] = [None] * len(draws)
-    for piece, found in zip(pieces, (map or _in_turn)(train_piece, pieces), strict=True):
-        for name in splits:
-            scores[name][:, piece.numbers] = found.scores[name]
-        diverged[:, piece.numbers] = found.diverged
-        for k, rows in zip(piece.numbers, found.weights or (), strict=starts is not None):
+    for numbers, trained in zip(parts, (map or _in_turn)(train_piece, pieces), strict=True):
+        for name in whole.splits:
+            scores[name][:, numbers] = trained.scores[name]
+        diverged[:, numbers] = trained.diverged
+        for k, rows in zip(numbers, trained.weights or (), strict=starts is not None):
             weights[k] = rows
     return Trained(scores, diverged, None if starts is None else weights)
 
@@ -146,7 +137,8 @@ def _in_turn(work: Callable[[Piece], Trained], pieces: Iterable[Piece]) -> Itera
 
 
 def train_piece(piece: Piece) -> Trained:
-    """Train the learners of a piece, under each genome and then under cross-entropy."""
+    """Train the learners of a piece whose draws have one shape, under each genome and then under
+    cross-entropy. Raises ValueError where the shapes differ or the kernel cannot train them."""
     protocol, (draws, width) = piece.protocol, piece.rates.shape
     problem = make_problem(
         [_drifting(draw, protocol.fitness.drift) for draw in piece.draws],
@@ -182,9 +174,8 @@ def train_piece(piece: Piece) -> Trained:
                 members,
                 losses,
                 measured_at(protocol.fitness, protocol.training.steps),
-                kernel=kernel,
-                device=protocol.device,
-                keep_weights=piece.starts is not None,
+                RolloutOptions(protocol.device, keep_weights=piece.starts is not None),
+                kernel,
             )
         )
     shape = (count + 1, draws, width)
@@ -202,7 +193,7 @@ def train_piece(piece: Piece) -> Trained:
 
 
 def _drifting(draw: Draw, drift: float | None) -> Task:
-    """A draw's task; with the labels' change that a fitness asks for."""
+    """A draw's task, with the change of labels that a fitness may have."""
     return (
         draw.task if drift is None else label_cycle(draw.task, drift, generator(draw.seed, CYCLE))
     )
@@ -228,9 +219,9 @@ def _kept(weights: Sequence[Rows], draws: int) -> list[Rows] | None:
     return [whole[k::draws] for k in range(draws)]
 
 
-def _same_shape(draws: Sequence[Draw], most: int) -> list[list[int]]:
-    """Numbers of the draws, grouped by their tasks' (features, classes), `most` in a group."""
+def _same_shape(draws: Sequence[Draw], size: int) -> list[list[int]]:
+    """Numbers of the draws by their tasks' (features, classes), at most `size` in a group."""
     groups: dict[tuple[int, int], list[int]] = {}
     for k, draw in enumerate(draws):
         groups.setdefault((draw.task.features, draw.task.classes), []).append(k)
-    return [group[at : at + most] for group in groups.values() for at in range(0, len(group), most)]
+    return [group[at : at + size] for group in groups.values() for at in range(0, len(group), size)]

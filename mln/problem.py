@@ -181,8 +181,8 @@ class _Pool:
 
 def _splits(task: Task, names: Sequence[str]) -> list[Split]:
     """All splits that a slot of a task needs, those after a drift included."""
-    found = [task.train, *(_split(task, name) for name in names)]
-    return found if task.drift is None else found + _splits(task.drift.after, names)
+    splits = [task.train, *(_split(task, name) for name in names)]
+    return splits if task.drift is None else splits + _splits(task.drift.after, names)
 
 
 def _shape(task: Task) -> tuple[int, int, tuple[int, int, int] | None]:

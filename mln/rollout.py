@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from mln.losses.base import StackedLoss
@@ -24,11 +25,11 @@ class Members(NamedTuple):
     start: NDArray[np.float32] | None = None
 
 
-class Scores(NamedTuple):
+class SplitScores(NamedTuple):
     """What is measured on one split, float64 [P, points].
 
     accuracy; nll: mean negative log-likelihood in nats; balanced_accuracy: mean over the classes
-    that occur of the share found; ece: expected calibration error (mln.measures).
+    that occur of the recall; ece: expected calibration error (mln.measures).
     """
 
     accuracy: NDArray[np.float64]
@@ -47,18 +48,35 @@ class RolloutResult(NamedTuple):
     """
 
     points: NDArray[np.int64]
-    scores: dict[str, Scores]
+    scores: dict[str, SplitScores]
     diverged_at: NDArray[np.int64]
     reasons: list[str]
     weights: NDArray[np.float32] | None = None
+
+
+class RolloutOptions(NamedTuple):
+    """How a rollout is computed, and whether it returns the final weights (`keep_weights`).
+
+    device: as torch names it. chunk: members trained together, chosen by the kernel where None;
+    no member's result depends on it. dtype: that of weights and activations, which the fused
+    kernel has in float32 alone.
+    """
+
+    device: str = "cpu"
+    chunk: int | None = None
+    keep_weights: bool = False
+    dtype: torch.dtype = torch.float32
+
+
+DEFAULT_OPTIONS = RolloutOptions()
 
 
 class Kernel(Protocol):
     """Trains the members of a problem and measures them on its evaluation splits after each of
     `points` steps; `mln.kernels.engine` chooses one.
 
-    chunk: members trained together, chosen by the kernel where None; no member's result depends
-    on it, nor on the other members. keep_weights: return the final weights too.
+    No member's result depends on the other members. Raises ValueError for options that the
+    kernel does not have.
     """
 
     def __call__(
@@ -67,11 +85,10 @@ class Kernel(Protocol):
         members: Members,
         losses: StackedLoss,
         points: Sequence[int],
-        *,
-        device: str = "cpu",
-        chunk: int | None = None,
-        keep_weights: bool = False,
-    ) -> RolloutResult: ...
+        options: RolloutOptions = DEFAULT_OPTIONS,
+    ) -> RolloutResult:
+        """See the class."""
+        ...
 
 
 def curve_points(steps: int, count: int) -> list[int]:

@@ -1,8 +1,8 @@
-"""Screening: which candidates could train a learner at all, found without training one.
+"""Screening: which candidates could train a learner at all, judged without training one.
 
 A learner climbs only where its loss pushes the true class up: -dl/dz of the true class must be
 positive. A network whose push has the wrong sign at p = 1/C, where every learner starts, drives a
-task of C classes to no accuracy at all, whatever it does later; so that point is asked as well as
+task of C classes to no accuracy at all, whatever it does later; so that point counts as well as
 the mean over the probe, for the fewest and for many classes.
 """
 
@@ -15,7 +15,7 @@ from mln.losses.meta import stacked_from_genomes
 from mln.losses.probe import probe
 from mln.search.base import Genomes
 
-CLASSES = (2, 10)
+SCREENED_CLASSES = (2, 10)
 
 
 def push(spec: LossSpec, genomes: Genomes, classes: int) -> NDArray[np.float64]:
@@ -38,7 +38,7 @@ def push(spec: LossSpec, genomes: Genomes, classes: int) -> NDArray[np.float64]:
 
 def margin(spec: LossSpec, genomes: Genomes) -> NDArray[np.float64]:
     """The weakest push of each of N genomes, [N], within [-1, 1]; only a positive one can train."""
-    counts = CLASSES if spec.classes is None else (spec.classes,)
+    counts = SCREENED_CLASSES if spec.classes is None else (spec.classes,)
     weakest = np.stack([push(spec, genomes, classes) for classes in counts]).min((0, 2))
     clipped: NDArray[np.float64] = np.clip(np.nan_to_num(weakest, nan=-1.0), -1.0, 1.0)
     return clipped

@@ -9,11 +9,11 @@ from mln.losses.base import StackedLoss, state_of
 from mln.losses.probe import gradient_scale
 from mln.losses.state import NEUTRAL
 
-POINTS = 99
+CURVE_POINTS = 99
 CLASSES = 10
 
 
-class Curve(TypedDict):
+class LossCurve(TypedDict):
     """One curve. kind "value": the loss of an example whose true class has probability p, with
     0 at p = 1; kind "gradient": dl/dz of the true class (target 1), or of a rival that has p
     while the true class has 1 - p (target 0).
@@ -29,7 +29,7 @@ class Curve(TypedDict):
     state: NotRequired[str]
 
 
-def shape(name: str, loss: StackedLoss, classes: int = CLASSES) -> list[Curve]:
+def shape(name: str, loss: StackedLoss, classes: int = CLASSES) -> list[LossCurve]:
     """Curves of one loss (P = 1) made for tasks of C classes, in cross-entropy's gradient scale.
 
     Every loss is divided by the RMS of its gradient on the probe, relative to cross-entropy's
@@ -51,9 +51,9 @@ def shape(name: str, loss: StackedLoss, classes: int = CLASSES) -> list[Curve]:
     return curves
 
 
-def _curves(name: str, loss: StackedLoss, classes: int, scale: float) -> list[Curve]:
-    p = np.linspace(0.01, 0.99, POINTS)
-    y = torch.zeros(1, classes, POINTS)
+def _curves(name: str, loss: StackedLoss, classes: int, scale: float) -> list[LossCurve]:
+    p = np.linspace(0.01, 0.99, CURVE_POINTS)
+    y = torch.zeros(1, classes, CURVE_POINTS)
     y[0, 0] = 1
     spread = _logits(p, (1 - p) / (classes - 1), classes)
     rival = _logits(1 - p, p * 1e-6, classes)
@@ -65,7 +65,7 @@ def _curves(name: str, loss: StackedLoss, classes: int, scale: float) -> list[Cu
     other = loss.gradient(rival.softmax(1), y)[0, 1] * scale
     curves = (("value", 1, value), ("gradient", 1, true), ("gradient", 0, other))
     return [
-        Curve(loss=name, kind=kind, target=whose, p=p.tolist(), y=curve.double().tolist())
+        LossCurve(loss=name, kind=kind, target=whose, p=p.tolist(), y=curve.double().tolist())
         for kind, whose, curve in curves
     ]
 

@@ -28,14 +28,18 @@ def exported(experiment: Experiment, best: StudyTrial | None) -> str:
         f"The best of study {experiment.study.name!r}: trial {best.number}{gain}, chosen with "
         f"{experiment.study.budget} member-steps for each evolution."
     )
-    found = experiment.model_copy(
+    with_settings = experiment.model_copy(
         update={"description": description, "study": None, "evolution": evolution}
     )
-    return tomli_w.dumps(found.model_dump(mode="json", exclude_none=True))
+    return tomli_w.dumps(with_settings.model_dump(mode="json", exclude_none=True))
 
 
 def export(experiment: Experiment, best: StudyTrial | None, path: Path) -> None:
-    """Write `exported` to a file. Raises InputError also where that cannot be written."""
+    """Write `exported` to a file.
+
+    Raises:
+        InputError: as `exported`, or the file cannot be written.
+    """
     text = exported(experiment, best)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,50 +8,49 @@ from optuna_dashboard import get_note, save_note
 from bench.experiment.model import Experiment
 from bench.store import schema as tables
 from bench.store.store import Store
+from studies.dashboard.data import ReviewData
 from studies.dashboard.importance import importances
 from studies.dashboard.note import note
 from studies.dashboard.plots import save_plots
+from studies.optuna_sync import fail_zombies, repair_trials
 from studies.outcome import StudyResult, StudyTrial
-from studies.plan import Plan, study_of
+from studies.plan import StudyPlan, study_of
 from studies.protocol import described
 from studies.results import result_of
-from studies.slots import Slots
-from studies.telling import fail_zombies, mend
+from studies.slots import StudySlots
 
 
 def finalize(
-    study: optuna.Study, experiment: Experiment, plan: Plan, total: int, store: Store
+    study: optuna.Study, experiment: Experiment, plan: StudyPlan, total: int, store: Store
 ) -> StudyResult:
-    """Mend what lost workers left, and write the note, the figures and the rows for reports."""
-    section, slots = study_of(experiment), Slots(store, study.study_name)
-    mend(study, section, slots)
+    """Repair what lost workers left, and write the note, the figures and the rows for reports."""
+    section, slots = study_of(experiment), StudySlots(store, study.study_name)
+    repair_trials(study, section, slots)
     fail_zombies(study, slots)
     result = result_of(store, section)
     shares = importances(study, section, plan)
-    gains = store.rows(tables.gains, study=section.name)
-    best = _plain(result.best)
     row = {
         "study": section.name,
         "kind": section.kind,
         "experiment": experiment.name,
         "protocol": described(experiment, section, plan),
-        "best": best,
-        "front": [_plain(trial) | {"cost": trial.member_steps} for trial in result.front],
+        "best": _stored(result.best) if result.best else {},
+        "front": [_stored(trial) | {"cost": trial.member_steps} for trial in result.front],
     }
     store.put(tables.studies, [row], replace=True)
-    shown = [{"study": section.name, "values": shares.shares}]
-    store.put(tables.importances, shown, replace=True)
+    store.put(tables.importances, [{"study": section.name, "values": shares.shares}], replace=True)
+    gains = store.rows(tables.gains, study=section.name)
     origins = [row["origin"] for row in slots.rows()]
-    text = note(experiment, plan, result, total, shares, gains, origins)
+    review = ReviewData(result, total, shares, gains, origins)
+    text = note(experiment, plan, review)
     if text != get_note(study):  # each saving counts up a version
         save_note(study, text)
     if find_spec("plotly"):
-        save_plots(study, section, plan, result, shares, gains)
+        save_plots(study, section, plan, review)
     return result
 
 
-def _plain(trial: StudyTrial | None) -> dict[str, object]:
-    if trial is None:
-        return {}
+def _stored(trial: StudyTrial) -> dict[str, object]:
+    """What mln_studies keeps of a trial."""
     kept = ("slot", "number", "value", "params")
     return {name: getattr(trial, name) for name in kept}

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from bench.experiment.model import Experiment
 from bench.experiment.study import StudyBase
-from bench.tasks.resolve import source
+from bench.tasks.resolve import resolve
 from mln.config import LossSpec
 from mln.fitness import tuned_gain
-from mln.pieces import Draw, Protocol
+from mln.pieces import Draw, FitnessProtocol
 from mln.random import child
 from studies.outcome import FamilyGain
 from studies.seeds import JUDGE, Use, study_seed
@@ -28,11 +28,14 @@ def judge(
     On each family both take the best of the same learning rates on inner_valid, as a benchmark
     tunes each of its tasks. The learner, the training and the metric are the experiment's own,
     whatever the trial evolved with.
+
+    Raises:
+        ValueError: the experiment has no section [evolution].
     """
     if experiment.evolution is None:
         raise ValueError("judging needs the section [evolution]")
     settings = experiment.evolution.settings
-    protocol = Protocol(
+    protocol = FitnessProtocol(
         spec,
         settings.learner,
         settings.training,
@@ -41,14 +44,14 @@ def judge(
         experiment.kernel,
     )
     draws = frozen_draws(experiment.seed, study.families, study.tasks, JUDGE[study.kind])
-    found = []
+    gains = []
     for at, family in enumerate(study.families[: study.tasks]):
         tasks = np.arange(at, study.tasks, len(study.families))
         result = tuned_gain(
             genome[None], [draws[k] for k in tasks], experiment.tuning.rates, protocol
         )
-        found.append(FamilyGain(family, tasks, result.gain[0], result.diverged))
-    return tuple(found)
+        gains.append(FamilyGain(family, tasks, result.gain[0], result.diverged))
+    return tuple(gains)
 
 
 @lru_cache(maxsize=4)
@@ -57,7 +60,7 @@ def frozen_draws(root: int, families: Sequence[str], tasks: int, use: Use) -> tu
 
     Their own learning rate is not used: judging tunes it.
     """
-    sources = [source(name, test=False) for name in families]
+    sources = [resolve(name).source(test=False) for name in families]
 
     def draw(k: int, seed: SeedSequence) -> Draw:
         return Draw(sources[k % len(sources)](child(seed, TASK)), 0.0, child(seed, LEARNER))

@@ -10,10 +10,10 @@ import torch
 from bench.experiment.model import EvolutionSection
 from bench.experiment.study import AblateStudy, ConfirmStudy, ScreenStudy, StudyBase
 from bench.tasks.resolve import mixture
-from mln.evolution import EvolutionResult, Generation, evolve
+from mln.evolution import EvolutionResult, Execution, Generation, evolve
 from mln.search.base import Genomes
 from studies.judging import judge
-from studies.outcome import FamilyGain, Report, Run, TrialJob, TrialOutcome
+from studies.outcome import FamilyGain, ReportValue, Run, TrialJob, TrialOutcome
 from studies.plan import instances, points, space_of, study_of
 from studies.seeds import EVOLVE, study_seed
 from studies.space import BUDGET
@@ -23,7 +23,7 @@ class _Stopped(Exception):
     """A screen's trial is not worth its remaining budget."""
 
 
-def evaluate(job: TrialJob, report: Report) -> TrialOutcome:
+def evaluate(job: TrialJob, report: ReportValue) -> TrialOutcome:
     """Evaluate a trial: what it reports, and its value unless it is stopped, are a pure function
     of the job.
 
@@ -43,7 +43,7 @@ def evaluate(job: TrialJob, report: Report) -> TrialOutcome:
 
 
 def _screen(
-    job: TrialJob, study: ScreenStudy, evolution: EvolutionSection, report: Report
+    job: TrialJob, study: ScreenStudy, evolution: EvolutionSection, report: ReportValue
 ) -> TrialOutcome:
     """One evolution with a seed of the slot's own, judged at each point of its budget."""
     settings = evolution.settings
@@ -80,12 +80,12 @@ def _screen(
         history[-1].member_steps,
         judged[-1],
     )
-    values = tuple(_mean(found) for found in judged)
+    values = tuple(_mean(gains) for gains in judged)
     return TrialOutcome(values[-1], len(values) < len(grid), grid[: len(values)], values, (run,))
 
 
 def _confirm(
-    job: TrialJob, study: ConfirmStudy, evolution: EvolutionSection, report: Report
+    job: TrialJob, study: ConfirmStudy, evolution: EvolutionSection, report: ReportValue
 ) -> TrialOutcome:
     """The study's instances in their order; a seed is evolved when its first one is due."""
     runs: dict[int, Run] = {}
@@ -108,7 +108,7 @@ def _confirm(
 
 
 def _ablate(
-    job: TrialJob, study: AblateStudy, evolution: EvolutionSection, report: Report
+    job: TrialJob, study: AblateStudy, evolution: EvolutionSection, report: ReportValue
 ) -> TrialOutcome:
     """Every seed of the study."""
     runs = []
@@ -147,14 +147,12 @@ def _evolve(
         evolution.settings,
         mixture(evolution.families, test=False),
         study_seed(job.experiment.seed, EVOLVE[study.kind], seed),
-        callback=callback,
-        device=job.experiment.device,
-        kernel=job.experiment.kernel,
+        Execution(callback=callback, device=job.experiment.device, kernel=job.experiment.kernel),
     )
 
 
-def _mean(judged: Sequence[FamilyGain]) -> float:
-    return float(np.concatenate([found.gains for found in judged]).mean())
+def _mean(families: Sequence[FamilyGain]) -> float:
+    return float(np.concatenate([family.gains for family in families]).mean())
 
 
 def _switch(history: Sequence[Generation]) -> int | None:

@@ -1,18 +1,26 @@
-"""What comes out of trials and studies: plain values, so that reading them imports no torch."""
+"""What is asked of a trial and what comes out of trials and studies: plain values, no torch."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.experiment.model import Experiment
-
-if TYPE_CHECKING:
-    from mln.config import LossSpec
+from bench.experiment.study import ScreenStudy, StudyBase
+from bench.store.store import Row
+from mln.config import LossSpec
 
 ParamValue = str | int | float
 Params = dict[str, ParamValue]
+
+
+class TrialJob(NamedTuple):
+    """A trial to be evaluated."""
+
+    experiment: Experiment
+    params: Params
+    slot: int
 
 
 class FamilyGain(NamedTuple):
@@ -32,7 +40,7 @@ class Run(NamedTuple):
     """
 
     seed: int
-    spec: "LossSpec"
+    spec: LossSpec
     genome: NDArray[np.float32]
     history: list[dict[str, object]]
     switch: int | None
@@ -42,8 +50,8 @@ class Run(NamedTuple):
     @property
     def by_task(self) -> NDArray[np.float64]:
         """The gain on each task in the order they were drawn, [K]."""
-        order = np.concatenate([found.tasks for found in self.gains])
-        return np.concatenate([found.gains for found in self.gains])[np.argsort(order)]
+        order = np.concatenate([family.tasks for family in self.gains])
+        return np.concatenate([family.gains for family in self.gains])[np.argsort(order)]
 
 
 class TrialOutcome(NamedTuple):
@@ -67,15 +75,21 @@ class TrialOutcome(NamedTuple):
     @property
     def diverged(self) -> float:
         """The share of the judged learners that diverged."""
-        found = [gain for run in self.runs for gain in run.gains]
-        return sum(gain.diverged for gain in found) / max(sum(len(g.gains) for g in found), 1)
+        families = [family for run in self.runs for family in run.gains]
+        return diverged_share((family.diverged, len(family.gains)) for family in families)
+
+
+ReportValue = Callable[[float, int, bool], bool]
+"""Takes a value, its step, and whether stopping here would save any work; says whether to stop."""
+
+Evaluate = Callable[[TrialJob, ReportValue], TrialOutcome]
 
 
 class StudyTrial(NamedTuple):
     """A finished slot: state `complete`, `pruned` or `fail`; value is that of a complete one.
 
-    estimate: the value, or of a pruned one what it was at the end: a screen's last point, the
-    mean of a confirmation's instances. is_feasible: not too many of its judged learners diverged.
+    estimate: the value, or of a pruned one what it was at the end (`estimate_of`).
+    is_feasible: not too many of its judged learners diverged.
     """
 
     slot: int
@@ -115,35 +129,48 @@ class StudyResult(NamedTuple):
         return sum(trial.state == "fail" for trial in self.trials)
 
 
-def best_of(trials: tuple[StudyTrial, ...]) -> StudyTrial | None:
-    """The feasible complete trial with the largest value; of equals the first."""
-    return max(
-        (trial for trial in trials if trial.value is not None and trial.is_feasible),
-        key=lambda trial: (trial.value, -trial.slot),
-        default=None,
-    )
+def diverged_share(counts: Iterable[tuple[int, int]]) -> float:
+    """The share of diverged learners in pairs (diverged, judged); 0 where none was judged."""
+    pairs = list(counts)
+    return sum(diverged for diverged, _ in pairs) / max(sum(judged for _, judged in pairs), 1)
 
 
-def front_of(trials: tuple[StudyTrial, ...]) -> tuple[StudyTrial, ...]:
-    """The feasible trials that no other beats in both gain and member-steps, cheapest first."""
-    feasible = [trial for trial in trials if trial.value is not None and trial.is_feasible]
+def violation(diverged: float, study: StudyBase) -> float:
+    """How far a share of diverged learners lies above what the study allows.
+
+    A trial is feasible where this is not positive.
+    """
+    return diverged - study.max_diverged
+
+
+def estimate_of(row: Row, study: StudyBase) -> float | None:
+    """The value of a row of mln_trials; of a pruned one what it was at the end.
+
+    That is a screen's last point, or the mean of a confirmation's instances so far.
+    """
+    reported = row["intermediate"]["value"]
+    if row["state"] != "pruned" or not reported:
+        value: float | None = row["value"]
+        return value
+    return float(reported[-1] if isinstance(study, ScreenStudy) else sum(reported) / len(reported))
+
+
+def eligible(trials: Iterable[StudyTrial]) -> list[StudyTrial]:
+    """The complete and feasible trials, the largest value first; of equals the first slot."""
+    complete = [trial for trial in trials if trial.value is not None and trial.is_feasible]
+    return sorted(complete, key=lambda trial: (-(trial.value or 0.0), trial.slot))
+
+
+def best_of(trials: Iterable[StudyTrial]) -> StudyTrial | None:
+    """The eligible trial with the largest value; None where there is none."""
+    return next(iter(eligible(trials)), None)
+
+
+def front_of(trials: Iterable[StudyTrial]) -> tuple[StudyTrial, ...]:
+    """The eligible trials that no other beats in both gain and member-steps, cheapest first."""
     front: list[StudyTrial] = []
-    for trial in sorted(feasible, key=lambda t: (t.member_steps, -(t.value or 0.0), t.slot)):
+    # The sort is stable: of equal costs the largest value comes first.
+    for trial in sorted(eligible(trials), key=lambda trial: trial.member_steps):
         if not front or (trial.value or 0.0) > (front[-1].value or 0.0):
             front.append(trial)
     return tuple(front)
-
-
-Report = Callable[[float, int, bool], bool]
-"""Told a value, its step, and if stopping here would spare anything; says whether to stop."""
-
-
-class TrialJob(NamedTuple):
-    """A trial to be evaluated."""
-
-    experiment: Experiment
-    params: Params
-    slot: int
-
-
-Evaluate = Callable[[TrialJob, Report], TrialOutcome]

@@ -13,14 +13,14 @@ from bench.errors import InputError
 from bench.experiment.checks import check_vector_loss
 from bench.experiment.model import EvolutionSection, Experiment
 from bench.experiment.study import (
-    FEWEST_SEEDS,
+    MIN_EVOLUTION_SEEDS,
     AblateStudy,
     ConfirmStudy,
     ScreenStudy,
     StudyBase,
     TuningStudy,
 )
-from bench.tasks.resolve import canonical
+from bench.tasks.resolve import resolve
 from mln.config import EvolutionConfig, LossSpec
 from mln.random import generator
 from studies.outcome import Params
@@ -35,13 +35,13 @@ from studies.space import (
     Space,
     is_active,
     ordered,
-    resolve,
+    tuned_space,
 )
 
 Origin = Literal["sampler", "incumbent", "paper", "enqueued", "cell"]
 
 
-class Owed(NamedTuple):
+class KnownSlot(NamedTuple):
     """A slot whose parameters are known beforehand."""
 
     origin: Origin
@@ -49,12 +49,12 @@ class Owed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The slots of a study: `total` of them, the first of which may be owed to somebody."""
+class StudyPlan:
+    """The slots of a study: `total` of them, and what is known of the first ones."""
 
     space: Space
     total: int
-    owed: tuple[Owed, ...]
+    known: tuple[KnownSlot, ...]
 
 
 def study_of(experiment: Experiment) -> StudyBase:
@@ -68,21 +68,21 @@ def space_of(experiment: Experiment) -> Space:
     """The space of the experiment's study; an ablation's is that of its factors.
 
     Raises:
-        InputError: it makes no sense.
+        InputError: there is no study, or a name, a value or a domain in it is not valid.
     """
     study, evolution = study_of(experiment), experiment.evolution
     assert evolution is not None
     if isinstance(study, AblateStudy):
         return _factors(study, evolution)
     assert isinstance(study, TuningStudy)
-    space = resolve(study, evolution)
+    space = tuned_space(study, evolution)
     if isinstance(study, ScreenStudy) and study.cost:
         budgets = Parameter(BUDGET, Choices(points(study)))
         space = Space((*space.parameters, budgets), space.fixed, space.base)
     return space
 
 
-def plan(experiment: Experiment, incumbent: Params | None = None) -> Plan:
+def plan(experiment: Experiment, incumbent: Params | None = None) -> StudyPlan:
     """The study's plan, checked. incumbent: what another study found best, if one is named.
 
     Raises:
@@ -92,16 +92,17 @@ def plan(experiment: Experiment, incumbent: Params | None = None) -> Plan:
     _check(study, space)
     if isinstance(study, AblateStudy):
         cells = _cells(study, space)
-        return Plan(space, len(cells), tuple(Owed("cell", cell) for cell in cells))
+        return StudyPlan(space, len(cells), tuple(KnownSlot("cell", cell) for cell in cells))
     assert isinstance(study, TuningStudy)
-    owed = _tried_first(study, space, incumbent)
+    known = _tried_first(study, space, incumbent)
     if study.sampler == "brute":
         cells = _shuffled(space.cells(), experiment.seed)
-        owed += [Owed("cell", cell) for cell in cells if all(cell != o.params for o in owed)]
-        total = min(study.trials or len(owed), len(owed))
-        return Plan(space, total, tuple(owed))
+        enqueued = [slot.params for slot in known]
+        known += [KnownSlot("cell", cell) for cell in cells if cell not in enqueued]
+        total = min(study.trials or len(known), len(known))
+        return StudyPlan(space, total, tuple(known))
     _check_sampler(study, space)
-    return Plan(space, study.trials or len(owed), tuple(owed))
+    return StudyPlan(space, study.trials or len(known), tuple(known))
 
 
 def points(study: ScreenStudy) -> tuple[int, ...]:
@@ -116,15 +117,15 @@ def points(study: ScreenStudy) -> tuple[int, ...]:
 def instances(root: int, study: ConfirmStudy) -> list[tuple[int, int]]:
     """The (evolution seed, task) pairs of a confirmation in the order they are tried.
 
-    FEWEST_SEEDS evolution seeds at a time are shuffled with all tasks: the first instances come
-    from several evolutions, so that the test that may stop a trial is not fooled by one of them;
-    and a trial that is stopped there does not pay for the other seeds.
+    MIN_EVOLUTION_SEEDS evolution seeds at a time are shuffled with all tasks: the first instances
+    come from several evolutions, so that the test that may stop a trial does not depend on one of
+    them; and a trial that is stopped there does not pay for the other seeds.
     """
     rng = generator(study_seed(root, Use.ORDER))
     seeds = rng.permutation(study.seeds)
     order: list[tuple[int, int]] = []
-    for at in range(0, study.seeds, FEWEST_SEEDS):
-        block = list(product(seeds[at : at + FEWEST_SEEDS].tolist(), range(study.tasks)))
+    for at in range(0, study.seeds, MIN_EVOLUTION_SEEDS):
+        block = list(product(seeds[at : at + MIN_EVOLUTION_SEEDS].tolist(), range(study.tasks)))
         order += [block[k] for k in rng.permutation(len(block))]
     return order
 
@@ -132,6 +133,11 @@ def instances(root: int, study: ConfirmStudy) -> list[tuple[int, int]]:
 def seeds_of(study: StudyBase) -> int:
     """Evolutions of a trial that is not stopped."""
     return study.seeds if isinstance(study, ConfirmStudy | AblateStudy) else 1
+
+
+def has_cost(study: StudyBase) -> bool:
+    """Whether the member-steps are a second objective."""
+    return isinstance(study, ScreenStudy) and study.cost
 
 
 def _factors(study: AblateStudy, evolution: EvolutionSection) -> Space:
@@ -170,14 +176,14 @@ def _cells(study: AblateStudy, space: Space) -> list[Params]:
     return cells
 
 
-def _tried_first(study: TuningStudy, space: Space, incumbent: Params | None) -> list[Owed]:
+def _tried_first(study: TuningStudy, space: Space, incumbent: Params | None) -> list[KnownSlot]:
     """What is enqueued, each configuration once: the incumbent, the defaults, the user's own."""
-    owed: list[Owed] = []
+    slots: list[KnownSlot] = []
 
     def add(origin: Origin, params: Params, where: str) -> None:
         valid = space.validated(params, where)
-        if all(valid != other.params for other in owed):
-            owed.append(Owed(origin, valid))
+        if all(valid != other.params for other in slots):
+            slots.append(KnownSlot(origin, valid))
 
     if isinstance(study, ConfirmStudy):
         own = space.of(space.base)
@@ -190,7 +196,7 @@ def _tried_first(study: TuningStudy, space: Space, incumbent: Params | None) -> 
             add("paper", space.of(defaults), "study.paper_defaults")
     for at, params in enumerate(study.enqueue):
         add("enqueued", params, f"study.enqueue, entry {at + 1}")
-    return owed
+    return slots
 
 
 def _shuffled(cells: list[Params], root: int) -> list[Params]:
@@ -200,9 +206,8 @@ def _shuffled(cells: list[Params], root: int) -> list[Params]:
 
 def _check(study: StudyBase, space: Space) -> None:
     """Refuse what would fail in some trial."""
-    for name in study.families:
-        canonical(name)
-    if len(set(map(canonical, study.families))) < len(study.families):
+    families = [resolve(name) for name in study.families]
+    if len(set(families)) < len(families):
         raise InputError("study.families: a family is named twice")
     if isinstance(study, ScreenStudy) and points(study)[0] < 1:
         raise InputError(f"study.rungs: too many for a budget of {study.budget}")
@@ -215,9 +220,8 @@ def _check(study: StudyBase, space: Space) -> None:
             own = {key.rpartition(".")[2]: value for key, value in params.items()}
             what = f"the first point ({budget} member-steps): " if budget < study.budget else ""
             raise InputError(f"study: a trial would be invalid: {what}{error}: {own}") from error
-        for name in evolution.families:
-            canonical(name)
-        check_vector_loss(evolution.loss, (*evolution.families, *study.families))
+        evolved_on = [resolve(name) for name in evolution.families]
+        check_vector_loss(evolution.loss, (*evolved_on, *families))
 
 
 def _corners(space: Space) -> Iterator[Params]:
@@ -247,7 +251,7 @@ def _check_sampler(study: TuningStudy, space: Space) -> None:
     """GP, CMA-ES and QMC need one fixed set of parameters, CMA-ES numbers alone."""
     if study.sampler not in ("gp", "cmaes", "qmc"):
         return
-    if isinstance(study, ScreenStudy) and study.cost and study.sampler == "cmaes":
+    if study.sampler == "cmaes" and has_cost(study):
         raise InputError("study.sampler: 'cmaes' has one objective; choose another, or no cost")
     if space.is_conditional:
         raise InputError(

@@ -4,7 +4,7 @@ from typing import Any
 
 from bench.experiment.model import Experiment
 from bench.experiment.study import AblateStudy, ConfirmStudy, ScreenStudy, StudyBase, TuningStudy
-from studies.plan import Plan, points, seeds_of
+from studies.plan import StudyPlan, points, seeds_of
 from studies.space import spell
 
 METRIC = "gain over tuned CE"
@@ -29,7 +29,7 @@ def question(study: StudyBase) -> str:
     )
 
 
-def text(experiment: Experiment, study: StudyBase) -> str:
+def protocol_text(experiment: Experiment, study: StudyBase) -> str:
     """How a trial is evaluated, in a few sentences."""
     rates = ", ".join(f"{rate:g}" for rate in experiment.tuning.rates)
     judged = (
@@ -66,11 +66,11 @@ def text(experiment: Experiment, study: StudyBase) -> str:
     )
 
 
-def described(experiment: Experiment, study: StudyBase, plan: Plan) -> dict[str, Any]:
+def described(experiment: Experiment, study: StudyBase, plan: StudyPlan) -> dict[str, Any]:
     """The protocol as the store keeps it (bench.store.schema.studies)."""
-    found: dict[str, Any] = {
+    record: dict[str, Any] = {
         "question": question(study),
-        "text": text(experiment, study),
+        "text": protocol_text(experiment, study),
         "budget": study.budget,
         "seeds": seeds_of(study),
         "families": list(study.families),
@@ -84,8 +84,8 @@ def described(experiment: Experiment, study: StudyBase, plan: Plan) -> dict[str,
     }
     if isinstance(study, AblateStudy):
         factors = {name: list(values) for name, values in study.factors.items()}
-        found |= {"factors": factors, "design": study.design}
-    return found
+        record |= {"factors": factors, "design": study.design}
+    return record
 
 
 def short(name: str) -> str:

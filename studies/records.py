@@ -12,16 +12,16 @@ from optuna.trial import Trial
 from bench.experiment.model import Experiment
 from bench.experiment.study import ScreenStudy, StudyBase
 from bench.store.store import Row
-from studies.outcome import Params, Run, TrialOutcome
+from studies.outcome import Params, Run, TrialOutcome, violation
 from studies.plan import study_of
 
 CONSTRAINT = "diverged"
-FOLDER = "optuna"
+ARTIFACTS_FOLDER = "optuna"
 
 
 def artifact_store(artifacts: Path) -> FileSystemArtifactStore:
     """Where the artifacts of all studies lie, below the folder of artifacts; it is made."""
-    folder = (artifacts / FOLDER).absolute()
+    folder = (artifacts / ARTIFACTS_FOLDER).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     return FileSystemArtifactStore(folder)
 
@@ -31,12 +31,12 @@ def record(
 ) -> None:
     """Write a trial's constraint, attributes and artifacts to Optuna."""
     study = study_of(experiment)
-    violation = outcome.diverged - study.max_diverged
-    trial.set_constraint(CONSTRAINT, violation)
+    excess = violation(outcome.diverged, study)
+    trial.set_constraint(CONSTRAINT, excess)
     # The dashboard of this version does not show constraints: the numbers stand here too.
     numbers = {
-        "feasible": int(violation <= 0),
-        "violation": max(violation, 0.0),
+        "feasible": int(excess <= 0),
+        "violation": max(excess, 0.0),
         "diverged": outcome.diverged,
         "pruned": int(outcome.is_pruned),
         "member_steps": outcome.member_steps,
@@ -64,30 +64,30 @@ def family_means(runs: Sequence[Run]) -> dict[str, float]:
     """The mean gain on each family over the runs."""
     gains: dict[str, list[float]] = {}
     for run in runs:
-        for found in run.gains:
-            gains.setdefault(found.family, []).extend(found.gains.tolist())
-    return {family: float(np.mean(values)) for family, values in gains.items()}
+        for judged in run.gains:
+            gains.setdefault(judged.family, []).extend(judged.gains.tolist())
+    return {name: float(np.mean(values)) for name, values in gains.items()}
 
 
 def gain_rows(
     study: str, kind: str, slot: int, params: Params, outcome: TrialOutcome | None
 ) -> list[Row]:
-    """The rows of mln_gains."""
+    """The rows of mln_gains (bench.store.schema.gains); no outcome has none."""
     return [
         {
             "study": study,
             "slot": slot,
             "seed": run.seed,
-            "family": found.family,
+            "family": judged.family,
             "kind": kind,
             "settings": params,
-            "gain": float(found.gains.mean()),
-            "tasks": len(found.gains),
-            "diverged": found.diverged,
+            "gain": float(judged.gains.mean()),
+            "tasks": len(judged.gains),
+            "diverged": judged.diverged,
             "member_steps": run.member_steps,
         }
         for run in (outcome.runs if outcome else ())
-        for found in run.gains
+        for judged in run.gains
     ]
 
 
@@ -129,9 +129,9 @@ def _files(
         writer = csv.writer(file)
         writer.writerow(["evolution_seed", "family", "task", "gain"])
         for run in runs:
-            for found in run.gains:
-                for task, gain in zip(found.tasks, found.gains, strict=True):
-                    writer.writerow([run.seed, found.family, task, f"{gain:.6f}"])
+            for judged in run.gains:
+                for task, gain in zip(judged.tasks, judged.gains, strict=True):
+                    writer.writerow([run.seed, judged.family, task, f"{gain:.6f}"])
     files = [picture, table]
     for run in runs:
         name = "loss.safetensors" if len(runs) == 1 else f"loss-seed-{run.seed}.safetensors"

@@ -2,54 +2,50 @@
 
 from bench.errors import InputError
 from bench.experiment.model import EvolutionSection, Experiment
-from bench.experiment.study import ScreenStudy, StudyBase
+from bench.experiment.study import StudyBase
 from bench.store import schema as tables
-from bench.store.store import Row, Store
-from studies.outcome import Params, StudyResult, StudyTrial, best_of, front_of
-from studies.plan import Plan, plan, space_of, study_of
+from bench.store.store import Store
+from studies.outcome import (
+    Params,
+    StudyResult,
+    StudyTrial,
+    best_of,
+    diverged_share,
+    estimate_of,
+    front_of,
+    violation,
+)
+from studies.plan import StudyPlan, has_cost, plan, space_of, study_of
 from studies.space import BUDGET
 from studies.storage import has_study
 
 
 def trials_of(store: Store, study: StudyBase) -> tuple[StudyTrial, ...]:
     """The finished slots of a study, in order."""
-    learners: dict[int, list[int]] = {}
+    learners: dict[int, list[tuple[int, int]]] = {}
     for row in store.rows(tables.gains, study=study.name):
-        counted = learners.setdefault(row["slot"], [0, 0])
-        counted[0] += row["diverged"]
-        counted[1] += row["tasks"]
-    found = []
-    for row in store.rows(tables.trials, study=study.name):
-        diverged, judged = learners.get(row["slot"], (0, 0))
-        found.append(
-            StudyTrial(
-                row["slot"],
-                row["number"],
-                row["state"],
-                row["value"],
-                row["params"],
-                tuple(row["intermediate"]["step"]),
-                tuple(row["intermediate"]["value"]),
-                row["member_steps"],
-                diverged <= study.max_diverged * judged,
-                _estimate(study, row),
-            )
+        learners.setdefault(row["slot"], []).append((row["diverged"], row["tasks"]))
+    return tuple(
+        StudyTrial(
+            row["slot"],
+            row["number"],
+            row["state"],
+            row["value"],
+            row["params"],
+            tuple(row["intermediate"]["step"]),
+            tuple(row["intermediate"]["value"]),
+            row["member_steps"],
+            violation(diverged_share(learners.get(row["slot"], ())), study) <= 0,
+            estimate_of(row, study),
         )
-    return tuple(found)
-
-
-def _estimate(study: StudyBase, row: Row) -> float | None:
-    reported = row["intermediate"]["value"]
-    if row["state"] != "pruned" or not reported:
-        value: float | None = row["value"]
-        return value
-    return float(reported[-1] if isinstance(study, ScreenStudy) else sum(reported) / len(reported))
+        for row in store.rows(tables.trials, study=study.name)
+    )
 
 
 def result_of(store: Store, study: StudyBase) -> StudyResult:
-    """What a study has found so far."""
+    """What a study has as its result so far."""
     trials = trials_of(store, study)
-    front = front_of(trials) if isinstance(study, ScreenStudy) and study.cost else ()
+    front = front_of(trials) if has_cost(study) else ()
     return StudyResult(study.name, study.kind, trials, best_of(trials), front)
 
 
@@ -77,8 +73,12 @@ def incumbent_of(experiment: Experiment, url: str) -> Params | None:
     return params
 
 
-def planned(experiment: Experiment, url: str) -> Plan:
-    """The experiment's plan, with the incumbent that it names."""
+def planned(experiment: Experiment, url: str) -> StudyPlan:
+    """The experiment's plan, with the incumbent that it names.
+
+    Raises:
+        InputError: as `plan` and `incumbent_of`.
+    """
     return plan(experiment, incumbent_of(experiment, url))
 
 

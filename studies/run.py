@@ -6,6 +6,7 @@ Any number of these may run at a time on one PostgreSQL, on any machines, or on 
 import multiprocessing
 import time
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -15,21 +16,37 @@ from bench.catalogue import plugins
 from bench.errors import InputError
 from bench.experiment.model import Experiment
 from bench.store.store import Store
-from bench.workers.processes import deaf_to_interrupts, end_at_once
+from bench.workers.processes import end_at_once, ignoring_interrupts
 from studies.finalize import finalize
-from studies.outcome import Evaluate, StudyProgress, StudyResult
+from studies.optuna_sync import fail_lost, repair_trials
+from studies.outcome import Evaluate, StudyProgress, StudyResult, best_of
 from studies.plan import study_of
 from studies.results import planned, trials_of
-from studies.slots import GRACE_SECONDS, Slots, worker_name
+from studies.slots import GRACE_SECONDS, StudySlots, worker_name
 from studies.storage import create_study, loaded
-from studies.telling import fail_lost, mend
 from studies.worker import WorkerJob, evaluate_trial, work_in_process
 
-Report = Callable[[StudyProgress], None]
+OnProgress = Callable[[StudyProgress], None]
 
 WATCH_SECONDS = 0.3
-MOST_EARLY_DEATHS = 3
+MAX_EARLY_DEATHS = 3
 """Workers that may end one after the other without having taken a slot."""
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The worker processes of a study: how many and what they are given.
+
+    evaluate: what evaluates a trial; grace: seconds after its last heartbeat at which a worker
+    counts as lost. Both are for tests.
+    """
+
+    count: int = 1
+    evaluate: Evaluate = evaluate_trial
+    grace: float = GRACE_SECONDS
+
+
+ONE_WORKER = Workers()
 
 
 def run_study(
@@ -37,11 +54,9 @@ def run_study(
     url: str,
     artifacts: Path,
     *,
-    workers: int = 1,
+    workers: Workers = ONE_WORKER,
     trials: int | None = None,
-    progress: Report | None = None,
-    evaluate: Evaluate = evaluate_trial,
-    grace: float = GRACE_SECONDS,
+    on_progress: OnProgress | None = None,
 ) -> StudyResult:
     """Bring the experiment's study to `trials` finished slots in all (default: what it plans).
 
@@ -49,121 +64,129 @@ def run_study(
     failed are tried again. One worker, stopped between trials and resumed, does what an
     uninterrupted one does, bit for bit; with several, each unpruned value is still a pure
     function of its parameters and slot. A worker that dies is replaced, and its slot tried again
-    with the same parameters. `progress` is told of each change; `evaluate` and `grace` are for
-    tests.
+    with the same parameters. `on_progress` is told of each change.
 
     Raises:
         InputError: settings, storage or study do not fit; nothing was evaluated.
+        RuntimeError: the workers end by themselves before they have taken a slot.
         KeyboardInterrupt: the workers were ended and their slots opened again; running this again
             continues.
     """
-    if workers < 1:
-        raise InputError(f"workers must be at least 1, not {workers}")
+    if workers.count < 1:
+        raise InputError(f"workers must be at least 1, not {workers.count}")
     plan = planned(experiment, url)
     total = plan.total if trials is None else trials
     if total < 1:
         raise InputError(f"trials must be at least 1, not {total}")
-    if plan.owed and len(plan.owed) == plan.total and total > plan.total:
+    if plan.known and len(plan.known) == plan.total and total > plan.total:
         raise InputError(f"trials: this study has {plan.total} cells in all, not {total}")
     create_study(experiment, url)
     store = Store(url)
-    files = plugins.loaded_files()
-    job = WorkerJob(experiment, plan, total, url, artifacts, evaluate, grace, files)
+    job = WorkerJob(
+        experiment,
+        plan,
+        total,
+        url,
+        artifacts,
+        workers.evaluate,
+        workers.grace,
+        plugins.loaded_files(),
+    )
     try:
         with loaded(experiment, url, plan) as (study, _):
-            slots = Slots(store, study.study_name)
-            slots.owe(plan, total)
+            slots = StudySlots(store, study.study_name)
+            slots.add_missing(plan, total)
             slots.retry_failed(total)
-            crew = _Crew(job, slots, study)
-            crew.clear()
+            processes = _WorkerProcesses(job, slots, study)
+            processes.reopen_lost()
             if not slots.are_done(total):
-                _watch(crew, workers, store, experiment, total, progress)
-            elif progress:
-                progress(_progress(store, experiment, total))
+                _watch(processes, workers.count, store, on_progress)
+            elif on_progress:
+                on_progress(_progress(store, experiment, total))
             return finalize(study, experiment, plan, total, store)
     finally:
         store.close()
 
 
 def _watch(
-    crew: "_Crew",
-    workers: int,
-    store: Store,
-    experiment: Experiment,
-    total: int,
-    progress: Report | None,
+    processes: "_WorkerProcesses", count: int, store: Store, on_progress: OnProgress | None
 ) -> None:
-    """Keep the crew at work until the slots are done, and tell of each change."""
+    """Keep workers running until the slots are done, and tell of each change."""
+    job = processes.job
     told: StudyProgress | None = None
     try:
-        crew.start(workers)
+        processes.start(count)
         while True:
-            now = _progress(store, experiment, total)
-            if progress and now != told:
-                progress(now)
+            now = _progress(store, job.experiment, job.total)
+            if on_progress and now != told:
+                on_progress(now)
                 told = now
-            if now.done >= total:
+            if now.done >= job.total:
                 return
-            crew.replace_the_dead()
+            processes.replace_dead()
             time.sleep(WATCH_SECONDS)
     finally:
-        crew.end()
+        processes.end()
 
 
-class _Crew:
+class _WorkerProcesses:
     """The worker processes that this process has started."""
 
-    def __init__(self, job: WorkerJob, slots: Slots, study: optuna.Study) -> None:
+    def __init__(self, job: WorkerJob, slots: StudySlots, study: optuna.Study) -> None:
         self.job, self.slots, self.study = job, slots, study
         # spawn: forking a process that has used torch's threads may deadlock.
         self._context = multiprocessing.get_context("spawn")
-        self._crew: dict[str, BaseProcess] = {}
+        self._processes: dict[str, BaseProcess] = {}
         self._early_deaths = 0
 
-    def start(self, workers: int) -> None:
+    def start(self, count: int) -> None:
         """Start so many workers, but no more than there are slots to be done."""
-        owed = sum(row["state"] != "done" for row in self.slots.rows(self.job.total))
-        for _ in range(min(workers, owed)):
+        remaining = sum(row["state"] != "done" for row in self.slots.rows(self.job.total))
+        for _ in range(min(count, remaining)):
             self._start_one()
 
-    def replace_the_dead(self) -> None:
-        """Open the slots of workers that have died, and start others in their place."""
-        dead = {name: p for name, p in self._crew.items() if p.exitcode not in (None, 0)}
+    def replace_dead(self) -> None:
+        """Open the slots of workers that have died, and start others in their place.
+
+        Raises:
+            RuntimeError: several workers ended by themselves before they had taken a slot.
+        """
+        dead = {name: p for name, p in self._processes.items() if p.exitcode not in (None, 0)}
         if not dead:
             return
         for name in dead:
-            del self._crew[name]
-        had_slots = self.clear(dead)
+            del self._processes[name]
+        had_slots = self.reopen_lost(dead)
         # A positive code is an exception of its own, a negative one a signal from outside.
         own = sum((process.exitcode or 0) > 0 for process in dead.values())
         self._early_deaths = 0 if had_slots else self._early_deaths + own
-        if self._early_deaths >= MOST_EARLY_DEATHS:
+        if self._early_deaths >= MAX_EARLY_DEATHS:
             raise RuntimeError("the worker processes end before they begin; see their messages")
         for _ in dead:
             self._start_one()
 
     def end(self) -> None:
         """End all workers, at once; what they were at can be claimed by others."""
-        end_at_once(self._crew.values())
-        self.clear(self._crew, were_ended=True)
+        end_at_once(self._processes.values())
+        self.reopen_lost(self._processes, were_ended=True)
 
-    def clear(self, workers: Collection[str] = (), *, were_ended: bool = False) -> bool:
+    def reopen_lost(self, workers: Collection[str] = (), *, were_ended: bool = False) -> bool:
         """Open the slots of lost workers, those named among them; whether there were any."""
         lost = self.slots.reopen_lost(workers, self.job.grace, were_ended=were_ended)
         fail_lost(self.study, self.slots, lost)
-        mend(self.study, study_of(self.job.experiment), self.slots)
+        repair_trials(self.study, study_of(self.job.experiment), self.slots)
         return bool(lost)
 
     def _start_one(self) -> None:
         name = worker_name()
         process = self._context.Process(target=work_in_process, args=(self.job, name), daemon=True)
-        with deaf_to_interrupts():
+        with ignoring_interrupts():
             process.start()
-        self._crew[name] = process
+        self._processes[name] = process
 
 
 def _progress(store: Store, experiment: Experiment, total: int) -> StudyProgress:
     trials = [t for t in trials_of(store, study_of(experiment)) if t.slot < total]
-    values = [t.value for t in trials if t.value is not None and t.is_feasible]
     pruned = sum(trial.state == "pruned" for trial in trials)
-    return StudyProgress(len(trials), total, pruned, max(values, default=None))
+    best = best_of(trials)
+    return StudyProgress(len(trials), total, pruned, best.value if best else None)

@@ -28,14 +28,14 @@ from optuna.trial import FrozenTrial
 
 from bench.experiment.study import StudyBase, TuningStudy
 from studies.outcome import Params
-from studies.plan import Plan
+from studies.plan import StudyPlan
 from studies.seeds import Use, study_seed
 from studies.space import Parameter, Range
 
 SLOT = "slot"
 """The user attribute that says which slot a trial worked on."""
 
-FEWEST_TRIALS = 4
+MIN_TRIALS_TO_LEARN = 4
 """What a sampler learns from at least; under Hyperband that many of a trial's own bracket."""
 
 
@@ -46,7 +46,7 @@ class SlotSampler(BaseSampler):
     slots below `startup_trials` are random: the unbiased phase of the study.
     """
 
-    def __init__(self, root: int, study: StudyBase, plan: Plan) -> None:
+    def __init__(self, root: int, study: StudyBase, plan: StudyPlan) -> None:
         self._root, self._plan = root, plan
         self._kind = study.sampler if isinstance(study, TuningStudy) else "brute"
         self._startup = study.startup_trials if isinstance(study, TuningStudy) else 0
@@ -90,7 +90,7 @@ class SlotSampler(BaseSampler):
         return self._inner.sample_independent(study, trial, param_name, param_distribution)
 
     def _fresh(self, seed: int) -> BaseSampler:
-        sampled = self.slot - len(self._plan.owed)
+        sampled = self.slot - len(self._plan.known)
         if self._kind == "qmc":
             return IndexedQMC(
                 int(study_seed(self._root, Use.SAMPLER).generate_state(1)[0]), sampled
@@ -101,13 +101,13 @@ class SlotSampler(BaseSampler):
             warnings.simplefilter("ignore", ExperimentalWarning)
             if self._kind == "gp":
                 return GPSampler(
-                    seed=seed, n_startup_trials=FEWEST_TRIALS, warn_independent_sampling=False
+                    seed=seed, n_startup_trials=MIN_TRIALS_TO_LEARN, warn_independent_sampling=False
                 )
             if self._kind == "cmaes":
                 return CmaEsSampler(
-                    seed=seed, n_startup_trials=FEWEST_TRIALS, warn_independent_sampling=False
+                    seed=seed, n_startup_trials=MIN_TRIALS_TO_LEARN, warn_independent_sampling=False
                 )
-            return TPESampler(seed=seed, n_startup_trials=FEWEST_TRIALS, constant_liar=True)
+            return TPESampler(seed=seed, n_startup_trials=MIN_TRIALS_TO_LEARN, constant_liar=True)
 
 
 class IndexedQMC(QMCSampler):

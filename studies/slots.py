@@ -1,8 +1,8 @@
-"""The slots of a study: who works on which, so that exactly those that are owed finish, each once.
+"""The slots of a study: who works on which, so that each one that is required finishes once.
 
 A slot is claimed, and finished, by one conditional statement: of two workers that want the same,
 one gets it, on SQLite as on PostgreSQL. Optuna's own heartbeat cannot stand in for `beat`: it
-knows no slots, and a trial that dies before its first beat stays RUNNING for ever.
+knows no slots, and a trial that dies before its first heartbeat stays RUNNING for ever.
 """
 
 import os
@@ -20,15 +20,15 @@ from sqlalchemy.exc import DBAPIError
 from bench.store import schema as tables
 from bench.store.store import Row, Store
 from studies.outcome import Params
-from studies.plan import Plan
+from studies.plan import StudyPlan
 
 BEAT_SECONDS = 5.0
 GRACE_SECONDS = 60.0
-"""How long after its last beat a worker counts as lost. A worker that was only paused loses its
-claim, and what it then finishes is discarded."""
+"""Seconds after its last heartbeat at which a worker counts as lost. A worker that was only paused
+loses its claim, and what it then finishes is discarded."""
 
-MOST_DEATHS = 3
-"""Workers that a slot may cost before it counts as failed."""
+MAX_DEATHS = 3
+"""Workers that may be lost with a slot before it counts as failed."""
 
 
 class Claim(NamedTuple):
@@ -38,7 +38,7 @@ class Claim(NamedTuple):
     params: Params | None
 
 
-class Lost(NamedTuple):
+class LostSlot(NamedTuple):
     """A slot whose worker was lost, the trial that it had begun, if any, and its parameters."""
 
     slot: int
@@ -47,7 +47,7 @@ class Lost(NamedTuple):
     deaths: int
 
 
-class Slots:
+class StudySlots:
     """The slots of one study in the store."""
 
     def __init__(self, store: Store, study: str) -> None:
@@ -62,15 +62,15 @@ class Slots:
             else func.extract("epoch", func.clock_timestamp())
         )
 
-    def owe(self, plan: Plan, total: int) -> None:
-        """See to it that slots 0..total-1 are there; those that are keep what they have."""
+    def add_missing(self, plan: StudyPlan, total: int) -> None:
+        """Add those of slots 0..total-1 that are missing; the others keep what they have."""
         rows = [
             {
                 "study": self.study,
                 "slot": slot,
                 "state": "open",
-                "origin": plan.owed[slot].origin if slot < len(plan.owed) else "sampler",
-                "params": plan.owed[slot].params if slot < len(plan.owed) else None,
+                "origin": plan.known[slot].origin if slot < len(plan.known) else "sampler",
+                "params": plan.known[slot].params if slot < len(plan.known) else None,
                 "worker": None,
                 "number": None,
                 "beat": None,
@@ -108,7 +108,7 @@ class Slots:
             return bool(connection.execute(statement).rowcount)
 
     def beat(self, worker: str, slot: int) -> None:
-        """Say that the worker is alive."""
+        """Note that the worker is alive."""
         self.note(worker, slot, {"beat": self._now})
 
     def finish(self, worker: str, slot: int, trial: Row, gains: Sequence[Row]) -> bool:
@@ -131,12 +131,14 @@ class Slots:
         grace: float = GRACE_SECONDS,
         *,
         were_ended: bool = False,
-    ) -> list[Lost]:
-        """Open the slots again whose worker is lost: it is one of `workers`, was on this machine
-        and is not any more, or has not beaten for `grace` seconds. Their parameters are kept.
+    ) -> list[LostSlot]:
+        """Open the slots again whose worker is lost, with their parameters.
 
-        A slot that has cost MOST_DEATHS workers is not opened: the caller fails it. Those that
-        were ended on purpose, or with the process that had started them, do not count.
+        That is one of `workers`, one whose process on this machine has ended, or one that has sent
+        no heartbeat for `grace` seconds.
+
+        The caller fails a slot that has cost MAX_DEATHS workers. Workers that were ended on
+        purpose, or with the process that had started them, do not count.
         """
         table = self._table
         statement = select(table.c.slot, table.c.worker).where(
@@ -161,9 +163,9 @@ class Slots:
                 .returning(table.c.slot, table.c.number, table.c.params, table.c.deaths)
             )
             with self.store.transaction() as connection:
-                found = connection.execute(reopen).first()
-            if found:
-                lost.append(Lost(*found))
+                reopened = connection.execute(reopen).first()
+            if reopened:
+                lost.append(LostSlot(*reopened))
         return lost
 
     def give_up(self, slot: int, trial: Row) -> None:
@@ -226,10 +228,12 @@ class Slots:
             connection.execute(insert(table), list(gains))
 
 
-class Beating:
-    """Beats for a claimed slot in a thread of its own while its trial runs."""
+class Heartbeat:
+    """The heartbeat of a claimed slot, in a thread of its own while its trial runs."""
 
-    def __init__(self, slots: Slots, worker: str, slot: int, seconds: float = BEAT_SECONDS) -> None:
+    def __init__(
+        self, slots: StudySlots, worker: str, slot: int, seconds: float = BEAT_SECONDS
+    ) -> None:
         self._ended = threading.Event()
 
         def beat() -> None:

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from optuna.trial import BaseTrial
 
 from bench.errors import InputError, nearest
 from bench.experiment.model import EvolutionSection, with_settings
 from bench.experiment.study import RANGE_KEYS, TuningStudy
+from mln.search.config import StrategyKind
 from studies.outcome import Params, ParamValue
 
 SPACE_VERSION = 2
@@ -52,48 +53,50 @@ class Parameter:
     when: tuple[tuple[str, tuple[ParamValue, ...]], ...] = ()
 
 
-SETTINGS = "evolution.settings."
-LOSS = "evolution.loss."
-MODE = SETTINGS + "mode"
-POPULATION = SETTINGS + "population"
-SWITCH_POINT = SETTINGS + "switch_point"
-MUTATION_SIGMA = SETTINGS + "genetic.mutation_sigma"
-STRATEGY = SETTINGS + "strategy.kind"
-BUDGET = SETTINGS + "budget"
+SETTINGS_PREFIX = "evolution.settings."
+LOSS_PREFIX = "evolution.loss."
+MODE = SETTINGS_PREFIX + "mode"
+POPULATION = SETTINGS_PREFIX + "population"
+SWITCH_POINT = SETTINGS_PREFIX + "switch_point"
+MUTATION_SIGMA = SETTINGS_PREFIX + "genetic.mutation_sigma"
+STRATEGY = SETTINGS_PREFIX + "strategy.kind"
+BUDGET = SETTINGS_PREFIX + "budget"
 
 _GA = (MODE, ("ga", "hybrid"))
 _ES = (MODE, ("es", "hybrid"))
 _DRAWS = (MODE, ("ga", "hybrid", "random"))
-_DECAYS = (SETTINGS + "genetic.sigma_schedule", ("exponential",))
-_NETWORK = (LOSS + "kind", ("network",))
+_DECAYS = (SETTINGS_PREFIX + "genetic.sigma_schedule", ("exponential",))
+_NETWORK = (LOSS_PREFIX + "kind", ("network",))
 
 SPACE: tuple[Parameter, ...] = (
     Parameter(MODE, Choices(("ga", "es", "hybrid"))),
     Parameter(POPULATION, Range(8, 48, step=4)),
     Parameter(SWITCH_POINT, Range(0.1, 0.9), ((MODE, ("hybrid",)),)),
-    Parameter(SETTINGS + "genetic.selection", Choices(("tournament", "truncation")), (_GA,)),
-    Parameter(SETTINGS + "genetic.crossover", Choices(("uniform", "blend", "sbx")), (_GA,)),
+    Parameter(SETTINGS_PREFIX + "genetic.selection", Choices(("tournament", "truncation")), (_GA,)),
+    Parameter(SETTINGS_PREFIX + "genetic.crossover", Choices(("uniform", "blend", "sbx")), (_GA,)),
     Parameter(MUTATION_SIGMA, Range(0.02, 0.5, log=True), (_DRAWS,)),
-    Parameter(SETTINGS + "genetic.sigma_decay", Range(0.9, 1.0), (_GA, _DECAYS)),
-    Parameter(SETTINGS + "genetic.gene_rate", Range(0.1, 1.0), (_DRAWS,)),
-    Parameter(SETTINGS + "genetic.elites", Range(1, 6), (_DRAWS,)),
-    Parameter(STRATEGY, Choices(("openai-es", "snes", "sep-cma-es")), (_ES,)),
-    Parameter(SETTINGS + "strategy.sigma", Range(0.02, 0.5, log=True), (_ES,)),
+    Parameter(SETTINGS_PREFIX + "genetic.sigma_decay", Range(0.9, 1.0), (_GA, _DECAYS)),
+    Parameter(SETTINGS_PREFIX + "genetic.gene_rate", Range(0.1, 1.0), (_DRAWS,)),
+    Parameter(SETTINGS_PREFIX + "genetic.elites", Range(1, 6), (_DRAWS,)),
+    Parameter(STRATEGY, Choices(get_args(StrategyKind)), (_ES,)),
+    Parameter(SETTINGS_PREFIX + "strategy.sigma", Range(0.02, 0.5, log=True), (_ES,)),
     Parameter(
-        SETTINGS + "strategy.learning_rate",
+        SETTINGS_PREFIX + "strategy.learning_rate",
         Range(0.01, 0.5, log=True),
         (_ES, (STRATEGY, ("openai-es",))),
     ),
     Parameter(
-        SETTINGS + "strategy.mean_rate",
+        SETTINGS_PREFIX + "strategy.mean_rate",
         Range(0.1, 1.0),
         (_ES, (STRATEGY, ("snes", "sep-cma-es"))),
     ),
-    Parameter(SETTINGS + "tasks_per_generation", Range(4, 24, step=4)),
-    Parameter(SETTINGS + "training.steps", Range(50, 200, step=50)),
-    Parameter(SETTINGS + "coevolution", Choices(("fresh", "lifetime", "persistent"))),
-    Parameter(LOSS + "features", Choices(("p,y", "logp,p,y", "logit,y")), (_NETWORK,)),
-    Parameter(LOSS + "head", Choices(("identity", "softplus", "residual", "gate")), (_NETWORK,)),
+    Parameter(SETTINGS_PREFIX + "tasks_per_generation", Range(4, 24, step=4)),
+    Parameter(SETTINGS_PREFIX + "training.steps", Range(50, 200, step=50)),
+    Parameter(SETTINGS_PREFIX + "coevolution", Choices(("fresh", "lifetime", "persistent"))),
+    Parameter(LOSS_PREFIX + "features", Choices(("p,y", "logp,p,y", "logit,y")), (_NETWORK,)),
+    Parameter(
+        LOSS_PREFIX + "head", Choices(("identity", "softplus", "residual", "gate")), (_NETWORK,)
+    ),
 )
 
 BY_NAME = {parameter.name: parameter for parameter in SPACE}
@@ -169,12 +172,16 @@ class Space:
         return self.walk(choose)
 
     def of(self, evolution: EvolutionSection) -> Params:
-        """What an evolution has for this space's parameters."""
-        found = {}
+        """What an evolution has for this space's parameters.
+
+        Raises:
+            InputError: a parameter is no setting of the evolution.
+        """
+        params = {}
         for name in (parameter.name for parameter in self.parameters):
             value = setting(evolution, name)
-            found[name] = json.dumps(value) if name in self.lists else value
-        return found
+            params[name] = json.dumps(value) if name in self.lists else value
+        return params
 
     def cells(self) -> list[Params]:
         """Every distinct configuration of a space of choices and stepped ranges.
@@ -182,16 +189,16 @@ class Space:
         Raises:
             InputError: a range without steps has no end of values.
         """
-        found: list[Params] = [{}]
+        cells: list[Params] = [{}]
         for parameter in self.parameters:
             values = _values(parameter)
-            found = [
+            cells = [
                 cell | {parameter.name: value} if active else cell
-                for cell in found
+                for cell in cells
                 for active in [is_active(parameter, cell, self.base)]
                 for value in (values if active else values[:1])
             ]
-        return found
+        return cells
 
     @property
     def is_conditional(self) -> bool:
@@ -200,7 +207,7 @@ class Space:
         return any(name in free for parameter in self.parameters for name, _ in parameter.when)
 
 
-def resolve(study: TuningStudy, evolution: EvolutionSection) -> Space:
+def tuned_space(study: TuningStudy, evolution: EvolutionSection) -> Space:
     """The space of a study: what `tune` names, with the domains that `space` replaces.
 
     Raises:
@@ -257,7 +264,11 @@ def is_active(parameter: Parameter, params: Params, base: EvolutionSection) -> b
 
 
 def setting(evolution: EvolutionSection, name: str) -> Any:
-    """The evolution's value of a dotted key. Raises InputError for a key that it has not."""
+    """The evolution's value of a dotted key.
+
+    Raises:
+        InputError: the evolution has no such key.
+    """
     place: Any = evolution
     for part in name.split(".")[1:]:
         if not hasattr(place, part):
@@ -298,14 +309,14 @@ def _domain(name: str, given: Any) -> Domain:
         return Choices(tuple(given))
     if not set(given) <= RANGE_KEYS or not {"low", "high"} <= set(given):
         raise InputError(f"study.space: {name}: a range is {{low, high}}, perhaps with log or step")
-    found = Range(**given)
-    if not found.low < found.high:
-        raise InputError(f"study.space: {name}: the range must rise, not {spell(found)}")
-    if found.log and (found.low <= 0 or found.step is not None):
+    domain = Range(**given)
+    if not domain.low < domain.high:
+        raise InputError(f"study.space: {name}: the range must rise, not {spell(domain)}")
+    if domain.log and (domain.low <= 0 or domain.step is not None):
         raise InputError(f"study.space: {name}: a log range begins above 0 and has no step")
-    if found.step is not None and found.step <= 0:
+    if domain.step is not None and domain.step <= 0:
         raise InputError(f"study.space: {name}: step must be positive")
-    return found
+    return domain
 
 
 def _suggest(trial: BaseTrial, parameter: Parameter) -> ParamValue:

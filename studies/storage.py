@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import TypeVar
 
 import optuna
 from optuna.exceptions import ExperimentalWarning, OptunaError
@@ -26,20 +25,18 @@ from bench.experiment.study import ConfirmStudy, ScreenStudy, StudyBase
 from bench.keys import digest
 from bench.store.database import BUSY_TIMEOUT_MS, public_url, sqlite_pragmas
 from bench.store.store import Store
-from bench.tasks.resolve import identity
-from studies.plan import Plan, points, study_of
-from studies.protocol import COST, METRIC, question, text
+from bench.tasks.resolve import resolve
+from studies.plan import StudyPlan, has_cost, points, study_of
+from studies.protocol import COST, METRIC, protocol_text, question
 from studies.sampler import SlotHyperband, SlotSampler
 from studies.space import SPACE_VERSION
 
-DETERMINING = ("judging", "objective", "outcome", "plan", "sampler", "seeds", "space")
+DETERMINING_FILES = ("judging", "objective", "outcome", "plan", "sampler", "seeds", "space")
 """The files of this package that a trial's value or proposal depends on."""
 
 CREATION_ATTEMPTS = 10
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-T = TypeVar("T")
 
 
 def create_study(experiment: Experiment, url: str) -> None:
@@ -59,21 +56,25 @@ def create_study(experiment: Experiment, url: str) -> None:
             made = optuna.create_study(
                 storage=storage,
                 study_name=study.name,
-                directions=["maximize", "minimize"] if _has_cost(study) else ["maximize"],
+                directions=["maximize", "minimize"] if has_cost(study) else ["maximize"],
                 load_if_exists=True,
             )
             if "fingerprint" not in made.user_attrs:
                 _describe(made, experiment, study)
-            _refuse_other(made, experiment, url)
+            _refuse_mismatch(made, experiment, url)
 
-    _insistently(url, create)
+    _with_retries(url, create)
 
 
 @contextmanager
 def loaded(
-    experiment: Experiment, url: str, plan: Plan
+    experiment: Experiment, url: str, plan: StudyPlan
 ) -> Iterator[tuple[optuna.Study, SlotSampler]]:
-    """The experiment's study as a worker uses it, with its sampler. It must be there."""
+    """The experiment's study as a worker uses it, with its sampler. It must be there.
+
+    Raises:
+        InputError: the URL cannot be used.
+    """
     study = study_of(experiment)
     sampler = SlotSampler(experiment.seed, study, plan)
     with opened(url) as storage:
@@ -100,7 +101,7 @@ def has_study(experiment: Experiment, url: str) -> bool:
     with opened(url) as storage:
         if name not in optuna.get_all_study_names(storage):
             return False
-        _refuse_other(optuna.load_study(study_name=name, storage=storage), experiment, url)
+        _refuse_mismatch(optuna.load_study(study_name=name, storage=storage), experiment, url)
     return True
 
 
@@ -138,6 +139,9 @@ def study_fingerprint(experiment: Experiment) -> str:
     """A hash of all that a trial's value and proposal depend on.
 
     The number of trials is left out, since a study may be extended.
+
+    Raises:
+        InputError: the experiment has no study, or names an unknown family or learner.
     """
     study = study_of(experiment)
     config = experiment.model_dump(mode="json", include={"seed", "device", "evolution", "tuning"})
@@ -147,7 +151,7 @@ def study_fingerprint(experiment: Experiment) -> str:
     config["tuning"] = {"rates": config["tuning"]["rates"]}
     config["study"] = study.model_dump(mode="json", exclude={"name", "trials"})
     families = (*experiment.evolution.families, *study.families) if experiment.evolution else ()
-    config["tasks"] = [identity(family) for family in families]
+    config["tasks"] = [resolve(family).identity() for family in families]
     if experiment.evolution:
         config["learner"] = learner_identity(experiment.evolution.settings.learner)
     config["optuna"] = versions()["optuna"]
@@ -160,11 +164,7 @@ def study_fingerprint(experiment: Experiment) -> str:
 def source_hash() -> str:
     """Hash of this package's files that determine what a trial is and what it is worth."""
     folder = resources.files("studies")
-    return digest([folder.joinpath(f"{name}.py").read_text("utf-8") for name in DETERMINING])
-
-
-def _has_cost(study: StudyBase) -> bool:
-    return isinstance(study, ScreenStudy) and study.cost
+    return digest([folder.joinpath(f"{name}.py").read_text("utf-8") for name in DETERMINING_FILES])
 
 
 def _pruner(study: StudyBase, sampler: SlotSampler) -> BasePruner:
@@ -186,14 +186,14 @@ def _describe(made: optuna.Study, experiment: Experiment, study: StudyBase) -> N
     """Say in the dashboard what is asked and how; the fingerprint, last, marks it complete."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        made.set_metric_names([METRIC, COST] if _has_cost(study) else [METRIC])
+        made.set_metric_names([METRIC, COST] if has_cost(study) else [METRIC])
     made.set_user_attr("question", question(study))
-    made.set_user_attr("protocol", text(experiment, study))
+    made.set_user_attr("protocol", protocol_text(experiment, study))
     made.set_user_attr("space_version", SPACE_VERSION)
     made.set_user_attr("fingerprint", study_fingerprint(experiment))
 
 
-def _refuse_other(study: optuna.Study, experiment: Experiment, url: str) -> None:
+def _refuse_mismatch(study: optuna.Study, experiment: Experiment, url: str) -> None:
     if study.user_attrs.get("fingerprint") != study_fingerprint(experiment):
         raise InputError(
             f"study {study.study_name!r} in {public_url(url)} has another configuration, "
@@ -202,11 +202,12 @@ def _refuse_other(study: optuna.Study, experiment: Experiment, url: str) -> None
         )
 
 
-def _insistently(url: str, create: Callable[[], T]) -> T:
+def _with_retries(url: str, create: Callable[[], None]) -> None:
     """Try again where another process makes the same tables or rows at this moment."""
     for attempt in range(CREATION_ATTEMPTS):
         try:
-            return create()
+            create()
+            return
         except (SQLAlchemyError, OptunaError, InputError) as error:
             cause = error.__cause__ if isinstance(error, InputError) else error
             # On PostgreSQL an operational error is a server that cannot be reached.
@@ -215,7 +216,6 @@ def _insistently(url: str, create: Callable[[], T]) -> T:
             if not is_race or attempt == CREATION_ATTEMPTS - 1:
                 raise
             time.sleep(random.uniform(0.1, 0.5))
-    raise AssertionError("unreachable")
 
 
 def _storage(url: str) -> RDBStorage:

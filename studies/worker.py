@@ -10,16 +10,16 @@ from optuna.trial import Trial
 
 from bench.catalogue import plugins
 from bench.experiment.model import Experiment
-from bench.experiment.study import ScreenStudy, StudyBase
+from bench.experiment.study import StudyBase
 from bench.store.store import Store
 from bench.workers.processes import obey_parent
-from studies.outcome import Evaluate, Params, Report, TrialJob, TrialOutcome
-from studies.plan import Plan, study_of
+from studies.optuna_sync import fail_lost, fail_trial, repair_trials, tell, trial_row
+from studies.outcome import Evaluate, Params, ReportValue, TrialJob, TrialOutcome
+from studies.plan import StudyPlan, has_cost, study_of
 from studies.records import gain_rows, record, save_failure
 from studies.sampler import SLOT, SlotSampler
-from studies.slots import GRACE_SECONDS, Beating, Claim, Slots
+from studies.slots import GRACE_SECONDS, Claim, Heartbeat, StudySlots
 from studies.storage import loaded
-from studies.telling import fail_lost, fail_trial, mend, tell, trial_row
 
 IDLE_SECONDS = 0.5
 """How often a worker that finds no open slot looks again."""
@@ -34,7 +34,7 @@ class WorkerJob:
     """
 
     experiment: Experiment
-    plan: Plan
+    plan: StudyPlan
     total: int
     url: str
     artifacts: Path
@@ -44,18 +44,26 @@ class WorkerJob:
 
 
 def work_in_process(job: WorkerJob, name: str) -> None:
-    """The body of a worker process; it ends with the process that started it."""
+    """The body of a worker process; it ends with the process that started it.
+
+    Raises:
+        InputError: as `work`, or a plug-in cannot be loaded.
+    """
     obey_parent()
     plugins.load_files(job.plugins)
     work(job, name)
 
 
 def work(job: WorkerJob, name: str) -> None:
-    """Work under a name until slots 0..total-1 are done, whoever does them."""
+    """Work under a name until slots 0..total-1 are done, whoever does them.
+
+    Raises:
+        InputError: the job's URL cannot be used.
+    """
     store = Store(job.url, create=False)
     try:
         with loaded(job.experiment, job.url, job.plan) as (study, sampler):
-            worker = _Worker(job, name, study, sampler, Slots(store, study.study_name))
+            worker = _Worker(job, name, study, sampler, StudySlots(store, study.study_name))
             while True:
                 worker.reopen_lost()
                 claim = worker.slots.claim(name, job.total)
@@ -71,25 +79,33 @@ def work(job: WorkerJob, name: str) -> None:
 
 
 class _Worker:
+    """What a worker does with the slots it claims, under one name."""
+
     def __init__(
-        self, job: WorkerJob, name: str, study: optuna.Study, sampler: SlotSampler, slots: Slots
+        self,
+        job: WorkerJob,
+        name: str,
+        study: optuna.Study,
+        sampler: SlotSampler,
+        slots: StudySlots,
     ) -> None:
         self.job, self.name, self.study = job, name, study
         self.sampler, self.slots = sampler, slots
         self.section = study_of(job.experiment)
 
     def reopen_lost(self) -> None:
+        """Open the slots of lost workers, and fail the trials that they had begun."""
         fail_lost(self.study, self.slots, self.slots.reopen_lost(grace=self.job.grace))
 
     def do(self, claim: Claim) -> None:
         """One slot, from its proposal to its end.
 
-        The slot is finished in one transaction; a death between that and telling Optuna is
-        mended before anything else is proposed.
+        The slot is finished in one transaction; what a death between that and telling Optuna
+        has left is repaired before anything else is proposed.
         """
         slot, slots = claim.slot, self.slots
-        with Beating(slots, self.name, slot):
-            mend(self.study, self.section, slots)
+        with Heartbeat(slots, self.name, slot):
+            repair_trials(self.study, self.section, slots)
             self.sampler.use(slot, claim.params)
             trial = self.study.ask()
             slots.note(self.name, slot, {"number": trial.number})
@@ -122,21 +138,24 @@ class _Worker:
         return outcome
 
 
-def reporter(section: StudyBase, trial: Trial) -> Report:
-    """Reports to Optuna, and asks its pruner where that may spare something."""
-    has_cost = isinstance(section, ScreenStudy) and section.cost
+def reporter(section: StudyBase, trial: Trial) -> ReportValue:
+    """Reports to Optuna, and asks its pruner where stopping would save work."""
 
-    def report(value: float, step: int, spares: bool) -> bool:
-        if has_cost:
+    def report(value: float, step: int, saves_work: bool) -> bool:
+        if has_cost(section):
             return False  # Optuna keeps no reports where objectives are two
         trial.report(value, step)
-        return spares and trial.should_prune()
+        return saves_work and trial.should_prune()
 
     return report
 
 
-def evaluate_trial(job: TrialJob, report: Report) -> TrialOutcome:
-    """Evaluate a trial; torch is imported here."""
+def evaluate_trial(job: TrialJob, report: ReportValue) -> TrialOutcome:
+    """Evaluate a trial; torch is imported here.
+
+    Raises:
+        ValueError: the parameters do not fit the experiment's settings.
+    """
     from studies.objective import evaluate
 
     return evaluate(job, report)

@@ -24,6 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("bench.running",),
     ("bench.testing", "bench.doctor", "bench.nearest_loss", "bench.speed"),
     ("reports.stats",),
+    ("reports.verdicts.kinds",),
     ("reports.figures",),
     ("reports.page",),
     ("reports.verdicts",),
@@ -50,7 +51,7 @@ OF_BENCH_IN_REPORTS = (
     "bench.experiment",
     "bench.workers.processes",
 )
-OF_REPORTS_IN_STUDIES = ("reports.figures",)
+OF_REPORTS_IN_STUDIES = ("reports.figures.palette",)
 TORCH_FREE = (
     "bench",
     "bench.catalogue.plugins",
@@ -187,10 +188,11 @@ def test_the_checks_notice_what_is_wrong() -> None:
     wrong = {
         "mln.genome": "bench.store.store",
         "bench.catalogue.losses": "bench.running.runner",
-        "bench.store.store": "bench.tasks.names",
+        "bench.store.store": "bench.tasks.resolve",
         "bench.running.session": "bench.cli.console",
         "bench.running.runner": "studies.run",
         "studies.plan": "reports.page.table",
+        "studies.dashboard.gallery": "reports.figures.style",
         "reports.stats.paired": "reports.page.wording",
         "reports.study.report": "reports.ablation.report",
         "reports.page.model": "bench.running.runner",

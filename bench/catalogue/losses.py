@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
     from mln.losses.base import StackedLoss
 
-LARGEST_GRID = 5
-"""Values of its parameter that every registered loss declares at least."""
+MIN_GRID_VALUES = 5
+"""Values of its parameter that every registered loss declares at least; tuning uses no more."""
 
 
 @dataclass(frozen=True)
 class LossEntry:
     """A hand-made loss or control.
 
-    parameter: the name of its own parameter, if it has one; grid: LARGEST_GRID or more values to
-    tune it over, the published default first; needs_class_counts: whether it is built from how
+    parameter: the name of its own parameter, if it has one; grid: MIN_GRID_VALUES or more values
+    to tune it over, the published default first; needs_class_counts: whether it is built from how
     often each class occurs among a learner's training labels.
 
     formula: where the core has it, "mln.losses.module:Class"; it is called with the number of
@@ -46,8 +46,8 @@ class LossEntry:
     stacked: "Callable[[int, Tensor | None, Tensor | None], StackedLoss] | None" = None
 
     def __post_init__(self) -> None:
-        if self.parameter and len(set(self.grid)) < LARGEST_GRID:
-            raise ValueError(f"loss {self.name}: declare {LARGEST_GRID} values of its parameter")
+        if self.parameter and len(set(self.grid)) < MIN_GRID_VALUES:
+            raise ValueError(f"loss {self.name}: declare {MIN_GRID_VALUES} values of its parameter")
 
     @property
     def default(self) -> float | None:

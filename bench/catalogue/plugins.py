@@ -18,7 +18,7 @@ from bench.errors import InputError
 from bench.register import Register, file_digest
 from bench.tasks.catalogue import FAMILIES
 
-MODULE = "mln_plugin_"
+MODULE_PREFIX = "mln_plugin_"
 REGISTERS: Mapping[str, Register[Any]] = {
     "TASKS": FAMILIES,
     "LOSSES": LOSSES,
@@ -68,8 +68,12 @@ def _load_file(path: Path) -> None:
     if not entries:
         raise InputError(f"plug-in {path}: defines none of TASKS, LOSSES and LEARNERS")
     # All are checked before the first is added: a bad file leaves nothing.
-    for register, entry in entries:
+    for number, (register, entry) in enumerate(entries):
         register.check(entry, f"plug-in {path}")
+        if any(other is register and same.name == entry.name for other, same in entries[:number]):
+            raise InputError(
+                f"plug-in {path}: two {register.kind} are called {entry.name!r}; rename one"
+            )
     digest = file_digest(path)
     for register, entry in entries:
         register.add(entry, digest, f"plug-in {path}")
@@ -77,7 +81,7 @@ def _load_file(path: Path) -> None:
 
 
 def _module_name(path: Path) -> str:
-    return MODULE + re.sub(r"\W", "_", path.stem)
+    return MODULE_PREFIX + re.sub(r"\W", "_", path.stem)
 
 
 def _import(path: Path, name: str) -> ModuleType:

@@ -32,14 +32,14 @@ class LossRef:
 
     def identity(self) -> dict[str, Any]:
         """What distinguishes this loss from others, whatever an experiment calls it."""
-        found = {
+        identity = {
             "kind": self.kind,
             "parameter": self.parameter,
             "spec": asdict(self.spec) if self.spec else None,
             "genome": digest(self.genome) if self.genome else None,
         }
         plugin = LOSSES.digest(self.kind)
-        return found | ({"plugin": plugin} if plugin else {})
+        return identity | ({"plugin": plugin} if plugin else {})
 
     @property
     def form(self) -> LossSpec | str:
@@ -72,7 +72,8 @@ class LossRef:
         """This loss for `members` learners on tasks of `classes` classes.
 
         class_counts: how often each class occurs among each learner's training labels
-        [members, classes]; for a loss that needs them and ignored by all others.
+        [members, classes]; for a loss that needs them and ignored by all others. Raises ValueError
+        where a loss that needs them gets none.
         """
         if self.kind in NETWORKS:
             return self._network(members, classes, device)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.catalogue.metrics import DriftSteps, Measured, scores
 from bench.cells.loss_ref import LossRef
 from bench.cells.seeds import Purpose, seed_for
 from mln.config import LearnerSpec, TrainingSpec
@@ -32,7 +33,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """Learners of one task under one loss. With purpose TEST they are measured on test."""
 
     task: str
@@ -46,7 +47,7 @@ class Job:
     kernel: KernelName
     device: str = "cpu"
 
-    def without(self, known: set[str]) -> "Job":
+    def without(self, known: set[str]) -> "TrainingJob":
         """The job for those of its members alone whose keys are not known."""
         return replace(self, members=tuple(m for m in self.members if m.key not in known))
 
@@ -79,21 +80,21 @@ def failed(member: Member, reason: str) -> Outcome:
     return Outcome(member.key, member.seed, member.lr, "failed", reason[:500], {}, {}, 0.0)
 
 
-def train(job: Job) -> list[Outcome]:
+def train(job: TrainingJob) -> list[Outcome]:
     """Train a job's learners in one rollout; the outcomes are in the order of its members.
 
     A learner's numbers depend on its own seed and rate alone. Only a job with purpose TEST can
     reach a test split: for all others the task is drawn without it.
     """
     from bench.cells.drift_scores import drift_points
-    from bench.tasks.resolve import source
+    from bench.tasks.resolve import resolve
     from mln.kernels import engine
     from mln.problem import make_problem
-    from mln.rollout import Members, curve_points
+    from mln.rollout import Members, RolloutOptions, curve_points
 
     started = time.perf_counter()
     tested = job.purpose is Purpose.TEST
-    draw = source(job.task, test=tested)
+    draw = resolve(job.task).source(test=tested)
     indices = sorted({member.seed for member in job.members})
     seeds = [seed_for(job.root_seed, job.purpose, index) for index in indices]
     splits = ("inner_valid", "test") if tested else ("inner_valid",)
@@ -116,8 +117,8 @@ def train(job: Job) -> list[Outcome]:
         Members(slots, np.array([member.lr for member in job.members])),
         job.loss.stacked(len(job.members), problem.classes, job.device, counts),
         sorted({*even, *around}),
-        kernel=job.kernel,
-        device=job.device,
+        RolloutOptions(job.device),
+        job.kernel,
     )
     outcomes = [
         _outcome(member, row, result, even, timings[slots[row]], steps)
@@ -148,32 +149,31 @@ def _outcome(
     steps: int,
 ) -> Outcome:
     """A learner's scores at the even points of its curve, and at those around its own drift."""
-    from bench.cells.drift_scores import adaptability, drift_points
+    from bench.cells.drift_scores import drift_points
 
     around = drift_points(timing, steps) if timing else []
     # Neighbours that drift elsewhere are measured at points of their own.
     own = np.isin(result.points, [*even, *around])
     points = result.points[own]
-    on_curve = np.isin(points, even)
-    inner = result.scores["inner_valid"].accuracy[row, own]
-    chosen = int(np.argmax(np.nan_to_num(inner[on_curve], nan=-1.0)))
     tested = "test" in result.scores
     split = result.scores["test" if tested else "inner_valid"]
     accuracy, nll, balanced, ece = (values[row, own] for values in split)
-    metrics = {
-        "inner_accuracy": inner[-1],
-        "accuracy": accuracy[-1],
-        "accuracy_selected": accuracy[on_curve][chosen],
-        "balanced_accuracy": balanced[-1],
-        "nll": nll[-1],
-        "ece": ece[-1],
-        "area": accuracy[on_curve].mean(),
-    }
-    if timing is not None:
-        metrics |= adaptability(points, accuracy, timing, steps)._asdict()
+    metrics = scores(
+        Measured(
+            steps=steps,
+            points=points,
+            on_curve=np.isin(points, even),
+            inner_accuracy=result.scores["inner_valid"].accuracy[row, own],
+            accuracy=accuracy,
+            nll=nll,
+            balanced_accuracy=balanced,
+            ece=ece,
+            drift=DriftSteps(timing.first, timing.last) if timing else None,
+        )
+    )
     curve: dict[str, list[float | None]] = {"step": points.tolist()}
     if tested:
-        curve |= {"accuracy": _plain(accuracy), "nll": _plain(nll)}
+        curve |= {"accuracy": _finite_or_none(accuracy), "nll": _finite_or_none(nll)}
     diverged = result.diverged_at[row] >= 0
     detail = f"{result.reasons[row]} at step {result.diverged_at[row]}" if diverged else ""
     if not detail and not np.isfinite(list(metrics.values())).all():
@@ -184,12 +184,12 @@ def _outcome(
         lr=member.lr,
         status="diverged" if detail else "done",
         detail=detail,
-        metrics=dict(zip(metrics, _plain(list(metrics.values())), strict=True)),
+        metrics=dict(zip(metrics, _finite_or_none(list(metrics.values())), strict=True)),
         curve=curve,
         seconds=0.0,
     )
 
 
-def _plain(values: Sequence[float] | np.ndarray) -> list[float | None]:
+def _finite_or_none(values: Sequence[float] | np.ndarray) -> list[float | None]:
     """JSON numbers: what is not finite becomes None."""
     return [float(value) if np.isfinite(value) else None for value in values]

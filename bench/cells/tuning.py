@@ -1,14 +1,13 @@
 """Tuning: every loss gets the same number of configurations on the same tuning seeds."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from bench.catalogue.metrics import METRICS, MINIMISED
+from bench.catalogue.metrics import METRICS
 from bench.cells.loss_ref import LossRef
 from bench.cells.training import Outcome
-from bench.experiment.model import Experiment
 from bench.experiment.sections import TuningSection
 from bench.store.store import Row
 
@@ -26,14 +25,14 @@ class Choice(NamedTuple):
     seeds: int
 
 
-class Plan(NamedTuple):
+class TuningPlan(NamedTuple):
     """One loss at one value of its parameter, and the learning rates it is tried at."""
 
     loss: LossRef
     rates: tuple[float, ...]
 
 
-def plans(tuning: TuningSection, loss: LossRef) -> list[Plan]:
+def plans(tuning: TuningSection, loss: LossRef) -> list[TuningPlan]:
     """Everything a loss is tuned over; `len(rates) * parameter_values` rates in all.
 
     What a loss with a parameter spends on the parameter, a loss without one spends on rates: a
@@ -42,8 +41,8 @@ def plans(tuning: TuningSection, loss: LossRef) -> list[Plan]:
     values = tuning.parameter_values
     tried = loss.tried(values)
     if len(tried) == values:
-        return [Plan(variant, tuning.rates) for variant in tried]
-    return [Plan(loss, finer(tuning.rates, values))]
+        return [TuningPlan(variant, tuning.rates) for variant in tried]
+    return [TuningPlan(loss, finer(tuning.rates, values))]
 
 
 def finer(rates: Sequence[float], times: int) -> tuple[float, ...]:
@@ -58,8 +57,8 @@ def score_of(outcome: Outcome, metric: str, steps: int) -> float:
 
     A diverged learner is the worst one, not an absent one.
     """
-    found = outcome.metrics[metric] if outcome.status == "done" else None
-    return METRICS[metric].worst_after(steps) if found is None else found
+    score = outcome.metrics[metric] if outcome.status == "done" else None
+    return METRICS[metric].worst_after(steps) if score is None else score
 
 
 def choose(rows: Iterable[Row], metric: str) -> Choice:
@@ -71,17 +70,6 @@ def choose(rows: Iterable[Row], metric: str) -> Choice:
     for row in rows:
         scores.setdefault((row["lr"], row["parameter"]), []).append(row["score"])
     means = {key: float(np.mean(scores[key])) for key in sorted(scores, key=lambda key: key[0])}
-    better = min if metric in MINIMISED else max
+    better = min if METRICS[metric].is_minimised else max
     best = better(means, key=lambda key: means[key])
     return Choice(*best, means[best], len(means), len(scores[best]))
-
-
-def choice_row(experiment: Experiment, task: str, learner: str, loss: str, choice: Choice) -> Row:
-    """A choice as the store keeps it."""
-    row: dict[str, Any] = choice._asdict()
-    return row | {
-        "fingerprint": experiment.fingerprint(),
-        "task": task,
-        "learner": learner,
-        "loss": loss,
-    }

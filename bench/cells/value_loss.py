@@ -47,5 +47,5 @@ class ValueLoss:
         """Derivative with respect to the logits z, [P, C, B]."""
         with torch.enable_grad():
             logits = z.detach().requires_grad_()
-            (found,) = torch.autograd.grad(self.value(logits, y).sum(), logits)
-        return found
+            (derivative,) = torch.autograd.grad(self.value(logits, y).sum(), logits)
+        return derivative

@@ -1,21 +1,20 @@
-"""What the command line prints and where it may write."""
+"""What the command line prints."""
 
 import json
-import shlex
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from bench.store.url import DEFAULT_URL
-
 
 def print_json(value: Any) -> None:
-    """Print one JSON document on standard output."""
+    """Print one JSON document on standard output.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
     print(json.dumps(value, indent=1, allow_nan=False))
 
 
@@ -42,36 +41,12 @@ def _text(value: Any) -> str:
 
 
 def print_errors(errors: Sequence[str]) -> None:
-    """Print what failed on standard error."""
+    """Print on standard error what failed."""
     for error in errors:
         print(f"failed: {error}", file=sys.stderr)
 
 
-def note(sentences: Sequence[str]) -> None:
-    """Print what is worth knowing before the work begins on standard error."""
+def print_notes(sentences: Sequence[str]) -> None:
+    """Print on standard error what to know before the work begins."""
     for sentence in sentences:
         print(f"note: {sentence}", file=sys.stderr)
-
-
-def copy_loss(loss: Path, out: Path | None, run: int, runs: int) -> Path:
-    """Copy a loss file to where the user wants it; several runs get a number each."""
-    if out is None:
-        return loss
-    target = out if runs == 1 else out.with_stem(f"{out.stem}-{run + 1}")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(loss, target)
-    return target
-
-
-def reproducing_commands(verb: str, overrides: Sequence[str]) -> list[str]:
-    """The commands that reproduce a report."""
-    tail = "".join(f" --set {shlex.quote(override)}" for override in overrides)
-    commands = [f"mln-bench {verb}{tail}"]
-    if verb != "demo":
-        commands.append(f"mln-bench report {verb.removeprefix('run ')}{tail}")
-    return commands
-
-
-def storage_flag(storage: str) -> str:
-    """The option that names a storage, empty for the default one."""
-    return "" if storage == DEFAULT_URL else f" --storage {shlex.quote(storage)}"

@@ -25,5 +25,5 @@ def download(
     use_data_root(data_root)
     for name in tasks:
         OFFICIAL[name].fetch(data_root)
-        found = OFFICIAL[name].pictures()
-        typer.echo(f"{name}: {len(found.y):,} pictures ({OFFICIAL[name].data})")
+        pictures = OFFICIAL[name].pictures()
+        typer.echo(f"{name}: {len(pictures.y):,} pictures ({OFFICIAL[name].data})")

@@ -7,7 +7,8 @@ from bench.catalogue.learners import LEARNERS
 from bench.catalogue.losses import LOSSES
 from bench.errors import InputError, nearest
 from bench.experiment.model import shipped
-from bench.tasks.resolve import available, available_regimes
+from bench.tasks.catalogue import available
+from bench.tasks.regimes.catalogue import available_regimes
 
 Rows = list[dict[str, Any]]
 
@@ -53,7 +54,11 @@ LISTINGS: dict[str, Callable[[], Rows]] = {
 
 
 def listing(what: str) -> Rows:
-    """One row per name. Raises InputError for anything but a key of LISTINGS."""
+    """One row per name, all with the same keys.
+
+    Raises:
+        InputError: `what` is no key of LISTINGS.
+    """
     if what not in LISTINGS:
         raise InputError(f"list {what!r}: unknown{nearest(what, LISTINGS)}")
     return LISTINGS[what]()

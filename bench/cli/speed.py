@@ -56,34 +56,34 @@ def speed(
     if quick:
         rules, repeats = rules[:1], min(repeats, 3)
     if memory:
-        title = f"Peak memory above the imported libraries; at most {MEMORY_TARGET} MiB is wanted"
+        title = f"Peak memory above the imported libraries; target: at most {MEMORY_TARGET} MiB"
         print_rows(memory_rows(), as_json, title)
         return
     if workers is not None:
         title = "Throughput of worker processes of one thread, the same work"
         print_rows(worker_rows(chosen, workers, repeats, seconds), as_json, title)
         return
-    settings = comparing.Settings(names, rules, repeats, seconds)
+    settings = comparing.SpeedSettings(names, rules, repeats, seconds)
     with Live() as live:
-        found = comparing.compare(chosen, settings, live)
-    for line in found.missing:
+        comparison = comparing.compare(chosen, settings, live)
+    for line in comparison.missing:
         typer.echo(f"left out: {line}", err=True)
     if as_json:
-        print_json(comparing.as_dicts(found.rows))
+        print_json(comparing.as_dicts(comparison.rows))
     else:
-        peak = found.rows[0].sgemm_gflops if found.rows else 0.0
+        peak = comparison.rows[0].sgemm_gflops if comparison.rows else 0.0
         title = f"One thread, medians of {repeats} rounds; torch.mm: {peak:.0f} GFLOP/s"
-        print_rows(comparing.table(found.rows), False, title)
+        print_rows(comparing.table(comparison.rows), False, title)
         for letter, case in chosen.items():
             typer.echo(f"{letter}: {case.description}; {case.members} members, {case.steps} steps")
-    if found.load > found.processors:
+    if comparison.load > comparison.processors:
         typer.echo(
-            f"warning: the machine was busy (load {found.load:.0f} on {found.processors} "
+            f"warning: the machine was busy (load {comparison.load:.0f} on {comparison.processors} "
             "processors): caches and memory were shared; measure again when it is idle",
             err=True,
         )
-    print_errors(found.wrong)
-    raise typer.Exit(1 if found.wrong else 0)
+    print_errors(comparison.wrong)
+    raise typer.Exit(1 if comparison.wrong else 0)
 
 
 def _words(text: str) -> list[str]:

@@ -1,11 +1,11 @@
-"""How far an experiment is, and how the machine is."""
+"""The verb `status`: how far an experiment is."""
 
 import time
 from typing import Annotated, Any
 
 import typer
 
-from bench.cli.console import print_json, print_rows
+from bench.cli.console import print_rows
 from bench.cli.options import (
     ARTIFACTS,
     ArtifactsOption,
@@ -15,6 +15,7 @@ from bench.cli.options import (
     SetOption,
     StorageOption,
 )
+from bench.cli.settings import resolved_settings
 from bench.errors import Unavailable
 from bench.store.url import DEFAULT_URL
 
@@ -25,12 +26,11 @@ def status(
     storage: StorageOption = DEFAULT_URL,
     data_root: DataRootOption = None,
     artifacts: ArtifactsOption = ARTIFACTS,
-    watch: Annotated[bool, typer.Option("--watch", help="look again until all is done")] = False,
-    every: Annotated[float, typer.Option(min=0.1, help="seconds between two looks")] = 5.0,
+    watch: Annotated[bool, typer.Option("--watch", help="repeat until all is done")] = False,
+    every: Annotated[float, typer.Option(min=0.1, help="seconds between two repeats")] = 5.0,
     as_json: JsonOption = False,
 ) -> None:
     """How much of an experiment is done, and about how long the rest will take."""
-    from bench.cli.study import resolved_settings
     from bench.experiment.checks import load_checked
     from bench.running.status import describe
     from bench.store.store import Store
@@ -39,43 +39,25 @@ def status(
     store = Store(storage, create=False)
     title = f"Experiment {loaded.name}"
 
-    def look() -> dict[str, Any]:
+    def current() -> dict[str, Any]:
         resolved = resolved_settings(loaded, storage, required=False)
         return describe(resolved, store, artifacts)
 
-    found = look()
-    print_rows([found], as_json, title)
-    while watch and not _is_finished(found):
+    row = current()
+    print_rows([row], as_json, title)
+    while watch and not _is_finished(row):
         time.sleep(every)
         try:
-            now = look()
+            latest = current()
         except Unavailable as error:
-            typer.echo(f"{error}; looking again", err=True)
+            typer.echo(f"{error}; trying again", err=True)
             continue
-        if now != found:
-            print_rows([now], as_json, title)
-        found = now
+        if latest != row:
+            print_rows([latest], as_json, title)
+        row = latest
     store.close()
 
 
-def _is_finished(found: dict[str, Any]) -> bool:
-    done, _, owed = found["evolved_losses"].partition(" of ")
-    return done == owed and not found["missing"]
-
-
-def doctor(
-    storage: StorageOption = DEFAULT_URL,
-    artifacts: ArtifactsOption = ARTIFACTS,
-    data_root: DataRootOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """What is installed, reachable, found and stale; the remedy for each. Exit 1: a problem."""
-    from bench.doctor import examine
-
-    findings = examine(storage, artifacts, data_root)
-    rows = [finding._asdict() for finding in findings]
-    if as_json:
-        print_json(rows)
-    else:
-        print_rows(rows, False, "This machine")
-    raise typer.Exit(1 if any(finding.state == "problem" for finding in findings) else 0)
+def _is_finished(row: dict[str, Any]) -> bool:
+    done, _, planned = row["evolved_losses"].partition(" of ")
+    return done == planned and not row["missing"]

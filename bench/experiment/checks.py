@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from numpy.random import SeedSequence
 
@@ -10,9 +11,7 @@ from bench.catalogue.metrics import METRICS
 from bench.errors import InputError
 from bench.experiment.model import Experiment, load
 from bench.tasks.data_root import use_data_root
-from bench.tasks.names import parse
-from bench.tasks.resolve import canonical, identity, image, shape
-from bench.tasks.resolve import source as source_of
+from bench.tasks.resolve import TaskRef, resolve
 from mln.config import LearnerSpec, LossSpec
 from mln.learners import build_module, learner_name, plan
 
@@ -33,61 +32,69 @@ def load_checked(
     """
     use_data_root(data_root)
     experiment = load(source, overrides)
-    for family in experiment.evolution.families if experiment.evolution else ():
-        canonical(family)
-    for family in experiment.study.families if experiment.study else ():
-        canonical(family)
-    if experiment.benchmark:
-        for name in experiment.benchmark.losses:
-            LOSSES.get(name)
-        names = [canonical(task) for task in experiment.benchmark.tasks]
-        repeated = next((name for name in names if names.count(name) > 1), None)
-        if repeated is not None:
-            raise InputError(f"{source}: benchmark.tasks: {repeated!r} is named twice")
+    named = _resolved(experiment)
+    for name in experiment.benchmark.losses if experiment.benchmark else ():
+        LOSSES.get(name)
+    repeated = next((task for task in named.benchmark if named.benchmark.count(task) > 1), None)
+    if repeated is not None:
+        raise InputError(f"{source}: benchmark.tasks: {repeated.name!r} is named twice")
     if read_data:
-        _read_data(experiment)
-        _check_vector_losses(experiment)
-        _check_learners(experiment)
-    _check_metric(experiment)
+        _read_data(named)
+        _check_vector_losses(experiment, named)
+        _check_learners(experiment, named)
+    _check_metric(experiment, named.benchmark)
     _check_device(experiment.device)
     return experiment
 
 
-def _read_data(experiment: Experiment) -> None:
+class NamedTasks(NamedTuple):
+    """What an experiment's names of tasks stand for, by section."""
+
+    evolution: tuple[TaskRef, ...]
+    study: tuple[TaskRef, ...]
+    benchmark: tuple[TaskRef, ...]
+
+
+def _resolved(experiment: Experiment) -> NamedTasks:
+    evolution, study, benchmark = experiment.evolution, experiment.study, experiment.benchmark
+    return NamedTasks(
+        tuple(map(resolve, evolution.families if evolution else ())),
+        tuple(map(resolve, study.families if study else ())),
+        tuple(map(resolve, benchmark.tasks if benchmark else ())),
+    )
+
+
+def _read_data(named: NamedTasks) -> None:
     """Draw a task of everything that lies in files, once."""
-    names = [*experiment.benchmark.tasks] if experiment.benchmark else []
-    for section in (experiment.evolution, experiment.study):
-        names += section.families if section else ()
-    for name in dict.fromkeys(names):
-        if identity(name)[1]:
-            source_of(name, test=False)(SeedSequence(0))
+    for task in dict.fromkeys((*named.benchmark, *named.evolution, *named.study)):
+        if task.reads_files:
+            task.source(test=False)(SeedSequence(0))
 
 
-def _check_learners(experiment: Experiment) -> None:
+def _check_learners(experiment: Experiment, named: NamedTasks) -> None:
     """Every learner must be able to learn from the tasks it meets."""
     evolution, benchmark = experiment.evolution, experiment.benchmark
-    met: list[tuple[LearnerSpec, str]] = []
+    pairs: list[tuple[LearnerSpec, TaskRef]] = []
     if evolution:
-        met += [(evolution.settings.learner, name) for name in evolution.families]
+        pairs += [(evolution.settings.learner, task) for task in named.evolution]
     if benchmark:
-        met += [(benchmark.learner_of(image(name) is not None), name) for name in benchmark.tasks]
-    for learner, name in met:
+        pairs += [(benchmark.learner_of(task.image is not None), task) for task in named.benchmark]
+    for learner, task in pairs:
         try:
             if learner.kind == "module":
-                build_module(learner, *shape(name), image(name))
+                build_module(learner, *task.shape, task.image)
             else:
-                plan(learner, *shape(name), image(name))
+                plan(learner, *task.shape, task.image)
         except Exception as error:  # a module is the user's: anything can happen in it
             reason = str(error) or type(error).__name__
             raise InputError(
-                f"learner {learner_name(learner)} on task {name!r}: {reason.splitlines()[0]}"
+                f"learner {learner_name(learner)} on task {task.name!r}: {reason.splitlines()[0]}"
             ) from error
 
 
-def _check_metric(experiment: Experiment) -> None:
+def _check_metric(experiment: Experiment, tasks: Sequence[TaskRef]) -> None:
     """A metric of drifts needs tasks that do."""
-    benchmark = experiment.benchmark
-    still = [name for name in benchmark.tasks if not parse(name).drifts] if benchmark else []
+    still = [task.name for task in tasks if not task.drifts]
     for place in ("report", "tuning"):
         metric = getattr(experiment, place).metric
         if still and METRICS[metric].drift:
@@ -97,27 +104,25 @@ def _check_metric(experiment: Experiment) -> None:
             )
 
 
-def _check_vector_losses(experiment: Experiment) -> None:
+def _check_vector_losses(experiment: Experiment, named: NamedTasks) -> None:
     evolution, benchmark = experiment.evolution, experiment.benchmark
     if evolution is None:
         return
-    names = [*evolution.families]
-    names += benchmark.tasks if benchmark and benchmark.evolved else ()
-    names += experiment.study.families if experiment.study else ()
-    check_vector_loss(evolution.loss, names)
+    benchmarked = named.benchmark if benchmark and benchmark.evolved else ()
+    check_vector_loss(evolution.loss, (*named.evolution, *benchmarked, *named.study))
 
 
-def check_vector_loss(loss: LossSpec, tasks: Sequence[str]) -> None:
+def check_vector_loss(loss: LossSpec, tasks: Sequence[TaskRef]) -> None:
     """A whole-vector network has a fixed number of classes: every task must have as many.
 
     Raises:
         InputError: one has not.
     """
-    for name in tasks if loss.classes is not None else ():
-        classes = shape(name)[1]
+    for task in tasks if loss.classes is not None else ():
+        classes = task.shape[1]
         if classes != loss.classes:
             raise InputError(
-                f"evolution.loss.classes is {loss.classes}, but task {name!r} has {classes}"
+                f"evolution.loss.classes is {loss.classes}, but task {task.name!r} has {classes}"
             )
 
 

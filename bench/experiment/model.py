@@ -13,17 +13,17 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from bench.catalogue import plugins
 from bench.errors import InputError, nearest
-from bench.experiment.complaints import explain
 from bench.experiment.overrides import apply_override, scaled, scales_of
 from bench.experiment.sections import (
     BenchmarkSection,
     ReportSection,
-    Section,
+    SectionBase,
     TuningSection,
     specified,
     with_declared_metric,
 )
 from bench.experiment.study import StudySection, dotted
+from bench.experiment.validation_text import first_error
 from bench.keys import digest
 from mln.config import EvolutionConfig, LossSpec
 from mln.kernels import engine
@@ -36,14 +36,13 @@ __all__ = [
     "ReportSection",
     "StudySection",
     "TuningSection",
-    "digest",
     "load",
     "shipped",
     "with_settings",
 ]
 
 
-class EvolutionSection(Section):
+class EvolutionSection(SectionBase):
     """Which losses are evolved, on what. settings.learner may be a name of `list learners`."""
 
     runs: int = Field(default=3, ge=1, le=100, description="independent evolution runs")
@@ -62,7 +61,7 @@ class EvolutionSection(Section):
         return settings
 
 
-class Experiment(Section):
+class Experiment(SectionBase):
     """A whole experiment."""
 
     name: str = Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.-]+$")
@@ -154,7 +153,7 @@ def with_settings(evolution: EvolutionSection, settings: Mapping[str, Any]) -> E
     try:
         return EvolutionSection.model_validate(content["evolution"])
     except ValidationError as error:
-        raise ValueError(explain(error, EvolutionSection)) from error
+        raise ValueError(first_error(error, EvolutionSection)) from error
 
 
 SHIPPED = "bench.experiment.shipped"
@@ -162,12 +161,12 @@ SHIPPED = "bench.experiment.shipped"
 
 def shipped() -> dict[str, str]:
     """Names and descriptions of the experiments that come with the suite."""
-    found = {}
+    descriptions = {}
     for entry in sorted(resources.files(SHIPPED).iterdir(), key=lambda entry: entry.name):
         if entry.name.endswith(".toml"):
             content = tomllib.loads(entry.read_text(encoding="utf-8"))
-            found[entry.name.removesuffix(".toml")] = str(content.get("description", ""))
-    return found
+            descriptions[entry.name.removesuffix(".toml")] = str(content.get("description", ""))
+    return descriptions
 
 
 def load(source: str, overrides: Sequence[str] = ()) -> Experiment:
@@ -190,7 +189,7 @@ def load(source: str, overrides: Sequence[str] = ()) -> Experiment:
     try:
         return Experiment.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{source}: {explain(error, Experiment)}") from error
+        raise InputError(f"{source}: {first_error(error, Experiment)}") from error
 
 
 def _read(source: str) -> dict[str, Any]:

@@ -6,13 +6,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validator, model_validator
 
 from bench.catalogue.learners import learner
-from bench.catalogue.losses import LARGEST_GRID
-from bench.catalogue.metrics import METRICS, MINIMISED
+from bench.catalogue.losses import MIN_GRID_VALUES
+from bench.catalogue.metrics import METRICS
 from bench.errors import InputError, nearest
 from mln.config import LearnerSpec, TrainingSpec
 
 
-class Section(BaseModel):
+class SectionBase(BaseModel):
     """A part of an experiment: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -28,7 +28,7 @@ def specified(named: Any) -> Any:
         raise ValueError(str(error)) from error
 
 
-class BenchmarkSection(Section):
+class BenchmarkSection(SectionBase):
     """The grid: every task x loss x seed, for one learner, or one more for tasks of pictures."""
 
     tasks: tuple[str, ...] = Field(min_length=1)
@@ -54,7 +54,7 @@ class BenchmarkSection(Section):
         return self.picture_learner if pictures and self.picture_learner else self.learner
 
 
-class TuningSection(Section):
+class TuningSection(SectionBase):
     """The tuning that every loss gets alike: len(rates) * parameter_values configurations.
 
     A loss with a parameter is tuned over `rates` x `parameter_values` values of it, a loss
@@ -68,7 +68,7 @@ class TuningSection(Section):
     parameter_values: int = Field(
         default=1,
         ge=1,
-        le=LARGEST_GRID,
+        le=MIN_GRID_VALUES,
         description="values of a loss's own parameter; with 1 it stays at its published default",
     )
     metric: str = Field(
@@ -91,7 +91,7 @@ class TuningSection(Section):
         return self
 
 
-class ReportSection(Section):
+class ReportSection(SectionBase):
     """What is declared before the run."""
 
     metric: str = "accuracy"
@@ -115,7 +115,7 @@ class ReportSection(Section):
         direction = METRICS[self.metric].direction
         if self.direction != direction:
             raise ValueError(f"metric {self.metric!r} needs direction = {direction!r}")
-        if self.metric in MINIMISED and self.worst <= 0:
+        if METRICS[self.metric].is_minimised and self.worst <= 0:
             raise ValueError(
                 f"metric {self.metric!r} needs worst above 0, as 10.0 nats for nll, 1.0 for ece"
             )
@@ -152,8 +152,8 @@ def with_declared_metric(content: Any) -> Any:
         "rope": metric.rope_after(steps),
         "worst": metric.worst_after(steps),
     }
-    found = content | {"report": declared | report}
+    completed = content | {"report": declared | report}
     tuning = content.get("tuning", {})
     if isinstance(tuning, dict):
-        found["tuning"] = {"metric": report.get("metric", "accuracy")} | tuning
-    return found
+        completed["tuning"] = {"metric": report.get("metric", "accuracy")} | tuning
+    return completed

@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from bench.experiment.sections import Section
+from bench.experiment.sections import SectionBase
 
-FEWEST_SEEDS = 4
+MIN_EVOLUTION_SEEDS = 4
 """Evolution seeds of a confirmation at least: a lucky run of one seed would win otherwise."""
 
 
-class StudyBase(Section):
+class StudyBase(SectionBase):
     """What every study declares.
 
     Each evolution of a trial has `budget` member-steps, whatever its settings, and its loss is
@@ -86,14 +86,16 @@ class ConfirmStudy(TuningStudy):
 
     Before a trial evolves another seed, and after `startup_instances`, it is stopped if it is
     worse than the best by Wilcoxon's signed-rank test over the instances that both have, at level
-    `p_threshold`. Seeds are evolved FEWEST_SEEDS at a time: with more of them there is something
-    to be spared.
+    `p_threshold`. Seeds are evolved MIN_EVOLUTION_SEEDS at a time: with more of them there is work
+    that an early stop saves.
     incumbent_from: a study in the same storage whose best configuration is tried first; by
     default that is the experiment's own configuration. paper_defaults: then try the defaults.
     """
 
     kind: Literal["confirm"]
-    seeds: int = Field(default=FEWEST_SEEDS, ge=FEWEST_SEEDS, description="evolution seeds")
+    seeds: int = Field(
+        default=MIN_EVOLUTION_SEEDS, ge=MIN_EVOLUTION_SEEDS, description="evolution seeds"
+    )
     incumbent_from: str | None = Field(default=None, min_length=1)
     paper_defaults: bool = True
     p_threshold: float = Field(default=0.02, gt=0, le=0.5)
@@ -119,7 +121,7 @@ class AblateStudy(StudyBase):
         return dotted(value) if isinstance(value, Mapping) else value
 
 
-KINDS = ("screen", "confirm", "ablate")
+STUDY_KINDS = ("screen", "confirm", "ablate")
 
 
 def _kind(value: Any) -> str:
@@ -134,7 +136,7 @@ StudySection = Annotated[
     Discriminator(
         _kind,
         custom_error_type="study_kind",
-        custom_error_message=f"kind must be one of {', '.join(KINDS)}",
+        custom_error_message=f"kind must be one of {', '.join(STUDY_KINDS)}",
     ),
 ]
 

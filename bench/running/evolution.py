@@ -15,7 +15,7 @@ from bench.cells.seeds import Purpose, seed_for
 from bench.experiment.model import EvolutionSection, Experiment
 from bench.keys import digest
 from bench.store.store import Row
-from bench.tasks.resolve import identity
+from bench.tasks.resolve import mixture, resolve
 from bench.workers.pool import send
 from mln.config import LossSpec
 from mln.kernels.engine import KernelName
@@ -70,16 +70,20 @@ def describe(message: EvolutionProgress) -> str:
 
 
 def evolution_jobs(experiment: Experiment, artifacts: Path) -> list[EvolutionJob]:
-    """The evolution runs of an experiment."""
+    """The evolution runs of an experiment; none where it has no evolution.
+
+    artifacts: the folder that checkpoints lie in. Raises InputError for an unknown family.
+    """
     section = experiment.evolution
     if section is None:
         return []
     jobs = []
+    families = [resolve(name).identity() for name in section.families]
     kernel = experiment.evolution_kernel()
     for run in range(section.runs):
         key = digest(
             {
-                "families": [identity(family) for family in section.families],
+                "families": families,
                 "loss": asdict(section.loss),
                 "settings": asdict(section.settings),
                 "learner": learner_identity(section.settings.learner),
@@ -95,10 +99,9 @@ def evolution_jobs(experiment: Experiment, artifacts: Path) -> list[EvolutionJob
 
 
 def evolve_job(job: EvolutionJob, map: "Map | None" = None) -> Evolved:
-    """Run one evolution, or go on from its checkpoint; `map` is mln.evolve's."""
+    """Run one evolution, or go on from its checkpoint; `map` is that of mln.Execution."""
     from bench.running.final_learners import packed
-    from bench.tasks.resolve import mixture
-    from mln.evolution import evolve
+    from mln.evolution import Execution, evolve
     from mln.shape import CLASSES, shape
 
     started = time.perf_counter()
@@ -108,13 +111,15 @@ def evolve_job(job: EvolutionJob, map: "Map | None" = None) -> Evolved:
         section.settings,
         mixture(section.families),
         seed_for(job.root_seed, Purpose.EVOLVE, job.run),
-        callback=lambda generation, _: send(
-            EvolutionProgress(job.key, job.run, asdict(generation))
+        Execution(
+            callback=lambda generation, _: send(
+                EvolutionProgress(job.key, job.run, asdict(generation))
+            ),
+            checkpoint=job.checkpoint,
+            device=job.device,
+            kernel=job.kernel,
+            map=map,
         ),
-        checkpoint=job.checkpoint,
-        device=job.device,
-        kernel=job.kernel,
-        map=map,
     )
     genome = tuple(float(gene) for gene in result.genome)
     classes = section.loss.classes or CLASSES
@@ -132,7 +137,7 @@ def evolve_job(job: EvolutionJob, map: "Map | None" = None) -> Evolved:
         "fitness": result.history[-1].mean,
         "member_steps": result.member_steps,
         "seconds": time.perf_counter() - started,
-        "handover": _plain(result.handover),
+        "handover": _handover_row(result.handover),
         "history": [asdict(generation) for generation in result.history],
         "shape": [
             curve
@@ -145,7 +150,10 @@ def evolve_job(job: EvolutionJob, map: "Map | None" = None) -> Evolved:
 
 
 def write_loss_file(path: Path, experiment: Experiment, row: Row) -> None:
-    """Write an evolved loss as a file that `mln.MetaLoss.load` reads."""
+    """Write an evolved loss as a file that `mln.MetaLoss.load` reads, whole or not at all.
+
+    row: of the store's `evolutions`. Raises OSError.
+    """
     from mln.files import save_loss
 
     notes = {
@@ -160,7 +168,7 @@ def write_loss_file(path: Path, experiment: Experiment, row: Row) -> None:
     save_loss(path, LossSpec(**row["spec"]), np.array(row["genome"], dtype=np.float32), notes)
 
 
-def _plain(handover: "Handover | None") -> Row | None:
+def _handover_row(handover: "Handover | None") -> Row | None:
     """A handover with its arrays as lists."""
     if handover is None:
         return None

@@ -44,15 +44,11 @@ def packed(learners: "FinalLearners") -> bytes:
     return save(arrays, {"task_seeds": json.dumps(seeds)})
 
 
-def save_learners(path: Path, content: bytes) -> None:
-    """Write a file of what `packed` gave, whole or not at all."""
-    from mln.checkpoint import save_atomically
-
-    save_atomically(path, content)
-
-
 def load_learners(path: Path) -> "FinalLearners":
-    """Read a file of what `packed` gave."""
+    """Read a file of what `packed` gave.
+
+    Raises OSError or SafetensorError where the file cannot be read.
+    """
     from mln.coevolution import FinalLearners
 
     with safe_open(path, framework="numpy") as file:
@@ -78,7 +74,7 @@ def measure_learners(
     from mln.rollout import Members
 
     draw = mixture(families, test=True)
-    found = []
+    learner_scores = []
     for seed, ours, ce in zip(learners.task_seeds, learners.weights, learners.ce, strict=True):
         task = draw(seed)
         problem = make_problem([task], [seed], spec, TrainingSpec(steps=1), ("test",))
@@ -86,8 +82,8 @@ def measure_learners(
         scores = score(problem, members, "test")
         accuracy, accuracy_ce = scores.accuracy[:, 0].tolist()
         nll, nll_ce = scores.nll[:, 0].tolist()
-        found.append(LearnerScore(task.name, accuracy, nll, accuracy_ce, nll_ce))
-    return found
+        learner_scores.append(LearnerScore(task.name, accuracy, nll, accuracy_ce, nll_ce))
+    return learner_scores
 
 
 class LearnersJob(NamedTuple):
@@ -101,12 +97,16 @@ class LearnersJob(NamedTuple):
 
 def measure_job(job: LearnersJob) -> Row:
     """The row that the store keeps."""
-    found = measure_learners(job.learners, job.families, job.learner)
-    return {"key": job.key, "scores": [score._asdict() for score in found]}
+    scores = measure_learners(job.learners, job.families, job.learner)
+    return {"key": job.key, "scores": [score._asdict() for score in scores]}
 
 
 def summarise(loss: str, scores: Sequence[Row]) -> Row:
-    """Mean test accuracy of a loss's own learners and of cross-entropy's, and the paired gain."""
+    """Mean test accuracy of a loss's own learners and of cross-entropy's, and the paired gain.
+
+    scores: of each learner a `LearnerScore` as the store keeps it. half_width: of the gain's 95 %
+    interval, None for a single learner.
+    """
     gains = [score["accuracy"] - score["accuracy_ce"] for score in scores]
     mean, half_width = mean_and_half_width(gains)
     return {

@@ -12,11 +12,12 @@ from bench.catalogue.learners import learner_identity
 from bench.cells.loss_ref import LossRef, reference
 from bench.cells.provenance import determinants, provenance
 from bench.cells.seeds import Purpose, drawn
-from bench.cells.training import Job, Member, Outcome, failed, train
-from bench.cells.tuning import Choice, choice_row, choose, plans
+from bench.cells.training import Member, Outcome, TrainingJob, failed, train
+from bench.cells.tuning import Choice, choose, plans
 from bench.errors import InputError
 from bench.experiment.model import Experiment
 from bench.experiment.sections import BenchmarkSection
+from bench.files import write_atomically
 from bench.keys import digests
 from bench.running.evolution import (
     EvolutionJob,
@@ -30,7 +31,6 @@ from bench.running.final_learners import (
     learners_path,
     load_learners,
     measure_job,
-    save_learners,
     summarise,
 )
 from bench.running.rows import cell_rows, tuning_rows
@@ -38,7 +38,7 @@ from bench.running.spreading import evolve_all, shares
 from bench.running.status import RunSummary, summary
 from bench.store.schema import cells, choices, evolutions, experiments, grid, learners, tunings
 from bench.store.store import Row, Store
-from bench.tasks.resolve import canonical, identity, image
+from bench.tasks.resolve import TaskRef, resolve
 from bench.workers.pool import Pool
 from bench.workers.progress import Reporter
 from mln.config import LearnerSpec, LossSpec
@@ -47,16 +47,25 @@ from mln.kernels.engine import KernelName
 from mln.learners import learner_name
 
 
-class Unit(NamedTuple):
+class Trainee(NamedTuple):
     """A learner of one task under one loss: what is tuned once and then run on all seeds."""
 
-    task: str
+    task: TaskRef
     learner: LearnerSpec
     loss: LossRef
 
+    @property
+    def names(self) -> Row:
+        """Task, learner and loss as the store's tables name them."""
+        learner = learner_name(self.learner)
+        return {"task": self.task.name, "learner": learner, "loss": self.loss.name}
+
 
 class Runner:
-    """Runs one experiment on one store in a pool of workers."""
+    """Runs one experiment on one store in a pool of workers.
+
+    errors: what went wrong, one line for each evolution or job that failed.
+    """
 
     def __init__(
         self,
@@ -71,16 +80,23 @@ class Runner:
         self.errors: list[str] = []
 
     def evolve(self) -> list[Row]:
-        """Evolve the experiment's losses that the store lacks; all its evolutions, in order."""
+        """Evolve the experiment's losses that the store lacks; all its evolutions, in order.
+
+        Writes the file of each evolved loss. A run that fails is noted in `errors`. Raises
+        Unavailable where the store or the workers are lost, OSError where a file cannot be written.
+        """
         jobs = evolution_jobs(self.experiment, self.artifacts)
-        found = self.evolve_jobs(jobs)
-        rows = [found[job.key] | {"loss": job.name} for job in jobs if job.key in found]
+        evolved = self.evolve_jobs(jobs)
+        rows = [evolved[job.key] | {"loss": job.name} for job in jobs if job.key in evolved]
         for row in rows:
             write_loss_file(self.loss_path(row), self.experiment, row)
         return rows
 
     def evolve_jobs(self, jobs: Sequence[EvolutionJob]) -> dict[str, Row]:
-        """Run those evolutions that the store lacks; the rows of all that succeeded, by key."""
+        """Run those evolutions that the store lacks; the rows of all that succeeded, by key.
+
+        Raises as `evolve` does.
+        """
         known = self.store.existing(evolutions, [job.key for job in jobs])
         missing = {job.key: job for job in jobs if job.key not in known}
         if missing:
@@ -109,7 +125,7 @@ class Runner:
                 continue
             row, final_learners = finished.result
             if final_learners is not None:
-                save_learners(learners_path(self.artifacts, row["key"]), final_learners)
+                write_atomically(learners_path(self.artifacts, row["key"]), final_learners)
             self.store.put(evolutions, [row])
             # A run ends short of its budget unless whole generations fill it.
             self.reporter.advance(budgets[finished.job.key] - spent[finished.job.key])
@@ -117,14 +133,17 @@ class Runner:
             finished.job.checkpoint.unlink(missing_ok=True)
 
     def run(self) -> RunSummary:
-        """Do all that the experiment lacks: evolutions, tuning, cells."""
+        """Do all that the experiment lacks: evolutions, tuning, cells.
+
+        What fails is noted in `errors`. Raises InputError where the experiment has no benchmark,
+        and as `evolve` does.
+        """
         benchmark = self._benchmark()
         evolved = self.evolve()
         self._measure_learners(evolved)
-        units = self._units(benchmark, evolved)
+        trainees = self._trainees(benchmark, evolved)
         self._announce(evolved)
-        chosen = self._tune(benchmark, units)
-        self._run_cells(benchmark, chosen)
+        self._run_cells(self._tune(trainees))
         return summary(self.experiment, self.store)
 
     def _benchmark(self) -> BenchmarkSection:
@@ -155,17 +174,16 @@ class Runner:
     def learner_rows(self) -> list[Row]:
         """What became of the learners of each co-evolved loss, on test."""
         names = {job.key: job.name for job in evolution_jobs(self.experiment, self.artifacts)}
-        found = self.store.rows_of(learners, names)
-        return [
-            summarise(name, found[key]["scores"]) for key, name in names.items() if key in found
-        ]
+        rows = self.store.rows_of(learners, names)
+        return [summarise(name, rows[key]["scores"]) for key, name in names.items() if key in rows]
 
     def _kernel(self, learner: LearnerSpec, loss: LossSpec | str) -> KernelName:
         """What trains a learner under a loss."""
         chosen = self.experiment
         return engine.choose(learner, loss, chosen.device, chosen.kernel)
 
-    def _units(self, benchmark: BenchmarkSection, evolved: Sequence[Row]) -> list[Unit]:
+    def _trainees(self, benchmark: BenchmarkSection, evolved: Sequence[Row]) -> list[Trainee]:
+        """The experiment's learners, each task's under every loss; the evolved losses come last."""
         spec = self.experiment.evolution.loss if self.experiment.evolution else LossSpec()
         losses = [reference(name, spec) for name in benchmark.losses]
         if benchmark.evolved:
@@ -174,8 +192,8 @@ class Runner:
                 for row in evolved
             ]
         return [
-            Unit(canonical(task), benchmark.learner_of(image(task) is not None), loss)
-            for task in benchmark.tasks
+            Trainee(task, benchmark.learner_of(task.image is not None), loss)
+            for task in map(resolve, benchmark.tasks)
             for loss in losses
         ]
 
@@ -204,56 +222,49 @@ class Runner:
         }
         self.store.put(experiments, [row], replace=True)
 
-    def _tune(self, benchmark: BenchmarkSection, units: Sequence[Unit]) -> dict[Unit, Choice]:
-        """Train what tuning lacks; the chosen configuration of each unit."""
+    def _tune(self, trainees: Sequence[Trainee]) -> dict[Trainee, Choice]:
+        """Train what tuning lacks; the chosen configuration of each trainee."""
         tuning = self.experiment.tuning
+        fingerprint = self.experiment.fingerprint()
         jobs = {
-            unit: [
-                self._job(benchmark, unit._replace(loss=loss), Purpose.TUNE, rates, tuning.seeds)
-                for loss, rates in plans(tuning, unit.loss)
+            trainee: [
+                self._job(trainee._replace(loss=loss), Purpose.TUNE, rates)
+                for loss, rates in plans(tuning, trainee.loss)
             ]
-            for unit in units
+            for trainee in trainees
         }
         every = list(chain.from_iterable(jobs.values()))
         known = self.store.existing(tunings, _keys(every))
         self._train("tune every loss", [job.without(known) for job in every], known)
         rows = self.store.rows_of(tunings, _keys(every))
-        chosen: dict[Unit, Choice] = {}
-        for unit, own in jobs.items():
+        chosen: dict[Trainee, Choice] = {}
+        for trainee, own in jobs.items():
             keys = _keys(own)
-            found = [rows[key] for key in keys if key in rows]
-            if len(found) == len(keys):
-                choice = choose(found, tuning.metric)
-                chosen[unit] = choice
-                name = learner_name(unit.learner)
-                row = choice_row(self.experiment, unit.task, name, unit.loss.name, choice)
+            tuned = [rows[key] for key in keys if key in rows]
+            if len(tuned) == len(keys):
+                choice = choose(tuned, tuning.metric)
+                chosen[trainee] = choice
+                row = {"fingerprint": fingerprint, **trainee.names, **choice._asdict()}
                 self.store.put(choices, [row], replace=True)
         return chosen
 
-    def _run_cells(self, benchmark: BenchmarkSection, chosen: dict[Unit, Choice]) -> None:
+    def _run_cells(self, chosen: dict[Trainee, Choice]) -> None:
         """Train the missing cells: as tuned, and at the common rate with default parameters."""
         common = self.experiment.tuning.common_rate
         fingerprint = self.experiment.fingerprint()
-        jobs: list[Job] = []
+        jobs: list[TrainingJob] = []
         rows: list[Row] = []
-        for unit, choice in chosen.items():
-            tuned = replace(unit.loss, parameter=choice.parameter)
-            settings = {"tuned": (tuned, choice.lr), "common": (unit.loss, common)}
-            own: dict[LossRef, Job] = {}
+        for trainee, choice in chosen.items():
+            tuned = replace(trainee.loss, parameter=choice.parameter)
+            settings = {"tuned": (tuned, choice.lr), "common": (trainee.loss, common)}
+            own: dict[LossRef, TrainingJob] = {}
             for loss in dict.fromkeys(loss for loss, _ in settings.values()):
                 rates = sorted({lr for other, lr in settings.values() if other == loss})
-                variant = unit._replace(loss=loss)
-                own[loss] = self._job(benchmark, variant, Purpose.TEST, rates, benchmark.seeds)
+                own[loss] = self._job(trainee._replace(loss=loss), Purpose.TEST, rates)
             jobs += own.values()
-            shared = {"fingerprint": fingerprint, "task": unit.task, "loss": unit.loss.name}
-            shared["learner"] = learner_name(unit.learner)
+            shared = {"fingerprint": fingerprint, **trainee.names}
             rows += [
-                {
-                    **shared,
-                    "seed": member.seed,
-                    "lr_policy": policy,
-                    "cell": member.key,
-                }
+                {**shared, "seed": member.seed, "lr_policy": policy, "cell": member.key}
                 for policy, (loss, lr) in settings.items()
                 for member in own[loss].members
                 if member.lr == lr
@@ -269,44 +280,39 @@ class Runner:
         names = [column.name for column in grid.c]
         return [row for row in rows if tuple(row[name] for name in names) not in known]
 
-    def _job(
-        self,
-        benchmark: BenchmarkSection,
-        unit: Unit,
-        purpose: Purpose,
-        rates: Sequence[float],
-        seeds: int,
-    ) -> Job:
-        """All learners of a unit, one for each learning rate and seed, each with its key."""
-        kernel = self._kernel(unit.learner, unit.loss.form)
+    def _job(self, trainee: Trainee, purpose: Purpose, rates: Sequence[float]) -> TrainingJob:
+        """A trainee at each learning rate on each seed of a purpose; every member with its key."""
+        benchmark, tuning = self._benchmark(), self.experiment.tuning
+        seeds = tuning.seeds if purpose is Purpose.TUNE else benchmark.seeds
+        kernel = self._kernel(trainee.learner, trainee.loss.form)
         common = {
-            "task": identity(unit.task),
-            "loss": unit.loss.identity(),
-            "learner": learner_identity(unit.learner),
+            "task": trainee.task.identity(),
+            "loss": trainee.loss.identity(),
+            "learner": learner_identity(trainee.learner),
             "training": asdict(benchmark.training),
             "curve_points": benchmark.curve_points,
             "determinants": determinants(self.experiment.device, kernel),
         }
         if purpose is Purpose.TUNE:
-            common["metric"] = self.experiment.tuning.metric
+            common["metric"] = tuning.metric
         where = [self.experiment.seed, int(purpose)]
         each = [(seed, lr) for lr in rates for seed in range(seeds)]
         keys = digests(common, ({"seed": [*where, seed], "lr": lr} for seed, lr in each))
         members = tuple(Member(key, *own) for key, own in zip(keys, each, strict=True))
-        return Job(
-            unit.task,
-            unit.loss,
+        return TrainingJob(
+            trainee.task.name,
+            trainee.loss,
             members,
             self.experiment.seed,
             purpose,
-            unit.learner,
+            trainee.learner,
             benchmark.training,
             benchmark.curve_points,
             kernel,
             self.experiment.device,
         )
 
-    def _train(self, phase: str, jobs: Sequence[Job], known: set[str]) -> None:
+    def _train(self, phase: str, jobs: Sequence[TrainingJob], known: set[str]) -> None:
         """Train jobs in the pool and store each one's outcomes as it finishes."""
         missing = shares([job for job in jobs if job.members], self.pool.workers)
         if not missing:
@@ -327,7 +333,7 @@ class Runner:
             self.reporter.advance(job.member_steps, f"{job.task}, {job.loss.name}")
 
     def _store(
-        self, job: Job, outcomes: Sequence[Outcome], where: dict[str, object] | None
+        self, job: TrainingJob, outcomes: Sequence[Outcome], where: dict[str, object] | None
     ) -> None:
         if job.purpose is Purpose.TUNE:
             metric = self.experiment.tuning.metric
@@ -339,5 +345,5 @@ class Runner:
             self.store.put(cells, rows, replace=cells.c.status == "failed")
 
 
-def _keys(jobs: Iterable[Job]) -> list[str]:
+def _keys(jobs: Iterable[TrainingJob]) -> list[str]:
     return [member.key for job in jobs for member in job.members]

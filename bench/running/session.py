@@ -24,7 +24,11 @@ def running(
     jobs: int | None,
     dask: str | None = None,
 ) -> Iterator[Runner]:
-    """A runner on `jobs` worker processes, by default one per processor, or on a Dask cluster."""
+    """A runner on `jobs` worker processes, by default one per processor, or on a Dask cluster.
+
+    storage: the store's URL; dask: a scheduler's address, or `local`. Raises InputError where the
+    store, the folder of artifacts or the cluster cannot be used.
+    """
     require_writable(artifacts)
     with (
         closing(Store(storage)) as store,
@@ -37,7 +41,10 @@ def running(
 
 @contextmanager
 def pool_for(jobs: int | None, dask: str | None, live: Live) -> Iterator[Pool]:
-    """The workers that --jobs and --dask ask for."""
+    """The workers that --jobs and --dask ask for.
+
+    Raises InputError where both contradict, the extra is missing, or the cluster cannot be used.
+    """
     if dask is None:
         with WorkerPool(jobs or default_jobs()) as pool:
             yield pool
@@ -56,7 +63,7 @@ def pool_for(jobs: int | None, dask: str | None, live: Live) -> Iterator[Pool]:
 
 class RunResult(NamedTuple):
     """Cells by status, and what became of the learners of each co-evolved loss
-    (`bench.running.final_learners.summary`)."""
+    (`bench.running.final_learners.summarise`)."""
 
     cells: RunSummary
     learners: list[Row]
@@ -70,7 +77,10 @@ def run_all(
     dask: str | None = None,
     on_errors: Callable[[Sequence[str]], None] = lambda _: None,
 ) -> RunResult:
-    """Do all that the experiment lacks; `on_errors` is told, once, what went wrong."""
+    """Do all that the experiment lacks; `on_errors` is told, once, what went wrong.
+
+    Raises as `running` and `Runner.run` do.
+    """
     with running(experiment, storage, artifacts, jobs, dask) as runner:
         result = RunResult(runner.run(), runner.learner_rows())
         errors = runner.errors

@@ -6,7 +6,7 @@ from dataclasses import replace
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bench.cells.training import Job
+from bench.cells.training import TrainingJob
 from bench.running.evolution import EvolutionJob, EvolutionProgress, Evolved, evolve_job
 from bench.workers.pool import Finished, Pool, send_through
 
@@ -78,19 +78,19 @@ class Spread:
     ) -> "Iterator[Trained]":
         """Work on all pieces; return when the last one is done."""
         jobs = [Numbered(number, piece, work) for number, piece in enumerate(pieces)]
-        found: dict[int, Trained] = {}
+        results: dict[int, Trained] = {}
         for finished in self.pool.run(_work, jobs):
             if finished.error is not None:
                 raise finished.error
-            found[finished.job.number] = finished.result  # type: ignore[assignment]
-        return iter([found[job.number] for job in jobs])
+            results[finished.job.number] = finished.result  # type: ignore[assignment]
+        return iter([results[job.number] for job in jobs])
 
 
 def _work(job: Numbered) -> "Trained":
     return job.work(job.piece)
 
 
-def shares(jobs: Sequence[Job], workers: int) -> list[Job]:
+def shares(jobs: Sequence[TrainingJob], workers: int) -> list[TrainingJob]:
     """The jobs, their learners divided where there would be fewer jobs than workers."""
     if not jobs:
         return []

@@ -12,7 +12,8 @@ from bench.store.schema import cells, evolutions, grid
 from bench.store.store import Store
 from bench.workers.processes import default_jobs
 
-SAMPLE = 1000
+MAX_TIMED_CELLS = 1000
+"""Finished cells whose time is looked at for an estimate."""
 
 
 class RunSummary(NamedTuple):
@@ -54,19 +55,19 @@ def describe(experiment: Experiment, store: Store, artifacts: Path) -> dict[str,
     """
     jobs = evolution_jobs(experiment, artifacts)
     evolved = store.existing(evolutions, [job.key for job in jobs])
-    found = summary(experiment, store)
+    by_status = summary(experiment, store)
     some = store.query(
         select(cells.c.provenance)
         .select_from(_grid_with_cells())
         .where(grid.c.fingerprint == experiment.fingerprint(), cells.c.status != "failed")
-        .limit(SAMPLE)
+        .limit(MAX_TIMED_CELLS)
     )
     seconds = [row["provenance"]["seconds"] for row in some]
-    left = found.missing * float(np.mean(seconds)) / default_jobs() if seconds else None
+    left = by_status.missing * float(np.mean(seconds)) / default_jobs() if seconds else None
     return {
         "evolved_losses": f"{len(evolved)} of {len(jobs)}",
-        **found._asdict(),
-        "seconds_left": 0.0 if not found.missing else left,
+        **by_status._asdict(),
+        "seconds_left": 0.0 if not by_status.missing else left,
     }
 
 

@@ -11,22 +11,22 @@ import numpy as np
 from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
-from bench.tasks.resolve import source
+from bench.tasks.resolve import resolve
 from mln.config import LearnerSpec, LossSpec, TrainingSpec
 from mln.layout import layout
-from mln.learners import Plan, plan
+from mln.learners import LearnerPlan, plan
 from mln.problem import Problem, make_problem
 from mln.random import child, generator
 from mln.rollout import Members
 from mln.task import Split, Task
 
-LOSS = LossSpec(hidden=32, features="logp,p,y", normalise=False)
+TIMED_LOSS = LossSpec(hidden=32, features="logp,p,y", normalise=False)
 """[log p, p, y] -> 32 tanh -> 1, mean over the classes."""
 
 RATES = {"sgd": 0.02, "adam": 0.002}
 SPLIT = "outer_valid"
-TASK, LEARNER, GENOMES = 0, 1, 2
-SIDE, ENLARGED, BORDER = 8, 3, 2
+TASK_KEY, LEARNER_KEY, GENOMES_KEY = 0, 1, 2
+DIGIT_SIDE, ENLARGED, BORDER = 8, 3, 2
 
 
 @dataclass(frozen=True)
@@ -73,22 +73,22 @@ class Workload(NamedTuple):
 def workload(case: Case, optimizer: str, tasks: int = 1) -> Workload:
     """The members of a case, spread evenly over `tasks` slots."""
     root = SeedSequence(0)
-    drawn = [_task(case, child(root, TASK, index)) for index in range(tasks)]
+    drawn = [_task(case, child(root, TASK_KEY, index)) for index in range(tasks)]
     training = TrainingSpec(
         steps=case.steps,
         batch_size=case.batch_size,
         optimizer="adam" if optimizer == "adam" else "sgd",
     )
-    seeds = [child(root, LEARNER, index) for index in range(tasks)]
+    seeds = [child(root, LEARNER_KEY, index) for index in range(tasks)]
     problem = make_problem(drawn, seeds, case.learner, training, (SPLIT,))
     slots = np.arange(case.members, dtype=np.int64) % tasks
     rates = np.full(case.members, RATES[optimizer])
-    shape = (case.members, layout(LOSS).size)
-    genomes = generator(root, GENOMES).standard_normal(shape).astype(np.float32)
+    shape = (case.members, layout(TIMED_LOSS).size)
+    genomes = generator(root, GENOMES_KEY).standard_normal(shape).astype(np.float32)
     return Workload(problem, Members(slots, rates), genomes)
 
 
-def learner_plan(problem: Problem) -> Plan:
+def learner_plan(problem: Problem) -> LearnerPlan:
     """The layers of a problem's learner."""
     return plan(problem.learner, problem.features, problem.classes, problem.image)
 
@@ -119,10 +119,10 @@ def flops(problem: Problem) -> int:
 
 
 def _task(case: Case, seed: SeedSequence) -> Task:
-    task = source(case.task, test=False)(seed)
+    task = resolve(case.task).source(test=False)(seed)
     if not case.picture:
         return task
-    side = SIDE * ENLARGED + 2 * BORDER
+    side = DIGIT_SIDE * ENLARGED + 2 * BORDER
     return replace(
         task,
         features=side * side,
@@ -135,7 +135,7 @@ def _task(case: Case, seed: SeedSequence) -> Task:
 
 def _enlarged(split: Split) -> Split:
     """Each pixel becomes 3 x 3, in a border of the background."""
-    pictures = np.asarray(split.x).reshape(-1, SIDE, SIDE)
+    pictures = np.asarray(split.x).reshape(-1, DIGIT_SIDE, DIGIT_SIDE)
     large = pictures.repeat(ENLARGED, 1).repeat(ENLARGED, 2)
     border = ((0, 0), (BORDER, BORDER), (BORDER, BORDER))
     framed = np.pad(large, border, constant_values=float(pictures.min()))

@@ -18,7 +18,7 @@ import numpy as np
 
 from bench.speed.cases import Case, workload
 from bench.speed.torch_peers import accuracy
-from bench.speed.worker import Job, Made, Prepared, measure, prepare, sgemm_peak
+from bench.speed.worker import MadeVariant, Prepared, SpeedJob, measure, prepare, sgemm_peak
 from bench.workers.pool import WorkerPool
 from bench.workers.processes import default_jobs
 from bench.workers.progress import Reporter
@@ -32,7 +32,7 @@ the median member's weights are compared, and every member's accuracy: where a g
 rounding, Adam makes a step of it."""
 
 
-class Settings(NamedTuple):
+class SpeedSettings(NamedTuple):
     """designs: among DESIGNS. repeats: rounds. seconds: of one design's measurement in a round."""
 
     designs: Sequence[str] = DESIGNS
@@ -42,7 +42,7 @@ class Settings(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Row:
+class SpeedRow:
     """The speed of one design: medians over the rounds, and the slowest and fastest round, all per
     second of processor time.
 
@@ -71,23 +71,28 @@ class Row:
     sgemm_gflops: float
 
 
-class Comparison(NamedTuple):
-    """Rows, what could not be had and why, and what computes something else than naive.
+class SpeedComparison(NamedTuple):
+    """Rows, what is missing and why, and what computes something else than naive.
 
     load: processes that wanted a processor in the last minute, and how many there are.
     """
 
-    rows: list[Row]
+    rows: list[SpeedRow]
     missing: list[str]
     wrong: list[str]
     load: float = 0.0
     processors: int = 1
 
 
-def compare(cases: Mapping[str, Case], settings: Settings, reporter: Reporter) -> Comparison:
-    """Measure every design on every case; `naive`, the yardstick, always among them."""
+def compare(
+    cases: Mapping[str, Case], settings: SpeedSettings, reporter: Reporter
+) -> SpeedComparison:
+    """Measure every design on every case; `naive`, the yardstick, always among them.
+
+    Raises what a measurement raises, and RuntimeError where its process dies.
+    """
     designs = [name for name in DESIGNS if name in settings.designs or name == "naive"]
-    found = Comparison([], [], [])
+    comparison = SpeedComparison([], [], [])
     rounds = len(cases) * len(settings.optimizers) * (settings.repeats + 1)
     reporter.phase("speed", rounds * len(designs))
     with ExitStack() as stack:
@@ -95,10 +100,10 @@ def compare(cases: Mapping[str, Case], settings: Settings, reporter: Reporter) -
         for letter, case in cases.items():
             for optimizer in settings.optimizers:
                 measured = _Measured(letter, case, optimizer, settings, pools, reporter)
-                measured.prepare(found)
+                measured.prepare(comparison)
                 measured.run()
-                found.rows.extend(measured.rows())
-    return found._replace(load=os.getloadavg()[0], processors=default_jobs())
+                comparison.rows.extend(measured.rows())
+    return comparison._replace(load=os.getloadavg()[0], processors=default_jobs())
 
 
 class _Measured:
@@ -109,21 +114,21 @@ class _Measured:
         letter: str,
         case: Case,
         optimizer: str,
-        settings: Settings,
+        settings: SpeedSettings,
         pools: Mapping[str, WorkerPool],
         reporter: Reporter,
     ) -> None:
         self.letter, self.case, self.optimizer, self.settings = letter, case, optimizer, settings
         self.pools, self.reporter = pools, reporter
-        self.made: dict[str, dict[str, Made]] = {}
+        self.made: dict[str, dict[str, MadeVariant]] = {}
         self.flops = 0
         self.rates: dict[str, dict[str, list[float]]] = {}
         self.peaks: list[float] = []
 
-    def job(self, design: str) -> Job:
-        return Job(design, self.case, self.optimizer, self.settings.seconds)
+    def job(self, design: str) -> SpeedJob:
+        return SpeedJob(design, self.case, self.optimizer, self.settings.seconds)
 
-    def prepare(self, found: Comparison) -> None:
+    def prepare(self, comparison: SpeedComparison) -> None:
         """Make all designs, and keep those that train what naive trains."""
         where = f"case {self.letter}, {self.optimizer}"
         for design in self.pools:
@@ -131,13 +136,15 @@ class _Measured:
             self.reporter.advance(1, f"{where}: {design}")
             if isinstance(prepared, str) or prepared.obstacle is not None:
                 reason = prepared if isinstance(prepared, str) else prepared.obstacle
-                found.missing.append(f"{design}, {where}: {reason}")
+                comparison.missing.append(f"{design}, {where}: {reason}")
                 continue
             self.made[design], self.flops = prepared.made, prepared.flops
             for variant, made in prepared.made.items():
                 reason = self._difference(made)
                 if reason is not None:
-                    found.wrong.append(f"{design} ({variant}), {where}: {reason}; no speed shown")
+                    comparison.wrong.append(
+                        f"{design} ({variant}), {where}: {reason}; no speed shown"
+                    )
                     del self.made[design]
                     break
 
@@ -148,13 +155,13 @@ class _Measured:
             return str(finished.error).splitlines()[0] if str(finished.error) else "it failed"
         raise AssertionError("a pool ends every job")
 
-    def _difference(self, made: Made) -> str | None:
+    def _difference(self, made: MadeVariant) -> str | None:
         """How weights differ from naive's by more than rounding, or None."""
         (naive,) = self.made["naive"].values()
         return difference(self.case, self.optimizer, made.weights, naive.weights)
 
     def run(self) -> None:
-        """Round after round, every design once."""
+        """Round after round, every design once. Raises what a measurement raised."""
         for number in range(self.settings.repeats):
             note = f"case {self.letter}, {self.optimizer}, round {number + 1}"
             for design in self.pools:
@@ -170,7 +177,7 @@ class _Measured:
                 if peak.result is not None:
                     self.peaks.append(peak.result)
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[SpeedRow]:
         """What was measured, in the order of DESIGNS."""
         best = {
             design: max((median(rates), name) for name, rates in variants.items())[1]
@@ -187,7 +194,7 @@ class _Measured:
             if design == "fused" and builds is not None:
                 compiling = builds.cold
             rows.append(
-                Row(
+                SpeedRow(
                     case=self.letter,
                     optimizer=self.optimizer,
                     design=design,
@@ -220,8 +227,8 @@ def difference(case: Case, optimizer: str, weights: np.ndarray, expected: np.nda
     worst = float(apart.max() if optimizer == "sgd" else np.median(apart))
     if not worst <= WEIGHT_TOLERANCE:
         return f"final weights differ from naive's by {worst:.1e} of their way"
-    found = [accuracy(work.problem, rows) for rows in (weights, expected)]
-    largest = float(np.abs(found[0] - found[1]).max())
+    accuracies = [accuracy(work.problem, rows) for rows in (weights, expected)]
+    largest = float(np.abs(accuracies[0] - accuracies[1]).max())
     if not largest <= ACCURACY_TOLERANCE:
         return f"accuracies differ from naive's by {largest:.3f}"
     return None
@@ -262,27 +269,27 @@ def build_seconds(case: Case, optimizer: str) -> Builds | None:
     front = variant_of(workload(case, optimizer).problem).front
     with tempfile.TemporaryDirectory() as cache:
         command = [sys.executable, "-c", BUILD, optimizer, front]
-        found = []
+        seconds = []
         for _ in range(2):
             done = subprocess.run(
                 command, env={**os.environ, "MLN_CACHE": cache}, capture_output=True, text=True
             )
             if done.returncode != 0:
                 return None
-            found.append(float(done.stdout))
-    return Builds(*found)
+            seconds.append(float(done.stdout))
+    return Builds(*seconds)
 
 
 def _peak(_: int) -> float:
     return sgemm_peak()
 
 
-def as_dicts(rows: Sequence[Row]) -> list[dict[str, object]]:
+def as_dicts(rows: Sequence[SpeedRow]) -> list[dict[str, object]]:
     """Rows for JSON."""
     return [asdict(row) for row in rows]
 
 
-def table(rows: Sequence[Row]) -> list[dict[str, object]]:
+def table(rows: Sequence[SpeedRow]) -> list[dict[str, object]]:
     """Rows for reading."""
     return [
         {

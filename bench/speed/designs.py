@@ -1,4 +1,4 @@
-"""The designs that are compared: how each is made, and why one cannot be had."""
+"""The designs that are compared: how each is made, and why one is not available."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.speed.cases import LOSS, Workload
+from bench.speed.cases import TIMED_LOSS, Workload
 from mln.kernels import engine
 from mln.losses.meta import stacked_from_genomes
+from mln.rollout import RolloutOptions
 
 
 class Program(NamedTuple):
@@ -21,27 +22,27 @@ class Program(NamedTuple):
     compile_seconds: float = 0.0
 
 
-Maker = Callable[[], Program]
+ProgramMaker = Callable[[], Program]
 
 
-class Unavailable(Exception):
-    """A design cannot be had here; the message says why in one line."""
+class DesignUnavailable(Exception):
+    """A design is not available here; the message says why in one line."""
 
 
-def programs(design: str, work: Workload) -> dict[str, Maker]:
+def programs(design: str, work: Workload) -> dict[str, ProgramMaker]:
     """The variants of a design by name, of which the fastest counts; made when called.
 
-    Raises Unavailable where the design cannot train this workload, or not here.
+    Raises DesignUnavailable where the design cannot train this workload, or not here.
     """
     if design in engine.KERNELS:
         kernel = next(name for name in engine.KERNELS if name == design)
-        obstacle = engine.obstacle(kernel, work.problem.learner, LOSS, "cpu")
+        obstacle = engine.obstacle(kernel, work.problem.learner, TIMED_LOSS, "cpu")
         if obstacle is not None:
-            raise Unavailable(obstacle)
+            raise DesignUnavailable(obstacle)
         return {design: partial(_kernel, kernel, work)}
     if design == "jax":
         if find_spec("jax") is None:
-            raise Unavailable("jax is not installed: pip install 'mln-bench[peers]'")
+            raise DesignUnavailable("jax is not installed: pip install 'mln-bench[peers]'")
         from bench.speed.jax_peer import VARIANTS
 
         return {name: partial(_jax, work, name) for name in VARIANTS}
@@ -49,18 +50,19 @@ def programs(design: str, work: Workload) -> dict[str, Maker]:
 
     makers = {"naive": torch_peers.naive, "vmap": torch_peers.vmapped}
     if design not in makers:
-        raise Unavailable("this version has no such kernel")
+        raise DesignUnavailable("this version has no such kernel")
     return {design: lambda: Program(makers[design](work))}
 
 
 def _kernel(name: engine.KernelName, work: Workload) -> Program:
     kernel = engine.get(name)
-    losses = stacked_from_genomes(LOSS, torch.from_numpy(work.genomes), work.problem.classes)
+    options = RolloutOptions(keep_weights=True)
+    losses = stacked_from_genomes(TIMED_LOSS, torch.from_numpy(work.genomes), work.problem.classes)
 
     def run() -> NDArray[np.float32]:
-        found = kernel(work.problem, work.members, losses, (), keep_weights=True)
-        assert found.weights is not None
-        return found.weights
+        result = kernel(work.problem, work.members, losses, (), options)
+        assert result.weights is not None
+        return result.weights
 
     return Program(run)
 

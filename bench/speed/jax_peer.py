@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.speed.cases import LOSS, Workload, inputs, learner_plan
-from mln.learners import Convolution, Layer, Plan
+from bench.speed.cases import TIMED_LOSS, Workload, inputs, learner_plan
+from mln.learners import Convolution, Layer, LearnerPlan
 from mln.losses.network import LOG_FLOOR
 
 # Read when jax is first imported: one thread, as for all other designs.
@@ -32,7 +32,7 @@ from jax import Array, lax
 Parameters = list[tuple[Array, Array]]
 
 
-class Variant(NamedTuple):
+class JaxVariant(NamedTuple):
     """together: members that one vmap takes, None for all; unroll: steps per turn of the scan."""
 
     together: int | None
@@ -40,12 +40,12 @@ class Variant(NamedTuple):
 
 
 VARIANTS = {
-    "scan(vmap(grad))": Variant(None, 1),
-    "scan(vmap(grad)), unroll 4": Variant(None, 4),
-    "lax.map": Variant(1, 1),
-    "lax.map, unroll 4": Variant(1, 4),
-    "lax.map of 8": Variant(8, 1),
-    "lax.map of 16, unroll 4": Variant(16, 4),
+    "scan(vmap(grad))": JaxVariant(None, 1),
+    "scan(vmap(grad)), unroll 4": JaxVariant(None, 4),
+    "lax.map": JaxVariant(1, 1),
+    "lax.map, unroll 4": JaxVariant(1, 4),
+    "lax.map of 8": JaxVariant(8, 1),
+    "lax.map of 16, unroll 4": JaxVariant(16, 4),
 }
 
 
@@ -56,7 +56,7 @@ class Compiled(NamedTuple):
     seconds: float
 
 
-def compile_variant(work: Workload, variant: Variant) -> Compiled:
+def compile_variant(work: Workload, variant: JaxVariant) -> Compiled:
     """A workload as one compiled program, with its arrays on the device."""
     problem, members = work.problem, work.members
     layers = learner_plan(problem)
@@ -84,7 +84,7 @@ def compile_variant(work: Workload, variant: Variant) -> Compiled:
     return Compiled(run, seconds)
 
 
-def _program(work: Workload, layers: Plan, variant: Variant) -> Callable[..., Parameters]:
+def _program(work: Workload, layers: LearnerPlan, variant: JaxVariant) -> Callable[..., Parameters]:
     training = work.problem.training
     gradient = jax.grad(lambda own, genome, x, y: meta_loss(forward(layers, own, x), y, genome))
     update = adam if training.optimizer == "adam" else momentum(training.momentum)
@@ -95,8 +95,8 @@ def _program(work: Workload, layers: Plan, variant: Variant) -> Callable[..., Pa
         def step(carry: Any, batch: Any) -> tuple[Any, None]:
             own, state, number = carry
             index, targets = batch
-            found = gradient(own, genome, pool[index].T, targets.T)
-            own, state = update(own, found, state, lr, number + 1)
+            slope = gradient(own, genome, pool[index].T, targets.T)
+            own, state = update(own, slope, state, lr, number + 1)
             return (own, state, number + 1), None
 
         zeros = jax.tree.map(jnp.zeros_like, start)
@@ -121,7 +121,7 @@ def _program(work: Workload, layers: Plan, variant: Variant) -> Callable[..., Pa
     return program
 
 
-def forward(layers: Plan, own: Parameters, x: Array) -> Array:
+def forward(layers: LearnerPlan, own: Parameters, x: Array) -> Array:
     """Logits [C, B] of examples in columns, [D, B]."""
     at = 0
     if layers.convolutions:
@@ -182,7 +182,7 @@ def adam(own: Any, gradient: Any, state: Any, lr: Array, number: Array) -> Any:
     return moved, (first, second)
 
 
-def unflatten(layers: Plan, rows: NDArray[np.float32]) -> list[tuple[Any, Any]]:
+def unflatten(layers: LearnerPlan, rows: NDArray[np.float32]) -> list[tuple[Any, Any]]:
     """Weight [P, out, fan_in] and bias [P, out] of each layer from flat weights [P, W]."""
     each: list[Convolution | Layer] = [*layers.convolutions, *layers.linear]
     return [
@@ -197,5 +197,5 @@ def split_genomes(genomes: NDArray[np.float32]) -> dict[str, Any]:
 
     from mln.layout import layout
 
-    parts = layout(LOSS).split(torch.from_numpy(genomes))
+    parts = layout(TIMED_LOSS).split(torch.from_numpy(genomes))
     return {name: part.numpy() for name, part in parts.items()}

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from statistics import median
 
-from bench.speed.cases import CASES, LOSS, Case, Workload, workload
+from bench.speed.cases import CASES, TIMED_LOSS, Case, Workload, workload
 from bench.workers.pool import WorkerPool
 
 MEMORY_TARGET = 500
@@ -97,14 +97,14 @@ def _train(work: Workload) -> None:
     from mln.kernels import engine
     from mln.losses.meta import stacked_from_genomes
 
-    losses = stacked_from_genomes(LOSS, torch.from_numpy(work.genomes), work.problem.classes)
+    losses = stacked_from_genomes(TIMED_LOSS, torch.from_numpy(work.genomes), work.problem.classes)
     engine.rollout(work.problem, work.members, losses, [work.problem.training.steps])
 
 
 def _kernel_name(case: Case) -> str:
     from mln.kernels import engine
 
-    return engine.choose(case.learner, LOSS, "cpu")
+    return engine.choose(case.learner, TIMED_LOSS, "cpu")
 
 
 def memory_rows() -> list[dict[str, object]]:
@@ -157,7 +157,7 @@ def _resident_bytes() -> int:
 
 
 def _forget_peak() -> None:
-    """Let the kernel's record of the peak begin anew; elsewhere it only reports too much."""
+    """Reset the kernel's record of the peak; without one the peak reported is too high."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:

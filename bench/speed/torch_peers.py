@@ -11,7 +11,7 @@ from torch.func import functional_call, grad, vmap
 from torch.nn.functional import log_softmax
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from bench.speed.cases import LOSS, SPLIT, Workload, inputs, learner_plan
+from bench.speed.cases import SPLIT, TIMED_LOSS, Workload, inputs, learner_plan
 from mln.config import TrainingSpec
 from mln.layout import layout
 from mln.losses.network import LOG_FLOOR
@@ -57,7 +57,7 @@ def naive(work: Workload) -> Run:
     """One nn.Module and one torch.optim optimiser per member, trained one after another."""
     problem, members = work.problem, work.members
     data, start = _batches(problem), torch.from_numpy(problem.initial)[members.slot]
-    genomes = layout(LOSS).split(torch.from_numpy(work.genomes))
+    genomes = layout(TIMED_LOSS).split(torch.from_numpy(work.genomes))
 
     def run() -> NDArray[np.float32]:
         final = []
@@ -82,7 +82,7 @@ def vmapped(work: Workload) -> Run:
     problem, members = work.problem, work.members
     data, net = _batches(problem), network(work.problem)
     start = torch.from_numpy(problem.initial)[members.slot]
-    genomes = layout(LOSS).split(torch.from_numpy(work.genomes))
+    genomes = layout(TIMED_LOSS).split(torch.from_numpy(work.genomes))
 
     def loss(
         parameters: dict[str, Tensor], genome: dict[str, Tensor], x: Tensor, y: Tensor
@@ -95,9 +95,9 @@ def vmapped(work: Workload) -> Run:
         stacked = _stacked(net, start)
         optimizer = make_optimizer(problem.training, stacked.values(), float(members.lr[0]))
         for rows, y in zip(data.rows, data.targets, strict=True):
-            found = gradients(stacked, genomes, data.pool[rows], y)
+            slopes = gradients(stacked, genomes, data.pool[rows], y)
             for name, part in stacked.items():
-                part.grad = found[name]
+                part.grad = slopes[name]
             optimizer.step()
         return torch.cat([part.flatten(1) for part in stacked.values()], 1).numpy()
 
@@ -121,8 +121,8 @@ def accuracy(problem: Problem, weights: NDArray[np.float32]) -> NDArray[np.float
         logits = vmap(lambda own: functional_call(net, own, (x,)))(
             _stacked(net, torch.from_numpy(weights))
         )
-        found: NDArray[np.float64] = (logits.argmax(2) == y).double().mean(1).numpy()
-    return found
+        shares: NDArray[np.float64] = (logits.argmax(2) == y).double().mean(1).numpy()
+    return shares
 
 
 def _stacked(net: nn.Module, rows: Tensor) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ KEPT_VARIANTS = 2
 SCREENING_CALLS = 3
 
 
-class Job(NamedTuple):
+class SpeedJob(NamedTuple):
     """A design on a case. seconds: a round repeats the rollout for about so long."""
 
     design: str
@@ -26,7 +26,7 @@ class Job(NamedTuple):
     seconds: float
 
 
-class Made(NamedTuple):
+class MadeVariant(NamedTuple):
     """A variant of a design: the time of its first call (and of its compilation before), the
     shortest of some calls, and the weights [P, W] that it trains."""
 
@@ -39,13 +39,13 @@ class Made(NamedTuple):
 class Prepared(NamedTuple):
     """The variants of a design, or why it cannot be had; what a member-step costs."""
 
-    made: dict[str, Made]
+    made: dict[str, MadeVariant]
     obstacle: str | None = None
     flops: int = 0
 
 
 class _Ready(NamedTuple):
-    job: Job
+    job: SpeedJob
     work: Workload
     runs: dict[str, Callable[[], NDArray[np.float32]]]
     calls: dict[str, int]
@@ -54,23 +54,23 @@ class _Ready(NamedTuple):
 _ready: _Ready | None = None
 
 
-def prepare(job: Job) -> Prepared:
+def prepare(job: SpeedJob) -> Prepared:
     """Make every variant of a design and run it; keep the fastest two for the rounds."""
     global _ready
-    from bench.speed.designs import Unavailable, programs
+    from bench.speed.designs import DesignUnavailable, programs
 
     pin()
     work = workload(job.case, job.optimizer)
     try:
         makers = programs(job.design, work)
-    except Unavailable as error:
+    except DesignUnavailable as error:
         return Prepared({}, str(error))
     made, runs = {}, {}
     for name, make in makers.items():
         program = make()
         first, weights = timed(program.run)
         again = [timed(program.run)[0] for _ in range(SCREENING_CALLS if first < 1 else 0)]
-        made[name] = Made(first, program.compile_seconds, min([first, *again]), weights)
+        made[name] = MadeVariant(first, program.compile_seconds, min([first, *again]), weights)
         runs[name] = program.run
     kept = sorted(made, key=lambda name: made[name].call_seconds)[:KEPT_VARIANTS]
     calls = {name: max(1, round(job.seconds / made[name].call_seconds)) for name in kept}
@@ -78,7 +78,7 @@ def prepare(job: Job) -> Prepared:
     return Prepared(made, flops=flops(work.problem))
 
 
-def measure(job: Job) -> dict[str, float]:
+def measure(job: SpeedJob) -> dict[str, float]:
     """One round: member-steps per second of processor time of the kept variants.
 
     Where nothing else runs, that is the time that passes; where something does, its share of the

@@ -48,7 +48,7 @@ def transact(engine: Engine, action: Callable[[Connection], T]) -> T:
 
 
 def make_tables(connection: Connection, metadata: MetaData) -> None:
-    """Make the tables that are not there; other processes may do the same at the same time.
+    """Make the tables that are missing; other processes may do the same at the same time.
 
     All of them or, where the disk is full or the process is killed, none.
     """
@@ -63,8 +63,8 @@ def make_tables(connection: Connection, metadata: MetaData) -> None:
 
 def inspector(connection: Connection) -> Inspector:
     """What the database holds."""
-    found: Inspector = inspect(connection)
-    return found
+    tables: Inspector = inspect(connection)
+    return tables
 
 
 def _unavailable(engine: Engine, error: DBAPIError) -> Unavailable:
@@ -80,16 +80,19 @@ def _unavailable(engine: Engine, error: DBAPIError) -> Unavailable:
     elif "full" in said:
         remedy = "make room on the disk"
     elif "I/O" in said:
-        remedy = "the disk is full, or failing: mend that"
+        remedy = "the disk is full or failing: repair that"
     elif "readonly" in said:
         remedy = "make the file and its folder writable"
     else:
-        remedy = "mend that"
+        remedy = "remove the cause"
     return Unavailable(f"storage {url}: {said}; {remedy}, and the same command continues")
 
 
 def open_engine(url: str, *, create: bool) -> Engine:
-    """The engine of a URL; InputError where that cannot be one of a store."""
+    """The engine of a URL. Raises InputError where that cannot be one of a store.
+
+    create: whether the file of an SQLite database may be created, with its folder.
+    """
     try:
         parsed = make_url(url)
         backend = parsed.get_backend_name()

@@ -150,7 +150,7 @@ slots = Table(
     Column("beat", Float, nullable=True),
     Column("deaths", Integer, nullable=False),
 )
-"""The trials that a study owes. `state` is open, claimed (by `worker`, which was last alive at
+"""The trials that a study plans. `state` is open, claimed (by `worker`, which was last alive at
 `beat`, seconds since 1970 by the database's clock) or done: then mln_trials has its row, written
 in the same transaction. origin: where the parameters come from: sampler, incumbent, paper,
 enqueued or cell. params: once they are known; a slot that is opened again keeps them. number:

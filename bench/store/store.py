@@ -116,12 +116,12 @@ class Store:
 
     def _check(self, versions: list[int]) -> None:
         if versions != [SCHEMA_VERSION]:
-            found = ", ".join(map(str, versions))
+            stored = ", ".join(map(str, versions))
             age = "a later" if versions[-1] > SCHEMA_VERSION else "an earlier"
             raise InputError(
-                f"storage {public_url(self.url)}: schema version {found}, written by {age} "
-                f"MLN-Bench; this one reads version {SCHEMA_VERSION}. Nothing was changed: use the "
-                "version that wrote it, or another --storage"
+                f"storage {public_url(self.url)}: has schema version {stored}, written by {age} "
+                f"version of MLN-Bench; this one reads schema version {SCHEMA_VERSION}. Nothing "
+                "was changed: use the MLN-Bench that wrote it, or another --storage"
             )
 
     @contextmanager
@@ -196,7 +196,7 @@ class Store:
 
         def look(connection: Connection) -> set[str]:
             statements = (chosen.where(table.c.key.in_(batch)) for batch in batches)
-            return {key for found in statements for key in connection.execute(found).scalars()}
+            return {key for each in statements for key in connection.execute(each).scalars()}
 
         return transact(self.engine, look)
 

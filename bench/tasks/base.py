@@ -73,7 +73,10 @@ class TaskFamily(Protocol):
     def data(self) -> str: ...
 
     def draw(self, seed: SeedSequence, *, test: bool) -> Task:
-        """The clean task at `seed`; without `test` its test split is None and never built."""
+        """The clean task at `seed`; without `test` its test split is None and never built.
+
+        Raises InputError for data that cannot be read.
+        """
         ...
 
 

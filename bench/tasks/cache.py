@@ -7,8 +7,6 @@ one, and a killed process leaves a temporary file alone.
 import hashlib
 import io
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -18,17 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import InputError
+from mln.atomic import write_atomically
+from mln.cache_folder import cache_folder
 from mln.examples import Table, map_table
 
 Bytes = NDArray[np.uint8]
-BLOCK = 1 << 20
+READ_BYTES = 1 << 20
+
+CODE = Path(__file__).parent
+"""The folder, subfolders included, whose code makes the files."""
 
 
-def cache_folder() -> Path:
-    """$MLN_CACHE, or mln-bench below $XDG_CACHE_HOME or ~/.cache; its folder `data`."""
-    own = os.environ.get("MLN_CACHE")
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return (Path(own) if own else home / "mln-bench") / "data"
+def data_cache() -> Path:
+    """The folder of decoded data; it need not exist."""
+    return cache_folder("data")
 
 
 def content_digest(files: Sequence[tuple[str, Path]]) -> str:
@@ -36,33 +37,35 @@ def content_digest(files: Sequence[tuple[str, Path]]) -> str:
 
     It is remembered under their paths, sizes and times of change, so that nothing is read twice:
     a file that is changed without a new size or time goes unnoticed.
+
+    Raises OSError for a file that cannot be read, InputError for a cache that cannot be written.
     """
     stats = [(name, path.stat()) for name, path in files]
     state = [
         (name, str(path.absolute()), stat.st_size, stat.st_mtime_ns)
         for (name, path), (_, stat) in zip(files, stats, strict=True)
     ]
-    note = cache_folder() / f"{_digest(state)}.digest"
-    if note.exists() and len(found := note.read_text("ascii")) == 64:
-        return found
+    note = data_cache() / f"{_digest(state)}.digest"
+    if note.exists() and len(known := note.read_text("ascii")) == 64:
+        return known
     total = hashlib.sha256()
     for name, path in sorted(files):
         total.update(f"{name}\0{path.stat().st_size}\0".encode())
         with path.open("rb") as file:
-            while block := file.read(BLOCK):
+            while block := file.read(READ_BYTES):
                 total.update(block)
-    _write(note, [total.hexdigest().encode("ascii")])
+    _write(note, total.hexdigest())
     return total.hexdigest()
 
 
 def key_of(kind: str, *parts: Any) -> str:
     """The name of what this code makes of `parts`, any JSON values."""
-    return f"{kind}-{_digest([_code(), *parts])[:32]}"
+    return f"{kind}-{_digest([_code(CODE), *parts])[:32]}"
 
 
 def read_arrays(key: str) -> dict[str, NDArray[Any]] | None:
     """The arrays that `write_arrays` wrote, or None."""
-    path = cache_folder() / f"{key}.npz"
+    path = _arrays_path(key)
     if not path.exists():
         return None
     with np.load(path, allow_pickle=False) as arrays:
@@ -70,19 +73,19 @@ def read_arrays(key: str) -> dict[str, NDArray[Any]] | None:
 
 
 def write_arrays(key: str, **arrays: NDArray[Any]) -> None:
-    """Keep small arrays under a key."""
+    """Keep small arrays under a key. Raises InputError where the cache cannot be written."""
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]  # the stub mistakes arrays for a flag
-    _write(cache_folder() / f"{key}.npz", [buffer.getvalue()])
+    _write(_arrays_path(key), buffer.getvalue())
 
 
 def table_path(key: str) -> Path:
     """The file of a table."""
-    return cache_folder() / f"{key}.table"
+    return data_cache() / f"{key}.table"
 
 
 def write_table(path: Path, blocks: Iterable[Bytes]) -> None:
-    """Write a table of bytes block by block."""
+    """Write a table of bytes, block by block. Raises InputError as `write_arrays` does."""
     _write(path, (np.ascontiguousarray(block).data for block in blocks))
 
 
@@ -98,36 +101,27 @@ def _map(path: Path, rows: int, columns: int) -> Table:
     return map_table(path, "uint8", 0, (rows, columns))
 
 
-@lru_cache(maxsize=1)
-def _code() -> str:
+def _arrays_path(key: str) -> Path:
+    return data_cache() / f"{key}.npz"
+
+
+@lru_cache(maxsize=4)
+def _code(folder: Path) -> str:
     """A digest of all that decodes or changes data: other code makes other files."""
     total = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.rglob("*.py")):
+    for file in sorted(folder.rglob("*.py")):
         total.update(file.read_bytes())
     return total.hexdigest()
 
 
-def _write(path: Path, parts: Iterable[bytes | memoryview]) -> None:
+def _write(path: Path, content: bytes | str | Iterable[bytes | memoryview]) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        write_atomically(path, content)
     except OSError as error:
         raise InputError(
             f"cache folder {path.parent}: cannot be written: {error.strerror}; "
             "name another one in MLN_CACHE"
         ) from error
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            for part in parts:
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"cache file {path}: cannot be written: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _digest(value: Any) -> str:

@@ -1,6 +1,7 @@
 """All task families by name, and those that are made from what their name says."""
 
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from bench.errors import InputError, nearest
@@ -10,22 +11,21 @@ from bench.tasks.families.digits import Digits
 from bench.tasks.families.folders import SIDES, FolderPictures
 from bench.tasks.families.official import OFFICIAL
 from bench.tasks.families.pictures import PictureFamily
-from bench.tasks.families.sized import CLASSES, FEATURES, SIZED, MixtureFamily
+from bench.tasks.families.sized import CLASS_RANGE, FEATURE_RANGE, SIZED, MixtureFamily
 from bench.tasks.families.synthetic import SYNTHETIC
 from bench.tasks.families.tables import SHIPPED_TABLES, TableFile
 
 PLANAR = ("moons", "circles", "xor", "checkerboard", "classification_2")
 UNQUOTED = "/~:() "
 
-
-_PLAIN = {family.name: family for family in SYNTHETIC}
+_SYNTHETIC = {family.name: family for family in SYNTHETIC}
 
 FAMILIES: Register[TaskFamily] = Register(
     "tasks",
     "task",
     (
         *SYNTHETIC,
-        MixtureFamily("planar", tuple(_PLAIN[name] for name in PLANAR)),
+        MixtureFamily("planar", tuple(_SYNTHETIC[name] for name in PLANAR)),
         Digits(),
         *SHIPPED_TABLES,
         *OFFICIAL.values(),
@@ -49,6 +49,20 @@ FORMS = {
     "table:PATH,label=COLUMN": (TableFile.description, YOURS),
 }
 """Families that are made from their name: an example, what it is, whose the data are."""
+
+
+class TaskInfo(NamedTuple):
+    """A line of `list tasks`."""
+
+    name: str
+    description: str
+    data: str
+
+
+def available() -> list[TaskInfo]:
+    """All families, then examples of those made from their name: description, data, licence."""
+    named = [TaskInfo(f.name, f.description, f.data) for f in FAMILIES.entries()]
+    return named + [TaskInfo(form, *about) for form, about in FORMS.items()]
 
 
 def self_contained() -> list[str]:
@@ -78,8 +92,8 @@ def family_of(word: str, name: str) -> TaskFamily:
 def _made(kind: str, text: str, name: str) -> TaskFamily:
     path, settings = _arguments(kind, text, name)
     if kind in SIZED:
-        features = _whole(settings, "features", FEATURES, name)
-        classes = _whole(settings, "classes", CLASSES, name)
+        features = _whole(settings, "features", FEATURE_RANGE, name)
+        classes = _whole(settings, "classes", CLASS_RANGE, name)
         spelled = f"{kind}:features={features},classes={classes}"
         return SIZED[kind](spelled, features, classes)
     if kind == "table":

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bench.errors import InputError
 
-VARIABLE = "MLN_DATA_ROOT"
+DATA_ROOT_VARIABLE = "MLN_DATA_ROOT"
 
 
 def use_data_root(folder: Path | None) -> None:
@@ -17,12 +17,12 @@ def use_data_root(folder: Path | None) -> None:
         return
     if not folder.is_dir():
         raise InputError(f"--data-root {folder}: no such folder")
-    os.environ[VARIABLE] = str(folder.absolute())
+    os.environ[DATA_ROOT_VARIABLE] = str(folder.absolute())
 
 
 def data_root() -> Path | None:
     """The folder, if one is named."""
-    named = os.environ.get(VARIABLE)
+    named = os.environ.get(DATA_ROOT_VARIABLE)
     return Path(named) if named else None
 
 

@@ -1,62 +1,24 @@
-"""Tasks by name: what draws them, their shape, and what a result's key holds of them."""
+"""Names of tasks: `family+regime=value+...`, for example `digits+noise=0.4+valid=noisy`.
 
+A value is a number or a range, `noise=0.15:0.5`, from which each task draws its own. The order
+of regimes in a name does not matter. A name is read once, and the reference is handed on.
+"""
+
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from numpy.random import SeedSequence
 
-from bench.errors import InputError
-from bench.tasks.base import Concern, TaskFamily, family_seed
-from bench.tasks.catalogue import FAMILIES, FORMS, family_of
-from bench.tasks.names import Setting, TaskName, parse
-from bench.tasks.regimes.register import REGIMES, VALID_DESCRIPTION, Stage, noisy_inner_valid
+from bench.errors import InputError, nearest
+from bench.tasks.base import Concern, TaskFamily
+from bench.tasks.catalogue import family_of
+from bench.tasks.regimes.catalogue import REGIMES, VALID_KEY, Regime, Stage
+from bench.tasks.task_ref import Setting, TaskRef, spelled
 from mln.random import generator
 from mln.task import Task, TaskSource
 
-__all__ = [
-    "Setting",
-    "TaskName",
-    "available",
-    "available_regimes",
-    "canonical",
-    "identity",
-    "image",
-    "mixture",
-    "parse",
-    "shape",
-    "source",
-]
-
-
-class TaskInfo(NamedTuple):
-    """A line of `list tasks`."""
-
-    name: str
-    description: str
-    data: str
-
-
-@dataclass(frozen=True)
-class FamilySource:
-    """Draws tasks of a family under regimes. Picklable: it crosses process boundaries."""
-
-    family: TaskFamily
-    name: TaskName
-    test: bool
-
-    def __call__(self, seed: SeedSequence) -> Task:
-        """The task at `seed`; the same train and validation splits with and without test."""
-        task = self.family.draw(seed, test=self.test)
-        own_seed = family_seed(seed, self.family.stem)
-        for setting in self.name.regimes:
-            regime = REGIMES[setting.key]
-            value = setting.value(generator(own_seed, regime.concern, 0))
-            task = regime.apply(task, value, generator(own_seed, regime.concern, 1))
-            if self.name.noisy_valid and regime.stage is Stage.NOISE:
-                rng = generator(own_seed, regime.concern, 2)
-                task = noisy_inner_valid(task, regime, value, rng)
-        return replace(task, name=str(self.name))
+__all__ = ["Mixture", "TaskRef", "mixture", "resolve"]
 
 
 @dataclass(frozen=True)
@@ -71,49 +33,86 @@ class Mixture:
         return self.sources[index](seed)
 
 
-def canonical(name: str) -> str:
-    """The one spelling of a name: regimes in order of application, neutral ones left out."""
-    return str(parse(name))
-
-
-def source(name: str, *, test: bool) -> TaskSource:
-    """What draws tasks of this name; without `test` their test split is None and never built."""
-    parsed = parse(name)
-    return FamilySource(family_of(parsed.family, name), parsed, test)
-
-
 def mixture(names: Sequence[str], *, test: bool = False) -> TaskSource:
-    """What draws each task from one of `names`, all equally likely."""
+    """What draws each task from one of `names`, all equally likely.
+
+    Raises InputError for no names, and as `resolve` does.
+    """
     if not names:
         raise InputError("a mixture of tasks needs at least one name")
-    return Mixture(tuple(source(name, test=test) for name in names))
+    return Mixture(tuple(resolve(name).source(test=test) for name in names))
 
 
-def shape(name: str) -> tuple[int, int]:
-    """The number of features and of classes of a task."""
-    family = family_of(parse(name).family, name)
-    return family.features, family.classes
+def resolve(name: str) -> TaskRef:
+    """The task of this name.
+
+    Raises:
+        InputError: an unknown family or regime, or a value that makes no sense for the family.
+    """
+    family_name, *parts = (part.strip() for part in name.split("+"))
+    family = family_of(family_name, name)
+    settings: list[Setting] = []
+    valid: str | None = None
+    for part in parts:
+        key, _, value = (piece.strip() for piece in part.partition("="))
+        if key == VALID_KEY and valid is None and value in ("clean", "noisy"):
+            valid = value
+        elif key == VALID_KEY:
+            raise InputError(f"task '{name}': give {VALID_KEY}=clean or {VALID_KEY}=noisy, once")
+        elif key in REGIMES:
+            settings.append(_setting(REGIMES[key], value, family, name))
+        else:
+            hint = nearest(key, (*REGIMES, VALID_KEY))
+            raise InputError(f"task '{name}': unknown regime '{key}'{hint}")
+    return _combined(name, family, settings, valid == "noisy")
 
 
-def image(name: str) -> tuple[int, int, int] | None:
-    """(channels, height, width) of a task of pictures, None of any other."""
-    return family_of(parse(name).family, name).image
+def _setting(regime: Regime, text: str, family: TaskFamily, name: str) -> Setting:
+    obstacle = regime.obstacle(family)
+    if obstacle is not None:
+        raise InputError(f"task '{name}': {regime.key} {obstacle}")
+    numbers = [_number(piece) for piece in text.split(":")]
+    low, high = regime.limits(family)
+    shown = math.floor(high * 1000) / 1000  # 2/3 must not be offered as 0.667
+    if len(numbers) > 2 or any(math.isnan(number) for number in numbers):
+        raise InputError(
+            f"task '{name}': '{regime.key}={text}' needs a number or a range such as "
+            f"{regime.key}={spelled(low)}:{spelled(shown)}"
+        )
+    if not low <= numbers[0] <= numbers[-1] <= high:
+        raise InputError(
+            f"task '{name}': {regime.key} must rise within {spelled(low)} to "
+            f"{spelled(shown)} on {family.name}, not '{text}'"
+        )
+    if regime.whole and not all(number.is_integer() for number in numbers):
+        raise InputError(f"task '{name}': {regime.key} must be a whole number, not '{text}'")
+    if regime.stage is Stage.INPUTS and family.content and numbers[0] != numbers[-1]:
+        raise InputError(
+            f"task '{name}': give {regime.key} one value: pictures from files are damaged once "
+            "for each, not for each task"
+        )
+    return Setting(regime.key, numbers[0], numbers[-1])
 
 
-def identity(name: str) -> list[str]:
-    """What a result's key holds of a task: its name, with the data's digest in place of a path."""
-    parsed = parse(name)
-    family = family_of(parsed.family, name)
-    own = [FAMILIES.digest(part) for part in parsed.family.split("|")]
-    return [str(parsed._replace(family=family.stem)), family.content, *filter(None, own)]
+def _combined(name: str, family: TaskFamily, settings: list[Setting], noisy_valid: bool) -> TaskRef:
+    """Sort, refuse two regimes of one stage, leave out what changes nothing."""
+    ordered = sorted(settings, key=lambda setting: REGIMES[setting.key].stage)
+    stages = [REGIMES[setting.key].stage for setting in ordered]
+    for index in range(1, len(ordered)):
+        if stages[index] == stages[index - 1]:
+            clash = f"'{ordered[index - 1]}' and '{ordered[index]}'"
+            raise InputError(f"task '{name}': {clash} exclude each other; keep one")
+    noisy = [setting for setting in ordered if REGIMES[setting.key].stage is Stage.NOISE]
+    if noisy_valid and not noisy:
+        raise InputError(f"task '{name}': {VALID_KEY}=noisy needs noise=... or pairflip=...")
+    if Stage.OVER in stages and Stage.DRIFT not in stages:
+        raise InputError(f"task '{name}': over=... needs a drift, such as label_drift=0.5")
+    kept = tuple(s for s in ordered if not s.low == s.high == REGIMES[s.key].neutral)
+    return TaskRef(family, kept, noisy_valid and any(s in kept for s in noisy))
 
 
-def available() -> list[TaskInfo]:
-    """All families, then examples of those made from their name: description, data, licence."""
-    named = [TaskInfo(f.name, f.description, f.data) for f in FAMILIES.entries()]
-    return named + [TaskInfo(form, *about) for form, about in FORMS.items()]
-
-
-def available_regimes() -> list[str]:
-    """An example of every regime and what it does, in order of application."""
-    return [*(regime.description for regime in REGIMES.values()), VALID_DESCRIPTION]
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

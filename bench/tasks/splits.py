@@ -15,13 +15,24 @@ from mln.random import generator
 TEST_SEED = 2026
 TEST_SHARE = 0.3
 VALID_SHARE = 0.15
-LARGEST_VALID = 2500
-LEAST_OF_A_CLASS = 5
+MAX_VALID_SIZE = 2500
+MIN_PER_CLASS = 5
 """One for test and for each validation split, two to train on."""
 
 
+class ValidSizes(NamedTuple):
+    """How many examples the validation splits get.
+
+    minimum: examples of every class that they and the training split have at least.
+    """
+
+    inner: int
+    outer: int
+    minimum: int = 0
+
+
 class Parts(NamedTuple):
-    """Indices of the test split, and of all examples that seeds distribute anew."""
+    """Indices of the test split, and of the examples that each seed distributes in its own way."""
 
     test: Labels
     rest: Labels
@@ -29,7 +40,12 @@ class Parts(NamedTuple):
     @property
     def valid_size(self) -> int:
         """Examples of each validation split."""
-        return min(round(VALID_SHARE * len(self.rest)), LARGEST_VALID)
+        return min(round(VALID_SHARE * len(self.rest)), MAX_VALID_SIZE)
+
+    @property
+    def valid_sizes(self) -> ValidSizes:
+        """Equal validation splits, every class in each."""
+        return ValidSizes(self.valid_size, self.valid_size, minimum=1)
 
     @property
     def train_size(self) -> int:
@@ -45,12 +61,13 @@ def fixed_test(y: Labels, minimum: int = 0) -> Parts:
 
 
 def drawn(
-    name: str, y: Labels, rest: Labels, inner: int, outer: int, seed: SeedSequence, minimum: int = 0
+    name: str, y: Labels, rest: Labels, valid: ValidSizes, seed: SeedSequence
 ) -> tuple[Labels, Labels, Labels]:
     """Indices of train, inner_valid and outer_valid at `seed`, stratified.
 
-    minimum: examples of every class that each of the three has at least.
+    name: the family's, a part of the seed. rest: the examples that are not the test split's.
     """
+    inner, outer, minimum = valid
     rng = generator(family_seed(seed, name), Concern.TRAIN)
     order = rest[stratified_order(y[rest], rng, minimum)]
     first, others = order[:inner], order[inner:]
@@ -59,8 +76,8 @@ def drawn(
     return rng.permutation(others[outer:]), first, others[:outer]
 
 
-def check_classes(where: str, y: Labels, classes: tuple[str, ...], least: int) -> None:
-    """Raise InputError, one line, unless every class has `least` examples and there are two."""
+def check_classes(where: str, y: Labels, classes: tuple[str, ...], minimum: int) -> None:
+    """Raise InputError, one line, unless every class has `minimum` examples and there are two."""
     if y.size < max(len(classes), 2):
         raise InputError(
             f"{where}: {y.size} examples are fewer than {max(len(classes), 2)} classes"
@@ -71,8 +88,8 @@ def check_classes(where: str, y: Labels, classes: tuple[str, ...], least: int) -
         )
     counts = np.bincount(y, minlength=len(classes))
     rarest = int(counts.argmin())
-    if counts[rarest] < least:
+    if counts[rarest] < minimum:
         raise InputError(
             f"{where}: class {classes[rarest]!r} has {counts[rarest]} examples; each class needs "
-            f"{least} or more, to be in all four splits"
+            f"{minimum} or more, to be in all four splits"
         )

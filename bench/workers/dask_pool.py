@@ -5,6 +5,7 @@ are drawn, and real data is mapped, by the worker, once per process. Messages an
 pickled, as all that Dask sends: connect only to a scheduler that you trust.
 """
 
+import asyncio
 import logging
 import os
 import pickle
@@ -18,12 +19,13 @@ from typing import Any, NamedTuple, Self
 from uuid import uuid4
 
 import dask
-from distributed import Client, Future, KilledWorker, LocalCluster, as_completed, get_worker
+from distributed import Client, Future, KilledWorker, LocalCluster
 
 from bench.catalogue import plugins
-from bench.cells.provenance import agreement, machine
+from bench.cells.provenance import agreement
 from bench.errors import InputError, Unavailable
-from bench.workers.pool import Finished, J, R, WorkerDied, send_through
+from bench.workers.dask_worker import Answer, Unfit, answer, difference
+from bench.workers.pool import Finished, J, R, WorkerDied
 from bench.workers.processes import default_jobs
 
 LOCAL = "local"
@@ -31,8 +33,12 @@ CONNECT_SECONDS = 15
 CLOSE_SECONDS = 2
 WAITING_SECONDS = 30.0
 POLL_SECONDS = 0.1
+GONE = ("closing", "closed")
+"""States of a client that found no scheduler again."""
+CONNECTION_LOST = "scheduler-connection-lost"
+"""The reason that the client gives where it cancels all futures itself."""
 CONFIG = {
-    # Results are small and jobs are long: a profile of every 10 ms tells nothing.
+    # Results are small and jobs are long: a profile of every 10 ms shows nothing.
     "distributed.worker.profile.enabled": False,
     "distributed.comm.timeouts.connect": CONNECT_SECONDS,
     # A lost scheduler is reported, not waited for: the same command continues.
@@ -40,16 +46,30 @@ CONFIG = {
 }
 
 
-class Unfit(Exception):
-    """A worker differs from the machine that gives out the work, in what determines results."""
+class GivenUp(Exception):
+    """A job without an answer though the scheduler runs: it is to be run again, alone."""
 
 
-class Answer(NamedTuple):
-    """A job's result, or its exception, and the machine that it ran on."""
+class Gathered(NamedTuple):
+    """A job's answer, or the error that came in its place and the future's status at that time."""
 
-    result: Any
-    error: Exception | None
-    machine: dict[str, object]
+    answer: Answer | None
+    error: BaseException | None = None
+    status: str = "finished"
+
+
+async def gathered(client: Client, future: "Future[Answer]") -> Gathered:
+    """Wait for a job's end and fetch its answer, in the thread of the client's event loop.
+
+    A result that is lost with its worker before it is here is waited for again: the scheduler runs
+    that job again. Once it is here, what becomes of its worker, and so of the status, is no matter.
+    """
+    try:
+        return Gathered(await client.gather(future, asynchronous=True))
+    except (asyncio.CancelledError, GeneratorExit):
+        raise
+    except BaseException as error:
+        return Gathered(None, error, str(future.status))
 
 
 class DaskPool:
@@ -69,13 +89,12 @@ class DaskPool:
         """address: `local` or a scheduler's; workers: how many processes `local` starts."""
         self.address, self.on_notice = address, on_notice
         self._cluster: LocalCluster | None = None
-        # What the library logs of lost workers, this class tells in its own words.
+        # What the library logs of lost workers, this class says in its own words.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         with dask.config.set(CONFIG):
             if address == LOCAL:
                 self._cluster = _local_cluster(workers or default_jobs())
             self._client = self._connect()
-        self._handlers: dict[str, Callable[[Any], None]] = {}
         self._check_workers()
 
     def __enter__(self) -> Self:
@@ -106,8 +125,21 @@ class DaskPool:
 
     @property
     def workers(self) -> int:
-        """Workers that are connected now, at least 1."""
-        return max(len(self._client.nthreads()), 1)
+        """Workers that are connected now, at least 1.
+
+        Raises Unavailable where the scheduler is lost.
+        """
+        return max(len(self.threads()), 1)
+
+    def threads(self) -> dict[str, int]:
+        """Threads of each connected worker, by its address.
+
+        Raises Unavailable where the scheduler is lost.
+        """
+        if self._client.status not in GONE:
+            with suppress(OSError):
+                return dict(self._client.nthreads())
+        raise self._lost()
 
     def run(
         self,
@@ -119,20 +151,22 @@ class DaskPool:
 
         The scheduler runs a job again elsewhere when its worker dies, and gives it up after
         `distributed.scheduler.allowed-failures` deaths. It blames all jobs that the worker had
-        been given: each of them is run again with none of the others under way, and one that is
-        given up once more ends in `WorkerDied`.
+        been given. Each job that is given up, or whose result is lost in another way, is run again
+        with none of the others under way, and ends in `WorkerDied` where that happens once more.
+
+        Raises InputError where a worker has other versions of what determines results,
+        Unavailable where the scheduler is lost.
         """
         suspects: list[J] = []
         for finished in self._round(work, jobs, on_message):
-            if isinstance(finished.error, KilledWorker):
+            if isinstance(finished.error, GivenUp):
                 suspects.append(finished.job)
             else:
                 yield finished
         for job in suspects:
             for finished in self._round(work, [job], on_message):
-                if isinstance(finished.error, KilledWorker):
-                    reason = f"{finished.error.allowed_failures + 1} workers died on it alone"
-                    yield finished._replace(error=WorkerDied(reason))
+                if isinstance(finished.error, GivenUp):
+                    yield finished._replace(error=WorkerDied(f"{finished.error}, though alone"))
                 else:
                     yield finished
 
@@ -144,43 +178,88 @@ class DaskPool:
     ) -> Iterator[Finished[J, R]]:
         topic = f"mln-bench-{uuid4().hex}"
         messages: SimpleQueue[bytes] = SimpleQueue()
-        self._client.subscribe_topic(topic, lambda event: messages.put(event[1]))
-        expected, files = agreement(), plugins.loaded_files()
-        pending: dict[Future[Any], J] = {
-            self._client.submit(
-                answer, work, pickle.dumps(job), expected, files, topic, pure=False
-            ): job
-            for job in jobs
-        }
-        finished = as_completed(
-            list(pending), loop=self._client.loop, with_results=True, raise_errors=False
-        )
-        waiting = _Waiting(self)
+        ended: SimpleQueue[tuple[Future[Answer], Gathered]] = SimpleQueue()
+
+        async def follow(future: "Future[Answer]") -> None:
+            ended.put((future, await gathered(self._client, future)))
+
+        pending: dict[Future[Answer], J] = {}
         try:
+            pending = self._submitted(work, jobs, topic, messages)
+            loop = self._client.loop
+            assert loop is not None
+            for future in pending:
+                loop.add_callback(follow, future)
+            waiting = _Waiting(self)
             while pending:
                 for message in _drain(messages):
                     if on_message is not None:
                         on_message(pickle.loads(message))
-                ready = finished.next_batch(block=False)
-                if not ready:
+                try:
+                    future, outcome = ended.get(timeout=POLL_SECONDS)
+                except Empty:
                     waiting.look()
-                    time.sleep(POLL_SECONDS)
-                for future, found in ready:
-                    # The scheduler forgets a result when its last future is gone.
-                    yield self._finished(pending.pop(future), future.status, found)
+                else:
+                    yield self._finished(pending.pop(future), outcome)
         finally:
-            self._client.unsubscribe_topic(topic)
+            for future in pending:
+                future.release()
+            # A client that has closed in the meantime has left the topic already.
+            with suppress(Exception):
+                self._client.unsubscribe_topic(topic)
 
-    def _finished(self, job: J, status: str, found: Any) -> Finished[J, Any]:
-        if status == "finished":
-            return Finished(job, found.result, found.error, found.machine)
-        if status == "error":
-            error = found[1] if isinstance(found, tuple) else found
+    def _submitted(
+        self,
+        work: Callable[[J], R],
+        jobs: Sequence[J],
+        topic: str,
+        messages: "SimpleQueue[bytes]",
+    ) -> dict["Future[Answer]", J]:
+        """The jobs by their futures, and what they send on its way to a queue.
+
+        The scheduler forgets a job when its last future is gone.
+        """
+        expected, files = agreement(), plugins.loaded_files()
+        try:
+            self._client.subscribe_topic(topic, lambda event: messages.put(event[1]))
+            return {
+                self._client.submit(
+                    answer, work, pickle.dumps(job), expected, files, topic, pure=False
+                ): job
+                for job in jobs
+            }
+        except Exception as error:
+            if self._client.status in GONE:
+                raise self._lost() from error
+            raise
+
+    def _finished(self, job: J, outcome: Gathered) -> Finished[J, Any]:
+        """A job's end; its error is `GivenUp` where it is to be run again.
+
+        Decided by what was gathered. Without an answer: the status `error` is the job's own error,
+        `KilledWorker` or an unfit worker's; every other one says that nobody knows of the job any
+        more, since the scheduler is lost, or since it was told to forget the job.
+        """
+        if outcome.answer is not None:
+            return Finished(job, *outcome.answer)
+        error = outcome.error
+        if outcome.status == "error":
+            if isinstance(error, KilledWorker):
+                deaths = error.allowed_failures + 1
+                return Finished(job, None, GivenUp(f"{deaths} workers died on it"))
             if isinstance(error, Unfit):
                 raise InputError(f"--dask {self.address}: {error}")
             if isinstance(error, Exception):
                 return Finished(job, None, error)
-        raise Unavailable(
+            raise error or self._lost()
+        unreachable = isinstance(error, OSError)  # the call that fetches a result
+        cut_off = getattr(error, "reason", None) == CONNECTION_LOST
+        if unreachable or cut_off or self._client.status != "running":
+            raise self._lost() from error
+        return Finished(job, None, GivenUp(f"its result was lost ({error})"))
+
+    def _lost(self) -> Unavailable:
+        return Unavailable(
             f"the Dask scheduler {self.address} is lost; what is stored stays, and the same "
             "command continues on a scheduler that runs"
         )
@@ -202,17 +281,17 @@ class DaskPool:
 
     def _check_workers(self) -> None:
         """Refuse a cluster whose workers would give other results; later ones check themselves."""
-        for address, threads in self._client.nthreads().items():
+        for address, threads in self.threads().items():
             if threads != 1:
                 self._refuse(f"worker {address} has {threads} threads; start it with --nthreads 1")
-        found = self._client.run(difference, agreement(), on_error="return")
-        for address, answered in found.items():
-            if isinstance(answered, ImportError):
+        differences = self._client.run(difference, agreement(), on_error="return")
+        for address, differs in differences.items():
+            if isinstance(differs, ImportError):
                 self._refuse(
-                    f"worker {address} has no MLN-Bench ({answered}); install it there as here"
+                    f"worker {address} has no MLN-Bench ({differs}); install it there as here"
                 )
-            if answered:
-                self._refuse(f"worker {address}: {answered}")
+            if differs:
+                self._refuse(f"worker {address}: {differs}")
 
     def _refuse(self, reason: str) -> None:
         self.close()
@@ -220,7 +299,7 @@ class DaskPool:
 
 
 class _Waiting:
-    """Tells, now and then, that no worker is connected: a queue of a cluster may take hours."""
+    """Gives notice, now and then, that no worker is connected: a cluster's queue may take hours."""
 
     def __init__(self, pool: DaskPool) -> None:
         self.pool, self.since = pool, time.monotonic()
@@ -229,50 +308,8 @@ class _Waiting:
         now = time.monotonic()
         if now - self.since >= WAITING_SECONDS:
             self.since = now
-            if not self.pool._client.nthreads():
+            if not self.pool.threads():
                 self.pool.on_notice(f"{self.pool.address} has no worker; waiting for one")
-
-
-def answer(
-    work: Callable[[Any], Any],
-    job: bytes,
-    expected: dict[str, str],
-    plugin_files: tuple[str, ...],
-    topic: str,
-) -> Answer:
-    """At a worker: run a job. Its exception is a result; only a lost worker is an error."""
-    import torch
-
-    different = difference(expected)
-    if different:
-        raise Unfit(f"worker {get_worker().address}: {different}")
-    torch.set_num_threads(1)
-    plugins.load_files(plugin_files)
-    worker = get_worker()
-    send_through(lambda message: worker.log_event(topic, pickle.dumps(message)))
-    try:
-        return Answer(work(pickle.loads(job)), None, machine())
-    except Exception as error:
-        return Answer(None, _plain(error), machine())
-
-
-def difference(expected: dict[str, str]) -> str:
-    """What a worker has otherwise than it should; empty where it agrees."""
-    own = agreement()
-    return "; ".join(
-        f"{name} is {own.get(name)} there and {value} here; install the same on both"
-        for name, value in expected.items()
-        if own.get(name) != value
-    )
-
-
-def _plain(error: Exception) -> Exception:
-    """The exception, or one with its text where it cannot be sent."""
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:  # a class of a user's or a library's may raise anything here
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
 
 
 def _local_cluster(workers: int) -> LocalCluster:

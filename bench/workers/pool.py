@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from bench.catalogue import plugins
-from bench.workers.processes import deaf_to_interrupts, end_processes, obey_parent
+from bench.workers.processes import end_processes, ignoring_interrupts, obey_parent
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -22,9 +22,9 @@ POLL_SECONDS = 0.2
 UNDER_WAY = 2
 """Jobs for each worker that are handed out: the next one waits while one is worked on."""
 
-Teller = Callable[[object], None]
+Sender = Callable[[object], None]
 
-_tell: ContextVar[Teller | None] = ContextVar("tell", default=None)
+_sender: ContextVar[Sender | None] = ContextVar("sender", default=None)
 
 
 class WorkerDied(Exception):
@@ -60,21 +60,21 @@ class Pool(Protocol):
         """Run `work` on each job and yield each as it finishes; several threads may call it.
 
         A job whose worker dies is run again; one that kills its worker also when it runs alone
-        ends in `WorkerDied`, and its neighbours finish. `on_message` is told what `work` sends.
+        ends in `WorkerDied`, and its neighbours finish. `on_message` gets what `work` sends.
         """
         ...
 
 
 def send(message: object) -> None:
-    """From within a job: tell the main process of progress."""
-    tell = _tell.get()
-    if tell is not None:
-        tell(message)
+    """From within a job: send the main process a message, as of progress."""
+    sender = _sender.get()
+    if sender is not None:
+        sender(message)
 
 
-def send_through(tell: Teller) -> None:
+def send_through(sender: Sender) -> None:
     """What `send` calls in this thread from now on."""
-    _tell.set(tell)
+    _sender.set(sender)
 
 
 def _start_worker(messages: Any, plugin_files: tuple[str, ...]) -> None:
@@ -181,7 +181,7 @@ class WorkerPool:
         while waiting or pending:
             while waiting and len(pending) < UNDER_WAY * self.workers:
                 try:
-                    with deaf_to_interrupts():
+                    with ignoring_interrupts():
                         pending[crew.executor.submit(work, waiting[0])] = waiting[0]
                 except BrokenProcessPool:
                     break

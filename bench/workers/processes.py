@@ -20,8 +20,8 @@ def default_jobs() -> int:
 
 
 @contextmanager
-def deaf_to_interrupts() -> Iterator[None]:
-    """Processes that are started within never hear of Ctrl-C, not even before `obey_parent`.
+def ignoring_interrupts() -> Iterator[None]:
+    """Processes that are started within ignore Ctrl-C from their start, before `obey_parent`.
 
     Ctrl-C reaches the whole process group; the main process alone decides what follows.
     """

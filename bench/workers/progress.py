@@ -20,7 +20,7 @@ PLAIN_INTERVAL_SECONDS = 5.0
 
 
 class Reporter(Protocol):
-    """Is told how much of a phase is done."""
+    """Shows how much of a phase is done."""
 
     def phase(self, name: str, total: int, done: int = 0) -> None:
         """A new phase of `total` units begins, `done` of them finished earlier."""
@@ -32,7 +32,7 @@ class Reporter(Protocol):
 
 
 class Silent:
-    """Tells nobody."""
+    """Shows nothing."""
 
     def phase(self, name: str, total: int, done: int = 0) -> None:
         """Do nothing."""
@@ -74,17 +74,17 @@ class Live:
         self.bars.stop()
 
     def phase(self, name: str, total: int, done: int = 0) -> None:
-        """Begin a phase."""
+        """Begin a phase: a new bar, or a line."""
         self._name, self._total, self._done, self._earlier = name, total, done, done
         self._started = self._printed = time.monotonic()
         if self.console.is_terminal:
             self._bar = self.bars.add_task(name, total=total, completed=done, note="")
         else:
-            known = f", {done / total:.0%} of it done earlier" if done else ""
-            self._line(f"{name}: started{known}")
+            earlier = f", {done / total:.0%} of it done earlier" if done else ""
+            self._line(f"{name}: started{earlier}")
 
     def advance(self, units: int, note: str = "") -> None:
-        """Move on."""
+        """Move on: on a terminal the bar, otherwise a line every few seconds and at the end."""
         self._done = min(self._done + units, self._total)
         if self._bar is not None:
             self.bars.update(self._bar, completed=self._done, note=note)

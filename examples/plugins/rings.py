@@ -1,4 +1,4 @@
-"""A task of one's own: three rings in the plane, anew for every seed, and a table of one's own."""
+"""A task of one's own: three rings in the plane, drawn for each seed, and a table of one's own."""
 
 import numpy as np
 from numpy.random import Generator

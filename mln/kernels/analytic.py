@@ -17,9 +17,9 @@ from mln.kernels.recorder import Recorder, in_chunks, one_thread
 from mln.kernels.weights import PaddedLayer, Weights, forward, logits, padded_layers, per_weight
 from mln.losses.base import StackedLoss, logit_gradient, state_of
 from mln.problem import Problem
-from mln.rollout import Members, RolloutResult
+from mln.rollout import DEFAULT_OPTIONS, Members, RolloutOptions, RolloutResult
 
-CHUNK_BYTES = 6 * 2**20
+WORKING_SET_BYTES = 6 * 2**20
 """Working set of a chunk: a larger one spills from the cache, a smaller one waits on Python."""
 
 LOSS_UNITS = 32
@@ -32,32 +32,27 @@ def rollout(
     members: Members,
     losses: StackedLoss,
     points: Sequence[int],
-    *,
-    device: str = "cpu",
-    chunk: int | None = None,
-    dtype: torch.dtype = torch.float32,
-    keep_weights: bool = False,
+    options: RolloutOptions = DEFAULT_OPTIONS,
 ) -> RolloutResult:
-    """See `mln.rollout.Kernel`. dtype: that of all weights and activations."""
+    """See `mln.rollout.Kernel`; of perceptrons alone."""
     layers = padded_layers(problem)
-    data = DeviceData.put(problem, device, dtype, layers[0].inputs)
-    recorder = Recorder(problem, members, points, keep_weights)
+    data = DeviceData.put(problem, options.device, options.dtype, layers[0].inputs)
+    recorder = Recorder(problem, members, points, options.keep_weights)
     with torch.no_grad():
-        for chosen in in_chunks(len(members.slot), chunk or chunk_size(problem)):
-            _train_chunk(problem, data, layers, members, losses, chosen, recorder)
+        for chosen in in_chunks(len(members.slot), options.chunk or chunk_size(problem)):
+            _train_chunk(data, layers, members, losses, chosen, recorder)
     return recorder.result()
 
 
 def chunk_size(problem: Problem) -> int:
-    """Members whose activations, weights and momentum, and whose loss's, fill CHUNK_BYTES."""
+    """Members whose activations, weights and momentum, and whose loss's, fill WORKING_SET_BYTES."""
     sizes = problem.learner.sizes(problem.features, problem.classes)
     each_example = 2 * sum(sizes[1:]) + LOSS_UNITS * problem.classes
     numbers = each_example * problem.training.batch_size + 3 * problem.initial.shape[1]
-    return int(np.clip(CHUNK_BYTES // (4 * numbers), 4, 128))
+    return int(np.clip(WORKING_SET_BYTES // (4 * numbers), 4, 128))
 
 
 def _train_chunk(
-    problem: Problem,
     data: DeviceData,
     layers: list[PaddedLayer],
     members: Members,
@@ -65,7 +60,7 @@ def _train_chunk(
     chosen: np.ndarray,
     recorder: Recorder,
 ) -> None:
-    slots = data.slots(members.slot[chosen])
+    problem, slots = data.problem, data.slots(members.slot[chosen])
     loss = losses.take(torch.from_numpy(chosen).to(data.pool.device))
     stacked = Weights.from_rows(data.start(members, chosen), layers)
     gradient = stacked.zeros(layers)
@@ -95,8 +90,8 @@ def _train_chunk(
         optimizer.step(gradient.flat)
         if step + 1 in wanted:
             for name in problem.evaluations:
-                found = data.evaluate(slots, name, step + 1, partial(logits, stacked))
-                recorder.curve(chosen, step + 1, name, *found)
+                outputs = data.evaluate(slots, name, step + 1, partial(logits, stacked))
+                recorder.curve(chosen, step + 1, name, *outputs)
     recorder.divergence(chosen, logit_sums)
     recorder.weights(chosen, stacked.to_rows(layers))
 

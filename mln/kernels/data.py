@@ -13,16 +13,15 @@ from mln.kernels.alignment import aligned
 from mln.problem import Problem
 from mln.rollout import Members
 
-BLOCK = 1024
+EVALUATED_TOGETHER = 1024
 """Examples of an evaluation that are propagated at a time: it bounds the memory."""
 
-
-FEW_FEATURES = 12
+MAX_COPIED_FEATURES = 12
 """MKL multiplies by so narrow a matrix up to four times as fast when its columns are contiguous."""
 
 
-class Slots(NamedTuple):
-    """Numbers of P members' slots, int64 [P], or [1] where all share it."""
+class MemberSlots(NamedTuple):
+    """The numbers of P members' slots, int64 [P], or [1] where all share it."""
 
     number: Tensor
     members: int
@@ -82,13 +81,13 @@ class DeviceData:
             return self.initial[torch.from_numpy(members.slot[chosen]).to(self.initial.device)]
         return torch.from_numpy(members.start[chosen]).to(self.initial)
 
-    def slots(self, chosen: np.ndarray) -> Slots:
+    def slots(self, chosen: np.ndarray) -> MemberSlots:
         """The slots of a chunk's members: one alone is drawn once for all of them."""
         alike = (chosen == chosen[0]).all()
         number = torch.from_numpy(chosen[:1] if alike else chosen)
-        return Slots(number.to(self.pool.device), len(chosen))
+        return MemberSlots(number.to(self.pool.device), len(chosen))
 
-    def batch(self, slots: Slots, step: int) -> tuple[Tensor, Tensor]:
+    def batch(self, slots: MemberSlots, step: int) -> tuple[Tensor, Tensor]:
         """Minibatch of a step, counted from 0: x [P, D, B] and one-hot y [P, C, B]; of
         members that share a slot these are views of one."""
         x = self._examples(self.batch_index[:, step].index_select(0, slots.number))
@@ -98,31 +97,33 @@ class DeviceData:
         return slots.spread(x), slots.spread(y).contiguous()
 
     def evaluate(
-        self, slots: Slots, name: str, step: int, forward: Callable[[Tensor], Tensor]
+        self, slots: MemberSlots, name: str, step: int, forward: Callable[[Tensor], Tensor]
     ) -> tuple[Tensor, Tensor]:
         """Logits [P, C, E] and labels [P, E] of a split as it stands after `step` steps.
 
-        forward: from examples [P, D, E] to logits; it gets at most BLOCK of each learner's.
+        forward: from examples [P, D, E] to logits; it gets EVALUATED_TOGETHER of each
+        learner's at most.
         """
         phase = self.problem.phase(name, step)
         chosen = slots.number.cpu().numpy()
         rows = torch.from_numpy(_columns(phase.rows[chosen], 0)).to(self.pool.device)
         labels = torch.from_numpy(_columns(phase.y[chosen], -1)).to(self.pool.device)
         parts = [
-            forward(slots.spread(self._examples(part))) for part in torch.split(rows, BLOCK, 1)
+            forward(slots.spread(self._examples(part)))
+            for part in torch.split(rows, EVALUATED_TOGETHER, 1)
         ]
         return (parts[0] if len(parts) == 1 else torch.cat(parts, 2)), slots.spread(labels)
 
     def _examples(self, rows: Tensor) -> Tensor:
         """Examples at rows [P, N] of the pool, [P, D, N]: a view of [P, N, D] unless D is small."""
-        found = self.pool.index_select(0, rows.flatten())
-        if not found.is_floating_point():
+        examples = self.pool.index_select(0, rows.flatten())
+        if not examples.is_floating_point():
             # As Examples does: a product and a sum, each rounded.
-            found = found.to(self.scale.dtype).mul_(self.scale).add_(self.shift)
-        if self.features > found.shape[1]:
-            found = pad(found, (0, self.features - found.shape[1]))
-        x = found.view(*rows.shape, -1).transpose(1, 2)
-        return x.contiguous() if x.shape[1] < FEW_FEATURES else x
+            examples = examples.to(self.scale.dtype).mul_(self.scale).add_(self.shift)
+        if self.features > examples.shape[1]:
+            examples = pad(examples, (0, self.features - examples.shape[1]))
+        x = examples.view(*rows.shape, -1).transpose(1, 2)
+        return x.contiguous() if x.shape[1] < MAX_COPIED_FEATURES else x
 
 
 def _columns(values: np.ndarray, filler: int) -> np.ndarray:

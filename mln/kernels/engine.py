@@ -13,7 +13,7 @@ from mln.kernels.native import interface as native
 if TYPE_CHECKING:
     from mln.losses.base import StackedLoss
     from mln.problem import Problem
-    from mln.rollout import Kernel, Members, RolloutResult
+    from mln.rollout import Kernel, Members, RolloutOptions, RolloutResult
 
 KernelName = Literal["fused", "analytic", "reference"]
 KernelChoice = Literal["auto", "fused", "analytic", "reference"]
@@ -61,18 +61,16 @@ def rollout(
     members: "Members",
     losses: "StackedLoss",
     points: Sequence[int],
-    *,
+    options: "RolloutOptions | None" = None,
     kernel: KernelChoice = "auto",
-    device: str = "cpu",
-    chunk: int | None = None,
-    keep_weights: bool = False,
 ) -> "RolloutResult":
     """Train members with the fastest kernel that can, or with `kernel`; see `mln.rollout.Kernel`.
 
     Raises ValueError where `kernel` cannot train them.
     """
+    from mln.rollout import RolloutOptions
+
+    options = options or RolloutOptions()
     loss: LossSpec | str = getattr(losses, "spec", losses.kind)
-    name = choose(problem.learner, loss, device, kernel)
-    return get(name)(
-        problem, members, losses, points, device=device, chunk=chunk, keep_weights=keep_weights
-    )
+    name = choose(problem.learner, loss, options.device, kernel)
+    return get(name)(problem, members, losses, points, options)

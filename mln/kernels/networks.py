@@ -52,35 +52,42 @@ class Perceptrons:
         self.features = self.layers[0].inputs
 
     def flat(self, rows: Tensor) -> Tensor:
+        """The buffer, from weights [P, W]."""
         return Weights.from_rows(rows, self.layers).flat
 
     def spread(self, rates: Tensor) -> Tensor:
+        """One number per learner [P], as it broadcasts to the buffer."""
         size = Weights.size(self.layers, len(rates))
         return per_weight(
             rates, Weights(rates.new_zeros(size), self.layers, len(rates)), self.layers
         )
 
     def rows(self, weights: Tensor, members: int) -> Tensor:
+        """Weights [P, W] of a buffer."""
         return Weights(weights, self.layers, members).to_rows(self.layers)
 
     def forward(self, weights: Tensor, x: Tensor) -> Tensor:
+        """Logits [P, C, B] of x [P, D, B]."""
         return logits(Weights(weights, self.layers, len(x)), x)
 
 
-class Rows:
+class RowNetwork:
     """Learners whose buffer is their weights [P, W]."""
 
     def flat(self, rows: Tensor) -> Tensor:
+        """The buffer, from weights [P, W]."""
         return rows.clone()
 
     def spread(self, rates: Tensor) -> Tensor:
+        """One number per learner [P], as it broadcasts to the buffer."""
         return rates[:, None]
 
     def rows(self, weights: Tensor, members: int) -> Tensor:
+        """Weights [P, W] of a buffer."""
         return weights[:members]
 
 
-class Convolutions(Rows):
+class Convolutions(RowNetwork):
     """Grouped convolutions, then batched products."""
 
     chunk: tuple[int, int] | None = (GROUP, GROUP)
@@ -90,6 +97,7 @@ class Convolutions(Rows):
         self.features, self.image = problem.features, problem.image
 
     def forward(self, weights: Tensor, x: Tensor) -> Tensor:
+        """Logits [P, C, B] of x [P, D, B]."""
         members, _, batch = x.shape
         assert self.image is not None
         h = x.permute(2, 0, 1).reshape(batch, members * self.image[0], *self.image[1:])
@@ -116,7 +124,7 @@ def _linear(weights: Tensor, layer: Layer, h: Tensor) -> Tensor:
     return torch.baddbmm(weights[:, layer.bias].unsqueeze(2), weight, h)
 
 
-class Modules(Rows):
+class Modules(RowNetwork):
     """A user's own network, one member after another."""
 
     chunk: tuple[int, int] | None = (1, 1)
@@ -129,6 +137,7 @@ class Modules(Rows):
         self.shapes = {name: part.shape for name, part in self.module.named_parameters()}
 
     def forward(self, weights: Tensor, x: Tensor) -> Tensor:
+        """Logits [P, C, B] of x [P, D, B]."""
         parts = torch.split(weights[0], [shape.numel() for shape in self.shapes.values()])
         parameters = {
             name: part.view(shape)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mln.measures import measure
 from mln.problem import Problem
-from mln.rollout import LOGITS, WEIGHTS, Members, RolloutResult, Scores
+from mln.rollout import LOGITS, WEIGHTS, Members, RolloutResult, SplitScores
 
 
 class Recorder:
@@ -22,7 +22,7 @@ class Recorder:
         self.points = np.asarray(sorted(set(points)), dtype=np.int64)
         shape = (len(members.slot), len(self.points))
         self.scores = {
-            name: Scores(*(np.full(shape, np.nan) for _ in Scores._fields))
+            name: SplitScores(*(np.full(shape, np.nan) for _ in SplitScores._fields))
             for name in problem.evaluations
         }
         self.diverged_at = np.full(len(members.slot), -1, dtype=np.int64)
@@ -44,7 +44,7 @@ class Recorder:
         self.diverged_at[chosen] = first.cpu().numpy()
 
     def weights(self, chosen: np.ndarray, rows: Tensor) -> None:
-        """Take the chosen members' final weights [M, W]: look at them, keep them if asked for."""
+        """Take the chosen members' final weights [M, W]: check them, keep them if wanted."""
         self.lost[chosen] = ~torch.isfinite(rows).all(1).cpu().numpy()
         if self.final is not None:
             self.final[chosen] = rows.float().cpu().numpy()
@@ -53,21 +53,21 @@ class Recorder:
         """All curves, with NaN where a member had diverged."""
         reasons = np.where(self.diverged_at >= 0, LOGITS, np.where(self.lost, WEIGHTS, ""))
         diverged_at = np.where((self.diverged_at < 0) & self.lost, self.steps, self.diverged_at)
-        gone = (diverged_at >= 0)[:, None] & (self.points >= diverged_at[:, None])
+        is_lost = (diverged_at >= 0)[:, None] & (self.points >= diverged_at[:, None])
         for scores in self.scores.values():
             for values in scores:
-                values[gone] = np.nan
+                values[is_lost] = np.nan
         return RolloutResult(self.points, self.scores, diverged_at, reasons.tolist(), self.final)
 
 
-def in_chunks(total: int, size: int, least: int = 2) -> Iterator[np.ndarray]:
-    """Numbers of `total` members in even chunks of at most `size`, at least `least` in each.
+def in_chunks(total: int, size: int, min_size: int = 2) -> Iterator[np.ndarray]:
+    """Numbers of `total` members in even chunks of at most `size` and at least `min_size`.
 
     bmm of a single matrix may differ in its last bits from bmm of several: a chunk that is too
     small is filled up with its first member again.
     """
     for chosen in np.array_split(np.arange(total), -(-total // size)) if total else ():
-        missing = max(least - len(chosen), 0)
+        missing = max(min_size - len(chosen), 0)
         yield np.concatenate([chosen, np.full(missing, chosen[0])])
 
 

@@ -14,7 +14,7 @@ from mln.kernels.optimizer import Optimizer
 from mln.kernels.recorder import Recorder, in_chunks, one_thread
 from mln.losses.base import StackedLoss, state_of
 from mln.problem import Problem
-from mln.rollout import Members, RolloutResult, Scores
+from mln.rollout import DEFAULT_OPTIONS, Members, RolloutOptions, RolloutResult, SplitScores
 
 CHUNK = 64
 
@@ -25,19 +25,15 @@ def rollout(
     members: Members,
     losses: StackedLoss,
     points: Sequence[int],
-    *,
-    device: str = "cpu",
-    chunk: int | None = None,
-    dtype: torch.dtype = torch.float32,
-    keep_weights: bool = False,
+    options: RolloutOptions = DEFAULT_OPTIONS,
 ) -> RolloutResult:
     """See `mln.rollout.Kernel`; through the loss's value and autograd."""
-    network = network_of(problem, device, dtype)
-    data = DeviceData.put(problem, device, dtype, network.features)
-    recorder = Recorder(problem, members, points, keep_weights)
-    for chosen in in_chunks(len(members.slot), *(network.chunk or (chunk or CHUNK, 2))):
+    network = network_of(problem, options.device, options.dtype)
+    data = DeviceData.put(problem, options.device, options.dtype, network.features)
+    recorder = Recorder(problem, members, points, options.keep_weights)
+    for chosen in in_chunks(len(members.slot), *(network.chunk or (options.chunk or CHUNK, 2))):
         slots = data.slots(members.slot[chosen])
-        loss = losses.take(torch.from_numpy(chosen).to(device))
+        loss = losses.take(torch.from_numpy(chosen).to(options.device))
         weights = network.flat(data.start(members, chosen))
         rates = torch.from_numpy(members.lr[chosen]).to(weights)
         optimizer = Optimizer(problem.training, weights, network.spread(rates))
@@ -60,17 +56,17 @@ def rollout(
             if step + 1 in recorder.points:
                 for name in problem.evaluations:
                     with torch.no_grad():
-                        found = data.evaluate(
+                        outputs = data.evaluate(
                             slots, name, step + 1, partial(network.forward, weights)
                         )
-                    recorder.curve(chosen, step + 1, name, *found)
+                    recorder.curve(chosen, step + 1, name, *outputs)
         recorder.divergence(chosen, logit_sums)
         recorder.weights(chosen, network.rows(weights, len(chosen)))
     return recorder.result()
 
 
 @one_thread()
-def score(problem: Problem, members: Members, name: str, *, device: str = "cpu") -> Scores:
+def score(problem: Problem, members: Members, name: str, *, device: str = "cpu") -> SplitScores:
     """Scores, [P, 1], of members as they start: nothing is trained."""
     network: Network = network_of(problem, device, torch.float32)
     data = DeviceData.put(problem, device, torch.float32, network.features)
@@ -79,6 +75,6 @@ def score(problem: Problem, members: Members, name: str, *, device: str = "cpu")
         for chosen in in_chunks(len(members.slot), *(network.chunk or (CHUNK, 2))):
             slots = data.slots(members.slot[chosen])
             weights = network.flat(data.start(members, chosen))
-            found = data.evaluate(slots, name, 0, partial(network.forward, weights))
-            recorder.curve(chosen, 0, name, *found)
+            outputs = data.evaluate(slots, name, 0, partial(network.forward, weights))
+            recorder.curve(chosen, 0, name, *outputs)
     return recorder.scores[name]

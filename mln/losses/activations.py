@@ -27,7 +27,7 @@ def activation(name: str, x: Tensor) -> Tensor:
 
 
 SLOPE_SCALE = {"tanh": 4.0, "relu": 1.0, "silu": 1.0}
-"""What a `scaled_slope` is to be multiplied by: whoever can spares a pass over the units."""
+"""What a `scaled_slope` is to be multiplied by, which may be done without a pass over the units."""
 
 
 def scaled_slope(name: str, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a rollout asks of a loss: its value and its gradient, for many learners at once."""
+"""What a rollout needs of a loss: its value and its gradient, for many learners at once."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
-from mln.losses.state import State
+from mln.losses.state import TrainingState
 
 
 class StackedLoss(Protocol):
@@ -96,9 +96,9 @@ def target(p: Tensor, y: Tensor) -> Tensor:
 class Scratch:
     """Room for a large intermediate result, kept from one step to the next.
 
-    A buffer of megabytes that is freed and had anew goes back to the operating system in between:
-    clearing its pages took more than half of a step. Whoever takes some members' losses gets
-    room of their own.
+    A buffer of megabytes that is freed and allocated again goes back to the operating system in
+    between: clearing its pages took more than half of a step. Whoever takes some members' losses
+    gets room of their own.
     """
 
     def __init__(self) -> None:
@@ -115,10 +115,10 @@ class Learned:
     """What the losses made of genomes share: every tensor they hold is [P, ...].
 
     A state is that of the learners in training: whoever trains them resets it, and lets it
-    observe each batch before the gradient is asked for. None where the loss has no use for it.
+    observe each batch before the gradient is computed. None where the loss has no use for it.
     """
 
-    state: State | None = None
+    state: TrainingState | None = None
 
     def take(self, members: Tensor) -> Self:
         """The losses of some members, without computing their scale again."""
@@ -133,16 +133,16 @@ def _taken(value: Any, members: Tensor) -> Any:
         return Scratch()
     if isinstance(value, Tensor):
         return value[members]
-    if isinstance(value, State | Learned):
+    if isinstance(value, TrainingState | Learned):
         return value.take(members)
     if isinstance(value, list):
         return [_taken(part, members) for part in value]
     return value
 
 
-def state_of(loss: StackedLoss) -> State | None:
+def state_of(loss: StackedLoss) -> TrainingState | None:
     """The state that a rollout must keep for a loss, or None."""
-    state: State | None = getattr(loss, "state", None)
+    state: TrainingState | None = getattr(loss, "state", None)
     return state
 
 

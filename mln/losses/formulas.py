@@ -27,9 +27,11 @@ class CrossEntropy(Plain):
     kind = "ce"
 
     def value(self, z: Tensor, y: Tensor) -> Tensor:
+        """Loss of each example, [P, B]."""
         return -log_target(z, y)
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        """Derivative of each example's loss with respect to its logits, [P, C, B]."""
         return p - y
 
 
@@ -39,9 +41,11 @@ class MeanSquaredError(Plain):
     kind = "mse"
 
     def value(self, z: Tensor, y: Tensor) -> Tensor:
+        """Loss of each example, [P, B]."""
         return (z.softmax(1) - y).square().mean(1)
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        """Derivative of each example's loss with respect to its logits, [P, C, B]."""
         return through_softmax(p * (p - y) * (2.0 / p.shape[1]), p)
 
 
@@ -51,9 +55,11 @@ class MeanAbsoluteError(Plain):
     kind = "mae"
 
     def value(self, z: Tensor, y: Tensor) -> Tensor:
+        """Loss of each example, [P, B]."""
         return -2 * torch.expm1(log_target(z, y))
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        """Derivative of each example's loss with respect to its logits, [P, C, B]."""
         return (p - y) * (2 * target(p, y))
 
 
@@ -63,10 +69,12 @@ class GeneralisedCrossEntropy(OneParameter):
     kind = "gce"
 
     def value(self, z: Tensor, y: Tensor) -> Tensor:
+        """Loss of each example, [P, B]."""
         q = self.parameter[:, None]
         return -torch.expm1(q * log_target(z, y)) / q
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        """Derivative of each example's loss with respect to its logits, [P, C, B]."""
         q = per_member(self.parameter)
         p_target = target(p, y).clamp_min(probability_floor(p.dtype))
         return (p - y) * torch.exp(q * torch.log(p_target))
@@ -85,10 +93,12 @@ class SymmetricCrossEntropy(OneParameter):
     kind = "sce"
 
     def value(self, z: Tensor, y: Tensor) -> Tensor:
+        """Loss of each example, [P, B]."""
         log_p = log_target(z, y)
         return self.beta * self.log_zero * torch.expm1(log_p) - self.parameter[:, None] * log_p
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        """Derivative of each example's loss with respect to its logits, [P, C, B]."""
         reverse = target(p, y) * (-self.beta * self.log_zero)
         return (p - y) * (reverse + per_member(self.parameter))
 
@@ -99,10 +109,12 @@ class LabelSmoothing(OneParameter):
     kind = "label_smoothing"
 
     def value(self, z: Tensor, y: Tensor) -> Tensor:
+        """Loss of each example, [P, B]."""
         eps = per_member(self.parameter)
         return -(((1 - eps) * y + eps / z.shape[1]) * log_softmax(z, 1)).sum(1)
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        """Derivative of each example's loss with respect to its logits, [P, C, B]."""
         eps = per_member(self.parameter)
         return p - y + eps * (y - 1.0 / p.shape[1])
 
@@ -117,11 +129,13 @@ class Focal(OneParameter):
     kind = "focal"
 
     def value(self, z: Tensor, y: Tensor) -> Tensor:
+        """Loss of each example, [P, B]."""
         log_p = log_target(z, y)
         rest = (-torch.expm1(log_p)).clamp_min(probability_floor(z.dtype))
         return -torch.exp(self.parameter[:, None] * torch.log(rest)) * log_p
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        """Derivative of each example's loss with respect to its logits, [P, C, B]."""
         gamma, floor = per_member(self.parameter), probability_floor(p.dtype)
         p_target = target(p, y)
         # 1 - p_t as a sum: a difference has no digits left where p_t is almost 1.
@@ -138,8 +152,10 @@ class PolyOne(OneParameter):
     kind = "poly1"
 
     def value(self, z: Tensor, y: Tensor) -> Tensor:
+        """Loss of each example, [P, B]."""
         log_p = log_target(z, y)
         return -log_p - self.parameter[:, None] * torch.expm1(log_p)
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        """Derivative of each example's loss with respect to its logits, [P, C, B]."""
         return (p - y) * (1 + per_member(self.parameter) * target(p, y))

@@ -10,9 +10,9 @@ from mln.losses.activations import sigmoid
 from mln.losses.base import Learned
 from mln.losses.network import NetworkLoss
 from mln.losses.probe import gradient_scale
-from mln.losses.state import State, adjusted
+from mln.losses.state import TrainingState, adjusted
 
-LARGEST_TAU = 2.0
+MAX_TAU = 2.0
 
 
 class ResidualLoss(Learned):
@@ -59,15 +59,15 @@ class GateLoss(Learned):
     """
 
     kind = "mln"
-    state: State
+    state: TrainingState
 
     def __init__(
         self, spec: LossSpec, theta: Tensor, classes: int, normalise: bool | None = None
     ) -> None:
         genes = layout(spec).split(theta)["gate"]
         self.net = NetworkLoss(spec, theta, classes)
-        self.state = self.net.state or State((), len(theta), classes, theta)
-        # Rows without weight keep the stacked matrices aligned (mln.kernels.stacked.ALIGN).
+        self.state = self.net.state or TrainingState((), len(theta), classes, theta)
+        # Rows without weight keep the stacked matrices aligned (mln.kernels.alignment.ALIGN).
         rows = 8 - len(GATE_OUTPUTS)
         self.weight = pad(genes[..., :-1], (0, -len(spec.state) % 8, 0, rows)).contiguous()
         self.bias = pad(genes[..., -1], (0, rows))[..., None]
@@ -91,7 +91,7 @@ class GateLoss(Learned):
         outputs = self.bias
         if self.state.names:
             outputs = torch.baddbmm(outputs, self.weight, self.state.features[..., None])
-        return sigmoid(outputs[:, :1]), LARGEST_TAU * outputs[:, 1:2].clamp(0, 1)
+        return sigmoid(outputs[:, :1]), MAX_TAU * outputs[:, 1:2].clamp(0, 1)
 
     def value(self, z: Tensor, y: Tensor) -> Tensor:
         """Loss of each example, [P, B]."""

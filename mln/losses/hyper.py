@@ -16,9 +16,9 @@ from mln.config import LossSpec
 from mln.layout import HYPER_OUTPUTS, layout
 from mln.losses.base import Learned, probability_floor, through_softmax
 from mln.losses.probe import gradient_scale
-from mln.losses.state import State, adjusted
+from mln.losses.state import TrainingState, adjusted
 
-LARGEST = {"q": 1.0, "eps": 0.9, "gamma": 5.0, "tau": 2.0}
+MAX_EXPONENTS = {"q": 1.0, "eps": 0.9, "gamma": 5.0, "tau": 2.0}
 """An output of 1 or more of the small network means this, one of 0 or less means 0."""
 
 
@@ -26,13 +26,13 @@ class HyperLoss(Learned):
     """P hyper-losses for tasks of C classes, from genomes [P, G]."""
 
     kind = "hyper"
-    state: State
+    state: TrainingState
 
     def __init__(
         self, spec: LossSpec, theta: Tensor, classes: int, normalise: bool | None = None
     ) -> None:
         parts = layout(spec).split(theta)
-        self.state = State(spec.state, len(theta), classes, theta)
+        self.state = TrainingState(spec.state, len(theta), classes, theta)
         # Rows and columns without weight keep the stacked matrices aligned.
         rows = 8 - len(HYPER_OUTPUTS)
         self.constant = pad(parts["constant"], (0, rows))[..., None]
@@ -42,7 +42,7 @@ class HyperLoss(Learned):
             self.hidden_weight = hidden.transpose(1, 2).contiguous()
             self.hidden_bias = pad(parts["bias_0"], (0, extra))[..., None]
             self.output = pad(parts["output"], (0, extra, 0, rows))
-        largest = [LARGEST[name] for name in HYPER_OUTPUTS]
+        largest = [MAX_EXPONENTS[name] for name in HYPER_OUTPUTS]
         self.largest = theta.new_tensor(largest).expand(len(theta), -1)[..., None]
         self.scale = theta.new_ones(len(theta), 1, 1)
         if spec.normalise if normalise is None else normalise:
@@ -59,8 +59,8 @@ class HyperLoss(Learned):
             state = self.state.features[..., None]
             t = torch.tanh(torch.baddbmm(self.hidden_bias, self.hidden_weight, state))
             outputs = torch.baddbmm(outputs, self.output, t)
-        found = self.largest * outputs[:, : len(HYPER_OUTPUTS)].clamp(0, 1)
-        q, eps, gamma, tau = found[:, :, None].unbind(1)
+        exponents = self.largest * outputs[:, : len(HYPER_OUTPUTS)].clamp(0, 1)
+        q, eps, gamma, tau = exponents[:, :, None].unbind(1)
         return q, eps, gamma, tau
 
     def value(self, z: Tensor, y: Tensor) -> Tensor:

@@ -38,9 +38,11 @@ class LogitAdjusted:
         return replace(self, tau=self.tau[members], log_prior=self.log_prior[members])
 
     def value(self, z: Tensor, y: Tensor) -> Tensor:
+        """Loss of each example, [P, B]."""
         return -log_target(z + self._shift(), y)
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        """Derivative of each example's loss with respect to its logits, [P, C, B]."""
         shift = self._shift()
         # The largest weight is 1, so that the sum of p * weight never vanishes for sane tau.
         adjusted = p * torch.exp(shift - shift.amax(1, keepdim=True))
@@ -80,9 +82,11 @@ class ClassBalanced:
         return replace(self, weight=self.weight[members])
 
     def value(self, z: Tensor, y: Tensor) -> Tensor:
+        """Loss of each example, [P, B]."""
         return -self._of_target(y)[:, 0] * log_target(z, y)
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        """Derivative of each example's loss with respect to its logits, [P, C, B]."""
         return (p - y) * self._of_target(y)
 
     def _of_target(self, y: Tensor) -> Tensor:

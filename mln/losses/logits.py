@@ -1,6 +1,6 @@
 """Hand-made losses on logits, which no softmax can be taken of without losing what they measure.
 
-Their `gradient(p, y)` is the derivative at the logits log p; a rollout asks for the one at its
+Their `gradient(p, y)` is the derivative at the logits log p; a rollout takes the one at its
 own logits (`mln.losses.base.logit_gradient`).
 """
 
@@ -16,6 +16,7 @@ class LogitSquaredError(Plain):
     kind = "mse_logits"
 
     def value(self, z: Tensor, y: Tensor) -> Tensor:
+        """Loss of each example, [P, B]."""
         return (z - y).square().mean(1)
 
     def logit_gradient(self, z: Tensor, y: Tensor) -> Tensor:
@@ -23,6 +24,7 @@ class LogitSquaredError(Plain):
         return (z - y) * (2.0 / z.shape[1])
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        """Derivative of each example's loss with respect to its logits, [P, C, B]."""
         return self.logit_gradient(_log(p), y)
 
 
@@ -35,6 +37,7 @@ class Hinge(Plain):
     kind = "hinge"
 
     def value(self, z: Tensor, y: Tensor) -> Tensor:
+        """Loss of each example, [P, B]."""
         return (_margins(z, y).relu() * (1 - y)).mean(1)
 
     def logit_gradient(self, z: Tensor, y: Tensor) -> Tensor:
@@ -43,6 +46,7 @@ class Hinge(Plain):
         return (violated - y * violated.sum(1, keepdim=True)) / z.shape[1]
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        """Derivative of each example's loss with respect to its logits, [P, C, B]."""
         return self.logit_gradient(_log(p), y)
 
 

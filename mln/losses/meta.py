@@ -18,7 +18,7 @@ def stacked_from_genomes(
 
     Each is scaled so that its gradient on a fixed probe of logits has the root mean square of
     cross-entropy's: what a loss gains is then not merely another learning rate. `normalise`
-    overrides the specification. Raises ValueError where a loss of scope "vector" is asked for
+    overrides the specification. Raises ValueError where a loss of scope "vector" is made for
     another number of classes than its own.
     """
     if spec.classes not in (None, classes):

@@ -18,7 +18,7 @@ from mln.losses.activations import (
 )
 from mln.losses.base import Learned, Scratch, through_softmax
 from mln.losses.probe import gradient_scale
-from mln.losses.state import State
+from mln.losses.state import TrainingState
 
 LOG_FLOOR = -60.0
 """Smallest log p that a network sees: the same in float32 and float64."""
@@ -47,8 +47,8 @@ class NetworkLoss(Learned):
         self.softplus = spec.head == "softplus"
         parts = layout(spec).split(theta)
         if spec.state:
-            self.state = State(spec.state, len(theta), classes, theta)
-        # Units without weight keep the stacked matrices aligned (mln.kernels.stacked.ALIGN).
+            self.state = TrainingState(spec.state, len(theta), classes, theta)
+        # Units without weight keep the stacked matrices aligned (mln.kernels.alignment.ALIGN).
         extra = -spec.hidden % 8
         inputs = pad(parts["inputs"], (0, extra))
         self.weights = [inputs.transpose(1, 2).contiguous()]

@@ -9,7 +9,7 @@ from torch import Tensor
 from mln.losses.base import StackedLoss
 
 PROBE_EXAMPLES = 256
-SMALLEST_RMS = 1e-8
+MIN_RMS = 1e-8
 
 
 def gradient_scale(loss: StackedLoss, classes: int, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -18,7 +18,7 @@ def gradient_scale(loss: StackedLoss, classes: int, dtype: torch.dtype = torch.f
     z, target = probe(classes)
     p = z.softmax(0)
     ours = loss.gradient(*(t.to(dtype).expand(len(loss), -1, -1) for t in (p, target)))
-    return rms(p - target) / rms(ours).double().clamp_min(SMALLEST_RMS)
+    return rms(p - target) / rms(ours).double().clamp_min(MIN_RMS)
 
 
 def rms(gradient: Tensor) -> Tensor:

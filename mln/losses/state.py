@@ -25,15 +25,15 @@ NEUTRAL = {"early": (0.0, 0.1), "middle": (0.5, 0.5), "late": (1.0, 0.9)}
 """Declared states, as (progress, running accuracy): calibrated, no drop, balanced classes. The
 gradient scale is that of "middle"."""
 
-LARGEST_CLASSES = 10
+MAX_CLASSES = 10
 
 
-class State:
+class TrainingState:
     """The state of P learners on tasks of C classes.
 
     features: [P, S] of `names`, with zero columns added up to a multiple of 8;
     log_prior: logarithm of the running class frequencies, [P, C, 1].
-    Until it is told otherwise it is the neutral state "middle".
+    At first it is the neutral state "middle".
     """
 
     def __init__(self, names: Sequence[str], members: int, classes: int, like: Tensor) -> None:
@@ -67,8 +67,8 @@ class State:
         prior = memory[:, len(MEASURED) :]
         self.log_prior = prior.clamp_min(PRIOR_FLOOR).log()[..., None]
         if self.names:
-            found = _features(memory, progress, self.names)
-            self.features = pad(found, (0, -len(self.names) % 8))
+            features = _features(memory, progress, self.names)
+            self.features = pad(features, (0, -len(self.names) % 8))
 
     def hold(self, stage: str) -> None:
         """Go to a neutral state: "early", "middle" or "late"."""
@@ -107,7 +107,7 @@ def _features(memory: Tensor, progress: float | Tensor, names: Sequence[str]) ->
     prior = memory[:, len(MEASURED) :]
     classes = prior.shape[1]
     entropy = -(prior * prior.clamp_min(PRIOR_FLOOR).log()).sum(1) / log(classes)
-    size = (log(classes) - log(2)) / (log(LARGEST_CLASSES) - log(2))
+    size = (log(classes) - log(2)) / (log(MAX_CLASSES) - log(2))
     columns = {
         "progress": torch.zeros_like(target) + progress,
         "target_probability": target,
@@ -120,8 +120,8 @@ def _features(memory: Tensor, progress: float | Tensor, names: Sequence[str]) ->
         "classes": torch.full_like(target, size),
     }
     lowest = [-1.0 if name == "calibration_gap" else 0.0 for name in names]
-    found = torch.stack([columns[name] for name in names], dim=1)
-    return found.clamp_max(1).maximum(found.new_tensor(lowest))
+    features = torch.stack([columns[name] for name in names], dim=1)
+    return features.clamp_max(1).maximum(features.new_tensor(lowest))
 
 
 def adjusted(p: Tensor, log_prior: Tensor, tau: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 Genomes = NDArray[np.float32]
 Fitness = NDArray[np.float64]
-State = TypeVar("State")
+StateT = TypeVar("StateT")
 
 
 class Start(NamedTuple):
@@ -27,22 +27,22 @@ class Start(NamedTuple):
     sigma: float | None = None
 
 
-class Algorithm(Protocol[State]):
+class Algorithm(Protocol[StateT]):
     """A search over genomes of G genes, N candidates at a time."""
 
-    def init(self, start: Start, rng: Generator) -> State:
+    def init(self, start: Start, rng: Generator) -> StateT:
         """The first state."""
 
-    def ask(self, state: State, rng: Generator) -> tuple[State, Genomes]:
+    def ask(self, state: StateT, rng: Generator) -> tuple[StateT, Genomes]:
         """N candidates [N, G], and the state that waits for their fitness."""
 
-    def tell(self, state: State, fitness: Fitness) -> State:
+    def tell(self, state: StateT, fitness: Fitness) -> StateT:
         """The state after the fitness [N] of the candidates asked for last is known."""
 
-    def incumbent(self, state: State) -> Genomes:
+    def incumbent(self, state: StateT) -> Genomes:
         """The genome [G] that the search would deliver now."""
 
-    def sigma(self, state: State) -> float:
+    def sigma(self, state: StateT) -> float:
         """The current mutation strength: root mean square over genes."""
 
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 from mln.checks import FORBID_UNKNOWN, check
 
+StrategyKind = Literal["openai-es", "snes", "sep-cma-es"]
+
 
 @dataclass(frozen=True)
 class GeneticConfig:
@@ -57,7 +59,7 @@ class StrategyConfig:
     alone; `mean_rate`, for the others alone, scales each step of the mean.
     """
 
-    kind: Literal["openai-es", "snes", "sep-cma-es"] = "openai-es"
+    kind: StrategyKind = "openai-es"
     sigma: float = 0.1
     learning_rate: float = 0.1
     mean_rate: float = 1.0

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from mln.search.base import Fitness, Genomes, Start
 from mln.search.config import GeneticConfig
-from mln.search.operators import Members, cross, mutate, select
+from mln.search.operators import Slots, cross, mutate, select
 
-TRUSTED_EVALUATIONS = 3
+MIN_EVALUATIONS = 3
 """The best of a generation's newcomers is mostly a lucky one: it is bred from, not delivered."""
 
 
@@ -31,7 +31,7 @@ class GeneticState:
     mean_fitness: Fitness
     evaluations: NDArray[np.int64]
     sigma: float
-    parents: Members = field(default_factory=lambda: np.zeros((2, 0), np.int64))
+    parents: Slots = field(default_factory=lambda: np.zeros((2, 0), np.int64))
 
     @property
     def order(self) -> NDArray[np.int64]:
@@ -41,7 +41,7 @@ class GeneticState:
     @property
     def best_slot(self) -> int:
         """The slot with the best mean fitness among those evaluated often enough."""
-        enough = min(TRUSTED_EVALUATIONS, int(self.evaluations.max()))
+        enough = min(MIN_EVALUATIONS, int(self.evaluations.max()))
         trusted = [member for member in self.order if self.evaluations[member] >= enough]
         return int(trusted[0])
 
@@ -54,7 +54,7 @@ class GeneticState:
     @property
     def level(self) -> float | None:
         """Mean of the running means that rest on enough evaluations; None while there is none."""
-        trusted = self.mean_fitness[self.evaluations >= TRUSTED_EVALUATIONS]
+        trusted = self.mean_fitness[self.evaluations >= MIN_EVALUATIONS]
         return float(trusted.mean()) if len(trusted) else None
 
     def elites(self, count: int) -> Genomes:
@@ -63,7 +63,7 @@ class GeneticState:
         return best
 
     def succeeded(
-        self, elites: int, newcomers: Genomes, sigma: float, parents: Members
+        self, elites: int, newcomers: Genomes, sigma: float, parents: Slots
     ) -> "GeneticState":
         """The next generation: the elites with their running means, then newcomers [K, G].
 

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from mln.search.base import Fitness, Genomes
 from mln.search.config import GeneticConfig
 
-Members = NDArray[np.int64]
+Slots = NDArray[np.int64]
 
 
-def select(config: GeneticConfig, fitness: Fitness, pairs: int, rng: Generator) -> Members:
+def select(config: GeneticConfig, fitness: Fitness, pairs: int, rng: Generator) -> Slots:
     """Mothers and fathers [2, pairs], as indices into the fitness [N].
 
     Tournament: each is the best of `tournament` members drawn with replacement (Goldberg and Deb
@@ -24,7 +24,7 @@ def select(config: GeneticConfig, fitness: Fitness, pairs: int, rng: Generator) 
         return parents[rng.integers(len(parents), size=(2, pairs))]
     entrants = rng.integers(size, size=(2, pairs, config.tournament))
     winners = fitness[entrants].argmax(2)
-    chosen: Members = np.take_along_axis(entrants, winners[..., None], 2)[..., 0]
+    chosen: Slots = np.take_along_axis(entrants, winners[..., None], 2)[..., 0]
     return chosen
 
 

@@ -61,7 +61,7 @@ remembers as many generations as there are genes, too many to follow."""
 TREND_RATE = 0.3
 """Share of the newest comparison in the trend."""
 
-LEAST_SHARE = 0.1
+MIN_SHARE = 0.1
 """Of a variance that one generation leaves at least: negative weights must not take all of it."""
 
 
@@ -76,7 +76,7 @@ def constants(population: int, genes: int) -> Constants:
     c_1 = 1 / (n + 2 * np.sqrt(n) + mu_eff / n)
     c_mu = (mu_eff - 1.75 + 1 / mu_eff) / (n + 4 * np.sqrt(n) + mu_eff / 2)
     c_mu = min(1 - c_1, c_mu)
-    # Equations 50 and 51; 52 is for full matrices, here LEAST_SHARE takes its place.
+    # Equations 50 and 51; 52 is for full matrices, here MIN_SHARE takes its place.
     negative = min(1 + c_1 / c_mu, 1 + 2 * mu_eff_minus / (mu_eff + 2))
     weights = better / better.sum() - negative * worse / worse.sum()
     weights.setflags(write=False)
@@ -144,7 +144,7 @@ class SepCMAES:
         scaled = np.where(weights < 0, weights * genes / lengths, weights)
         kept = 1 - k.c_1 - k.c_mu * weights.sum() + (1 - moves) * k.c_1 * k.c_c * (2 - k.c_c)
         variances = kept * state.variances + k.c_1 * path**2 + k.c_mu * (scaled @ squares)
-        variances = np.maximum(variances, LEAST_SHARE * state.variances)
+        variances = np.maximum(variances, MIN_SHARE * state.variances)
         trend, growth = 0.0, np.exp(min(1.0, k.c_sigma / k.d_sigma * (norm / k.expected_norm - 1)))
         if genes >= TWO_POINTS_FROM:
             trend = two_point_trend(state, fitness)

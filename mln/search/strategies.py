@@ -1,5 +1,8 @@
 """Evolution strategies, one file per algorithm, chosen by `StrategyConfig.kind`."""
 
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
 from mln.search.base import Start
 from mln.search.config import StrategyConfig
 from mln.search.openai_es import OpenAIES, OpenAIState
@@ -9,15 +12,25 @@ from mln.search.snes import SNES, SNESState
 Strategy = OpenAIES | SNES | SepCMAES
 StrategyState = OpenAIState | SNESState | SepCMAState
 
-_KINDS: dict[str, type[OpenAIES] | type[SNES] | type[SepCMAES]] = {
-    "openai-es": OpenAIES,
-    "snes": SNES,
-    "sep-cma-es": SepCMAES,
-}
 
-__all__ = ["Start", "Strategy", "StrategyState", "make"]
+class Registered(NamedTuple):
+    """An algorithm, made from its settings and the population, and the class of its state."""
+
+    algorithm: Callable[[StrategyConfig, int], Any]
+    state: type
+
+
+STRATEGIES: dict[str, Registered] = {
+    "openai-es": Registered(OpenAIES, OpenAIState),
+    "snes": Registered(SNES, SNESState),
+    "sep-cma-es": Registered(SepCMAES, SepCMAState),
+}
+"""By `StrategyConfig.kind`; checkpoints know the states from here."""
+
+__all__ = ["STRATEGIES", "Registered", "Start", "Strategy", "StrategyState", "make"]
 
 
 def make(config: StrategyConfig, population: int) -> Strategy:
     """The strategy that the configuration names, asking for `population` candidates at a time."""
-    return _KINDS[config.kind](config, population)
+    strategy: Strategy = STRATEGIES[config.kind].algorithm(config, population)
+    return strategy

@@ -13,14 +13,14 @@ import pandas as pd
 
 from bench.errors import InputError
 from reports import stats
-from reports.ablation.gaps import NOT_FINISHED, Owed, short, unfinished
+from reports.ablation.gaps import NOT_FINISHED, DeclaredDesign, short, unfinished
 from reports.page.wording import Unit, finite
 from reports.stats.factorial import Term, WaldTerm, blocked_anova, mixed_terms
 from reports.verdicts import gate
 from reports.verdicts.decision import Decision, Question, decide
 from reports.verdicts.verdict import Rules
 
-FEWEST_FAMILIES = 3
+MIN_FAMILIES = 3
 """Families from which a random effect of them is worth fitting."""
 
 
@@ -60,7 +60,7 @@ class Analysis(NamedTuple):
     families). terms and p_terms: the analysis of variance without block and residual, Holm over
     all; empty where the design is no full crossing. mixed: the same terms with families as a
     random effect. by_family: factor, level, reference, family, difference, low, high (t over
-    seeds, not corrected). unfinished: what was owed and is missing, in one phrase.
+    seeds, not corrected). unfinished: what of the design is missing, in one phrase.
     """
 
     factors: tuple[str, ...]
@@ -86,41 +86,41 @@ def analyse(
     design: str,
     rules: Rules,
     shown: Unit,
-    owed: Owed,
+    declared: DeclaredDesign,
 ) -> Analysis:
     """Analyse the gains of an ablation: slot, seed, family, factors, gain.
 
-    Only seeds that every cell has on every family are compared. Whatever else is `owed` makes
+    Only seeds that every cell has on every family are compared. Whatever else was declared makes
     the effects refused: a level that never ran would be missing from the family that the
     correction counts. Raises InputError where no seed is whole.
     """
     names = list(factors)
     seeds, families = sorted(set(gains["seed"])), sorted(set(gains["family"]))
     missing = _missing(gains, seeds, families)
-    holed = set(missing["seed"])
-    complete = gains[~gains["seed"].isin(holed)]
+    incomplete = set(missing["seed"])
+    complete = gains[~gains["seed"].isin(incomplete)]
     runs = complete.groupby(["slot", "seed", *names], sort=True)["gain"].mean().reset_index()
     levels = {name: list(dict.fromkeys(gains[name])) for name in names}
-    n = len(seeds) - len(holed)
+    n = len(seeds) - len(incomplete)
     if n == 0:
         raise InputError(
             "no evolution seed has a gain of every cell on every family yet; "
             "let `mln-bench ablate` come to its end, with the same --storage"
         )
-    lacking = unfinished(gains, owed, n)
-    refusals = [*([NOT_FINISHED] if lacking else []), *gate.too_few(n, "run")]
+    gap_text = unfinished(gains, declared, n)
+    refusals = [*([NOT_FINISHED] if gap_text else []), *gate.too_few(n, "run")]
     crossed = _is_crossed(runs, names, levels)
     terms: list[Term] = []
     if design == "factorial" and crossed and n > 1:
         chosen = {short(name): runs[name].tolist() for name in names if len(levels[name]) > 1}
         terms = blocked_anova(runs["gain"], chosen, runs["seed"].tolist())
-    elif design == "factorial" and not crossed and not lacking:
+    elif design == "factorial" and not crossed and not gap_text:
         refusals.append(
             "not every combination of the factors exists, so interactions cannot be separated"
         )
     middle = [term for term in terms if term.factors]
     mixed: list[WaldTerm] = []
-    if middle and len(families) >= FEWEST_FAMILIES:
+    if middle and len(families) >= MIN_FAMILIES:
         chosen = {short(name): complete[name].tolist() for name in names if len(levels[name]) > 1}
         mixed = mixed_terms(
             complete["gain"], chosen, complete["seed"].tolist(), complete["family"].tolist()
@@ -142,7 +142,7 @@ def analyse(
         [Effect(*key, decision) for key, decision in zip(pairs, decisions, strict=True)],
         _by_family(complete, names, levels, design, families),
         missing,
-        lacking,
+        gap_text,
         refusals,
         n,
         tuple(families),
@@ -170,26 +170,26 @@ def _pairs(
     Factorial: a level's mean over all cells that have it, against the first level. Leave-one-out:
     the base against the variant that differs in that factor alone.
     """
-    found: dict[tuple[str, str, str], tuple[Any, Any]] = {}
+    pairs: dict[tuple[str, str, str], tuple[Any, Any]] = {}
     if design == "leave_one_out":
         wide = runs.pivot_table(index="seed", columns="slot", values=value)
         cells = runs.drop_duplicates("slot").set_index("slot")[names]
         if 0 not in cells.index:
-            return found
+            return pairs
         base = cells.loc[0]
         for slot in cells.index[1:]:
             changed = [name for name in names if cells.loc[slot, name] != base[name]]
             label = ", ".join(short(name) for name in changed)
             variant = ", ".join(str(cells.loc[slot, name]) for name in changed)
             own = ", ".join(str(base[name]) for name in changed)
-            found[label, own, variant] = (wide[0].to_numpy(), wide[slot].to_numpy())
-        return found
+            pairs[label, own, variant] = (wide[0].to_numpy(), wide[slot].to_numpy())
+        return pairs
     for name in names:
         wide = runs.pivot_table(index="seed", columns=name, values=value, aggfunc="mean")
         first = levels[name][0]
         for level in levels[name][1:]:
-            found[short(name), level, first] = (wide[level].to_numpy(), wide[first].to_numpy())
-    return found
+            pairs[short(name), level, first] = (wide[level].to_numpy(), wide[first].to_numpy())
+    return pairs
 
 
 def _cells(runs: pd.DataFrame, names: list[str]) -> pd.DataFrame:

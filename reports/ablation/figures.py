@@ -4,46 +4,47 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 
 from reports import stats
 from reports.ablation.analysis import Effect
 from reports.ablation.gaps import short
-from reports.figures.benchmark import DECIDED, plain
-from reports.figures.style import INK, canvas, clipped_limit, panels, styled, zero_line
+from reports.figures.benchmark import plain
+from reports.figures.palette import INK, PAPER, category_colors
+from reports.figures.style import canvas, clipped_limit, panels, styled, zero_line
+from reports.verdicts.kinds import is_decided
 
 
 @styled
-def effects(found: Sequence[Effect], rope: float, factor: float, label: str) -> Figure:
+def effects(shown: Sequence[Effect], rope: float, factor: float, label: str) -> Figure:
     """Forest of all effects, grouped by setting."""
-    figure, grid = canvas(1, 1, 1.0 + 0.36 * len(found))
+    figure, grid = canvas(1, 1, 1.0 + 0.36 * len(shown))
     panel = grid[0][0]
     zero_line(panel, rope)
     ends = [0.0]
     colors = dict(
         zip(
-            dict.fromkeys(effect.factor for effect in found),
-            sns.color_palette("colorblind", len(found)),
+            dict.fromkeys(effect.factor for effect in shown),
+            category_colors(len(shown)),
             strict=False,
         )
     )
-    for place, effect in enumerate(found):
+    for place, effect in enumerate(shown):
         numbers = effect.decision.numbers
         if numbers is None:
             continue
         color = colors[effect.factor]
         low, high = numbers.ci_low * factor, numbers.ci_high * factor
         panel.plot([low, high], [place, place], color=color, lw=2)
-        face = color if effect.decision.verdict in DECIDED else "white"
+        face = color if is_decided(effect.decision.verdict) else PAPER
         mean = numbers.mean_difference * factor
         panel.plot([mean], [place], "o", ms=7, mec=color, mfc=face, mew=1.5)
         ends += [low, high]
     limit = clipped_limit(ends, 1.5 * rope)
     panel.set_xlim(-1.08 * limit, 1.08 * limit)
-    names = [f"{e.factor}: {e.level} - {e.reference}" for e in found]
-    panel.set_yticks(range(len(found)), [plain(name) for name in names])
-    panel.set_ylim(len(found) - 0.5, -0.5)
+    names = [f"{e.factor}: {e.level} - {e.reference}" for e in shown]
+    panel.set_yticks(range(len(shown)), [plain(name) for name in names])
+    panel.set_ylim(len(shown) - 0.5, -0.5)
     panel.grid(visible=False, axis="y")
     panel.set_xlabel(label)
     return figure
@@ -60,7 +61,7 @@ def interactions(
     """One panel per pair of settings: a line per level of the second along those of the first."""
     figure, axes = panels(len(pairs), 3, 3.0)
     for panel, (first, second) in zip(axes, pairs, strict=False):
-        colors = sns.color_palette("colorblind", len(levels[second]))
+        colors = category_colors(len(levels[second]))
         means = runs.groupby([first, second, "seed"])["gain"].mean() * factor
         count = len(levels[second])
         for place, (level, color) in enumerate(zip(levels[second], colors, strict=True)):
@@ -82,12 +83,14 @@ def interactions(
 
 
 @styled
-def by_family(found: pd.DataFrame, rope: float, factor: float, label: str) -> Figure:
+def by_family(effects_by_family: pd.DataFrame, rope: float, factor: float, label: str) -> Figure:
     """Effects on each family; one panel per effect."""
-    groups = list(found.groupby(["factor", "level", "reference"], sort=False))[:9]
-    families = list(dict.fromkeys(found["family"]))
+    groups = list(effects_by_family.groupby(["factor", "level", "reference"], sort=False))[:9]
+    families = list(dict.fromkeys(effects_by_family["family"]))
     figure, axes = panels(len(groups), 3, 0.9 + 0.28 * len(families))
-    limit = clipped_limit([*(found["low"] * factor), *(found["high"] * factor)], 1.5 * rope)
+    limit = clipped_limit(
+        [*(effects_by_family["low"] * factor), *(effects_by_family["high"] * factor)], 1.5 * rope
+    )
     for panel, ((name, level, reference), part) in zip(axes, groups, strict=False):
         zero_line(panel, rope)
         for row in part.to_dict("records"):

@@ -1,4 +1,4 @@
-"""What an ablation owes and has not: cells without a result, absent levels, absent seeds.
+"""What of an ablation is missing: cells without a result, absent levels, absent seeds.
 
 Gains alone cannot tell: a level that never ran leaves no trace in them, and the correction would
 count fewer effects than were declared.
@@ -15,14 +15,14 @@ NOT_FINISHED = "not finished"
 """Why the effects of an ablation are refused that lacks anything; its head says what."""
 
 
-class Owed(NamedTuple):
+class DeclaredDesign(NamedTuple):
     """What was declared before the run.
 
-    slots: of those that the study owes, the ones without any gain. levels: of each factor by its
-    dotted key, as text. seeds: evolution seeds of every cell (0: not declared).
+    missing_slots: the slots of the study without any gain. levels: of each factor by its dotted
+    key, as text. seeds: evolution seeds of every cell (0: not declared).
     """
 
-    slots: tuple[int, ...] = ()
+    missing_slots: tuple[int, ...] = ()
     levels: Mapping[str, Sequence[str]] = {}
     seeds: int = 0
 
@@ -32,25 +32,25 @@ def short(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def unfinished(gains: pd.DataFrame, owed: Owed, whole: int) -> str:
+def unfinished(gains: pd.DataFrame, declared: DeclaredDesign, whole: int) -> str:
     """All that is missing, in one phrase; empty if nothing is.
 
     `whole` counts the seeds that have a gain of every cell on every family.
     """
-    found = []
+    phrases = []
     absent = [
         f"{short(name)} = {level}"
-        for name, levels in owed.levels.items()
+        for name, levels in declared.levels.items()
         for level in levels
         if level not in set(gains[name])
     ]
-    if owed.slots:
-        cells = len(owed.slots) + gains["slot"].nunique()
+    if declared.missing_slots:
+        cells = len(declared.missing_slots) + gains["slot"].nunique()
         named = f" (none with {' or '.join(absent)} has one)" if absent else ""
-        found.append(f"{len(owed.slots)} of {cells} cells have no result{named}")
+        phrases.append(f"{len(declared.missing_slots)} of {cells} cells have no result{named}")
     elif absent:
-        found.append(f"no cell with {' or '.join(absent)} has a result")
-    seeds = max(owed.seeds, gains["seed"].nunique())
+        phrases.append(f"no cell with {' or '.join(absent)} has a result")
+    seeds = max(declared.seeds, gains["seed"].nunique())
     if whole < seeds:
-        found.append(f"{whole} of {counted(seeds, 'evolution seed')} complete")
-    return f"{NOT_FINISHED}: {', '.join(found)}" if found else ""
+        phrases.append(f"{whole} of {counted(seeds, 'evolution seed')} complete")
+    return f"{NOT_FINISHED}: {', '.join(phrases)}" if phrases else ""

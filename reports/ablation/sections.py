@@ -12,7 +12,7 @@ from reports.ablation.gaps import short
 from reports.page.model import Picture, Section
 from reports.page.table import Table, interval_text, plain_frame
 from reports.page.wording import DASH, PLUS_MINUS, counted, p_cell, signed_minus, unit_of
-from reports.verdicts.sentences import LABELS
+from reports.verdicts.kinds import label_of
 from reports.verdicts.verdict import Rules
 
 POOLED = (
@@ -24,7 +24,7 @@ POOLED = (
 
 def sections(analysis: Analysis, gains: pd.DataFrame, metric: str, rules: Rules) -> list[Section]:
     """All sections, in their order."""
-    found = [
+    optional = [
         _anova(analysis),
         _effects(analysis, metric, rules),
         _interactions(analysis, metric),
@@ -33,7 +33,7 @@ def sections(analysis: Analysis, gains: pd.DataFrame, metric: str, rules: Rules)
         _missing(analysis),
         _rows(analysis, gains),
     ]
-    return [section for section in found if section is not None]
+    return [section for section in optional if section is not None]
 
 
 def effects_table(analysis: Analysis, metric: str, rules: Rules) -> Table:
@@ -54,7 +54,7 @@ def effects_table(analysis: Analysis, metric: str, rules: Rules) -> Table:
                 p_cell(decision.p_holm),
                 signed_minus(numbers.dz, 2) if numbers else DASH,
                 f"{numbers.wins}/{numbers.n}" if numbers else DASH,
-                LABELS[decision.verdict],
+                label_of(decision.verdict),
             ]
         )
         tags[place, 9] = decision.verdict

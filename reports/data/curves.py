@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
+
+from reports.stats.intervals import column_intervals
 
 Array = NDArray[np.float32]
 
@@ -21,7 +22,7 @@ class Curves:
 
     def take(self, order: "NDArray[np.int64]") -> "Curves":
         """The curves of the runs at these places."""
-        return Curves(self.steps, {name: found[order] for name, found in self.values.items()})
+        return Curves(self.steps, {name: values[order] for name, values in self.values.items()})
 
     def __len__(self) -> int:
         """Number of runs."""
@@ -59,14 +60,14 @@ class CurveBuilder:
             return NO_CURVES
         steps = np.array(sorted(set().union(*grids)), dtype=np.int64)
         places = {grid: np.searchsorted(steps, grid) for grid in grids}
-        found = {
+        united = {
             name: np.full((len(self._parts), steps.size), np.nan, dtype=np.float32)
             for name in names
         }
         for run, (grid, values) in enumerate(self._parts):
             for name, series in values.items():
-                found[name][run, places[grid]] = series
-        return Curves(steps, found)
+                united[name][run, places[grid]] = series
+        return Curves(steps, united)
 
 
 def first_passage(curves: Array, steps: NDArray[np.int64], threshold: Array) -> NDArray[np.float64]:
@@ -88,16 +89,16 @@ def completed(
     which another task has elsewhere, or the same task with another seed. Steps that not every
     run of a group has are NaN; a diverged run has the worst score where it has none.
     """
-    found = np.array(values, dtype=np.float64)
+    filled = np.array(values, dtype=np.float64)
     for places in groups.groupby(list(groups.columns), sort=False).indices.values():
-        own, ended = found[places], diverged[places]
+        own, ended = filled[places], diverged[places]
         there = np.isfinite(own)
         whole = there[~ended & there.any(axis=1)]
         shared = whole.all(axis=0) if len(whole) else there.any(axis=0)
         own[ended] = np.where(there[ended], own[ended], worst)
         own[:, ~shared] = np.nan
-        found[places] = own
-    return found
+        filled[places] = own
+    return filled
 
 
 def bands(
@@ -113,23 +114,16 @@ def bands(
     parts = []
     for key, places in groups.groupby(list(groups.columns), sort=False).indices.items():
         own = values[places].astype(float) * factor
-        n = np.isfinite(own).sum(axis=0)
-        kept = n > 0
-        own, n = own[:, kept], n[kept]
+        kept = np.isfinite(own).any(axis=0)
         if not kept.any():
             continue
-        mean = np.nanmean(own, axis=0)
-        deviation = np.nansum((own - mean) ** 2, axis=0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            error = np.sqrt(np.where(n > 1, deviation / (n - 1), np.nan) / n)
-        half = stats.t.ppf(0.975, np.maximum(n - 1, 1)) * error
+        band = column_intervals(own[:, kept])
         names = key if isinstance(key, tuple) else (key,)
         parts.append(
             pd.DataFrame(
                 dict(zip(groups.columns, names, strict=True))
-                | {"step": steps[kept], "n": n, "mean": mean, "low": mean - half,
-                   "high": mean + half}
+                | {"step": steps[kept], **band._asdict()}
             )
-        )  # fmt: skip
+        )
     columns = [*groups.columns, "step", "n", "mean", "low", "high"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)

@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import select
 
+from bench.catalogue.metrics import STEPS_TO_CE
 from bench.errors import InputError
 from bench.experiment.model import Experiment
 from bench.store import schema as tables
 from bench.store.store import Row, Store
 from reports.data import search as load_search
 from reports.data.curves import CurveBuilder, Curves, first_passage
-from reports.data.metrics import STEPS_TO_CE
-from reports.data.scores import Scores
+from reports.data.scores import ReportScores
 from reports.verdicts.verdict import Rules
 
 IDENTITY = ["task", "learner", "loss", "seed", "lr_policy"]
@@ -69,9 +69,9 @@ class ReportData:
         return [declared, *(name for name in self.rows.columns if name not in fixed)]
 
     @cached_property
-    def scores(self) -> Scores:
+    def scores(self) -> ReportScores:
         """The rows by task, learner, loss and policy."""
-        return Scores(self.rows, self.plan, self.experiment.report, self.budget)
+        return ReportScores(self.rows, self.plan, self.experiment.report, self.budget)
 
     @property
     def losses(self) -> tuple[str, ...]:
@@ -106,8 +106,8 @@ def load(store: Store, experiment: Experiment) -> ReportData:
     Raises InputError if no cell is stored, or none has the declared metric.
     """
     fingerprint = experiment.fingerprint()
-    found = store.rows(tables.experiments, fingerprint=fingerprint)
-    config: Row = found[0]["config"] if found else {}
+    stored = store.rows(tables.experiments, fingerprint=fingerprint)
+    config: Row = stored[0]["config"] if stored else {}
     cells = _Cells(experiment)
     for row in _stored(store, fingerprint):
         cells.add(row)
@@ -139,7 +139,7 @@ def load(store: Store, experiment: Experiment) -> ReportData:
             "run": config.get("provenance") or {},
             "seeds": config.get("seeds") or {},
             "cells": {name: sorted(values) for name, values in sorted(cells.provenance.items())},
-            "mixed_processors": sum(len(found) > 1 for found in cells.processors.values()),
+            "mixed_processors": sum(len(models) > 1 for models in cells.processors.values()),
         },
     )
 
@@ -282,15 +282,15 @@ def _missing(experiment: Experiment, cells: _Cells, plan: pd.DataFrame) -> pd.Da
     """Rows without a usable cell, those that were never planned for want of a loss included."""
     known = {record[:5] for record in cells.records}
     policies = sorted({record[4] for record in (*cells.records, *cells.unusable)})
-    owed = dict(cells.unusable)
+    reasons = dict(cells.unusable)
     for task, learner, loss, seeds in plan[["task", "learner", "loss", "seeds"]].itertuples(
         index=False
     ):
         for seed, policy in product(range(seeds), policies):
             identity = (task, learner, loss, seed, policy)
             if identity not in known:
-                owed.setdefault(identity, "not run yet")
-    records = [(*identity, reason) for identity, reason in owed.items()]
+                reasons.setdefault(identity, "not run yet")
+    records = [(*identity, reason) for identity, reason in reasons.items()]
     return ordered(experiment, pd.DataFrame(records, columns=[*IDENTITY, "reason"]))[0]
 
 
@@ -316,8 +316,8 @@ def ordered(experiment: Experiment, frame: pd.DataFrame) -> tuple[pd.DataFrame, 
             [places.get(value, len(names) + code) for code, value in enumerate(uniques)], dtype=int
         )
         keys.append(rank[codes] if len(rank) else codes)
-    found = np.lexsort(keys[::-1]) if keys and len(frame) else np.arange(len(frame))
-    return frame.iloc[found].reset_index(drop=True), found
+    sorting = np.lexsort(keys[::-1]) if keys and len(frame) else np.arange(len(frame))
+    return frame.iloc[sorting].reset_index(drop=True), sorting
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

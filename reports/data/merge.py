@@ -115,22 +115,22 @@ def _curves(parts: Sequence[ReportData]) -> Curves:
 
 def merged_seeds(parts: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, list[str]]:
     """The seeds of several experiments by purpose: one's tests may be another's tuning."""
-    found: dict[str, set[str]] = {}
+    merged: dict[str, set[str]] = {}
     for part in parts:
         for purpose, seeds in part.items():
-            found.setdefault(purpose, set()).update(seeds)
-    return {purpose: sorted(seeds) for purpose, seeds in found.items()}
+            merged.setdefault(purpose, set()).update(seeds)
+    return {purpose: sorted(seeds) for purpose, seeds in merged.items()}
 
 
 def _provenance(parts: Sequence[ReportData]) -> dict[str, Any]:
     cells: dict[str, set[str]] = {}
     for part in parts:
-        for name, found in part.provenance["cells"].items():
-            cells.setdefault(name, set()).update(found)
+        for name, values in part.provenance["cells"].items():
+            cells.setdefault(name, set()).update(values)
     return {
         "fingerprint": " ".join(part.provenance["fingerprint"] for part in parts),
         "seeds": merged_seeds([part.provenance.get("seeds", {}) for part in parts]),
         "run": {part.experiment.name: part.provenance["run"] for part in parts},
-        "cells": {name: sorted(found) for name, found in sorted(cells.items())},
+        "cells": {name: sorted(values) for name, values in sorted(cells.items())},
         "mixed_processors": sum(part.provenance["mixed_processors"] for part in parts),
     }

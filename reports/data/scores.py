@@ -34,7 +34,7 @@ Key = tuple[str, str, str, str]
 """task, learner, loss, policy"""
 
 
-class Scores:
+class ReportScores:
     """The rows of a report by (task, learner, loss, policy).
 
     rows, plan: as in `reports.data.load.ReportData`; budget: training steps of the longest run,
@@ -99,7 +99,7 @@ class Scores:
             if block.last > block.first:
                 seeds, values = self.of(block, metric)
                 columns.setdefault(task, {})[loss] = pd.Series(values, index=seeds)
-        return {task: pd.DataFrame(found).sort_index() for task, found in columns.items()}
+        return {task: pd.DataFrame(series).sort_index() for task, series in columns.items()}
 
     def diverged(self, block: Block) -> int:
         """Diverged runs of a block."""

@@ -12,12 +12,12 @@ def evolutions(
     store: Store, keys: dict[str, str]
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Runs, history and shapes (as in ReportData) of the evolutions with these keys, by loss."""
-    found = store.rows_of(tables.evolutions, keys.values())
+    stored = store.rows_of(tables.evolutions, keys.values())
     runs: list[Row] = []
     history: list[Row] = []
     shapes: list[pd.DataFrame] = []
     for name, key in keys.items():
-        row = found.get(key)
+        row = stored.get(key)
         if row is None:
             continue
         runs.append({"loss": name} | {column: row[column] for column in RUN_COLUMNS[1:]})
@@ -44,8 +44,10 @@ def study(store: Store, name: str | None) -> tuple[pd.DataFrame, pd.DataFrame, p
             row["intermediate"].get("step", ()), row["intermediate"].get("value", ()), strict=True
         )
     ]
-    found = store.rows(tables.importances, study=name) if name else []
-    shares = sorted((found[0]["values"] if found else {}).items(), key=lambda item: -item[1])
+    importances = store.rows(tables.importances, study=name) if name else []
+    values = importances[0]["values"] if importances else {}
+    # By name where shares are equal: the store keeps no order that two runs share.
+    shares = sorted(values.items(), key=lambda item: (-item[1], item[0]))
     return (
         trials.sort_values("number", ignore_index=True) if rows else trials,
         pd.DataFrame(steps, columns=["number", "step", "value"]),

@@ -13,10 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from reports.figures.evolution import loss_shapes
-from reports.figures.style import FAINT, canvas, looks, png, styled, svg
+from reports.figures.palette import DARK_BLUE, FAINT, GREEN, VERMILION
+from reports.figures.style import canvas, looks, png, styled, svg
 from reports.page.files import inline, write_files
-
-OWN, KNOWN, POLYNOMIAL = "#08306b", "#D55E00", "#009E73"
 
 
 def write_explanation(explanation: Mapping[str, Any], out_dir: Path) -> list[Path]:
@@ -67,7 +66,7 @@ def nearest_figure(explanation: Mapping[str, Any]) -> Figure:
             for curve in explanation["curves"]:
                 ours = curve["loss"] == explanation["loss"] and curve["state"] == part["state"]
                 if ours and (curve["kind"], curve["target"]) == ("gradient", target):
-                    panel.plot(curve["p"], curve["y"], color=OWN, lw=2.4, label="this loss")
+                    panel.plot(curve["p"], curve["y"], color=DARK_BLUE, lw=2.4, label="this loss")
             for fit in part["fitted"]:
                 if fit["target"] == target:
                     known = fit["fit"] == "nearest"
@@ -78,7 +77,7 @@ def nearest_figure(explanation: Mapping[str, Any]) -> Figure:
                     panel.plot(
                         fit["p"],
                         fit["y"],
-                        color=KNOWN if known else POLYNOMIAL,
+                        color=VERMILION if known else GREEN,
                         ls="--" if known else "-.",
                         label=f"{name}\nR2 = {source['r2']:.3f}",
                     )

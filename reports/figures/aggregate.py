@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from reports.figures.benchmark import plain
-from reports.figures.style import FAINT, INK, Look, canvas, panels, styled
+from reports.figures.palette import DENSITY, FAINT, INK
+from reports.figures.style import Look, canvas, panels, styled
 from reports.stats.bayes import Posterior
 from reports.stats.types import Vector
 
@@ -107,18 +108,19 @@ def simplex(posteriors: Mapping[str, Posterior]) -> Figure:
     """Posterior draws of (candidate better, equivalent, baseline better) in a triangle each."""
     figure, axes = panels(len(posteriors), 4, 2.6)
     corners = np.array([[1.0, 0.0], [0.5, np.sqrt(3) / 2], [0.0, 0.0]])
-    for panel, (name, found) in zip(axes, posteriors.items(), strict=False):
-        points = found.sample @ corners
-        panel.hexbin(points[:, 0], points[:, 1], gridsize=24, mincnt=1, cmap="Blues", lw=0.1,
+    for panel, (name, posterior) in zip(axes, posteriors.items(), strict=False):
+        points = posterior.sample @ corners
+        panel.hexbin(points[:, 0], points[:, 1], gridsize=24, mincnt=1, cmap=DENSITY, lw=0.1,
                      extent=(0, 1, 0, np.sqrt(3) / 2))  # fmt: skip
         panel.plot(*np.vstack([corners, corners[:1]]).T, color=INK, lw=1)
         middle = corners.mean(axis=0)
         for a, b in ((0, 1), (1, 2), (2, 0)):
             edge = (corners[a] + corners[b]) / 2
             panel.plot([middle[0], edge[0]], [middle[1], edge[1]], color=FAINT, lw=0.8, ls=":")
-        panel.text(1.0, -0.04, f"better\n{found.better:.2f}", ha="center", va="top", fontsize=8)
-        panel.text(0.0, -0.04, f"worse\n{found.worse:.2f}", ha="center", va="top", fontsize=8)
-        panel.text(0.5, 0.9, f"equivalent {found.equivalent:.2f}", ha="center", fontsize=8)
+        better, worse = f"better\n{posterior.better:.2f}", f"worse\n{posterior.worse:.2f}"
+        panel.text(1.0, -0.04, better, ha="center", va="top", fontsize=8)
+        panel.text(0.0, -0.04, worse, ha="center", va="top", fontsize=8)
+        panel.text(0.5, 0.9, f"equivalent {posterior.equivalent:.2f}", ha="center", fontsize=8)
         panel.set_aspect("equal")
         panel.set_xlim(-0.2, 1.2)
         panel.set_ylim(-0.25, 1.02)

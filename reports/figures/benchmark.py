@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports.figures.style import INK, Look, canvas, clipped_limit, panels, styled, zero_line
-
-DECIDED = ("better", "worse", "better_unsized", "worse_unsized")
+from reports.figures.palette import GRID, INK, PAPER
+from reports.figures.style import Look, canvas, clipped_limit, panels, styled, zero_line
+from reports.verdicts.kinds import is_decided
 
 
 @styled
@@ -128,10 +128,10 @@ def forest(intervals: pd.DataFrame, style: Mapping[str, Look], rope: float, labe
         for _, interval in part.iterrows():
             place = tasks.index(interval["task"]) * step + candidates.index(interval["candidate"])
             color = style[interval["candidate"]].color
-            filled = interval["verdict"] in DECIDED
+            filled = is_decided(interval["verdict"])
             _interval(panel, interval, place, color, limit, filled=filled)
         for group in range(1, len(tasks)):
-            panel.axhline(group * step - 1, color="#dddddd", linewidth=0.8)
+            panel.axhline(group * step - 1, color=GRID, linewidth=0.8)
         panel.set_xlim(-1.08 * limit, 1.08 * limit)
         panel.set_ylim(len(tasks) * step - 1, -1)
         middles = [group * step + (len(candidates) - 1) / 2 for group in range(len(tasks))]
@@ -188,7 +188,7 @@ def _interval(
             if side * end > limit:
                 panel.plot([side * 1.05 * limit], [place], marker, ms=5, color=color, mew=0)
     if abs(mean) <= limit:
-        face = color if filled else "white"
+        face = color if filled else PAPER
         panel.plot([mean], [place], "o", ms=6, mec=color, mfc=face, mew=1.4)
 
 

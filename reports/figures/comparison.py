@@ -17,14 +17,15 @@ from scipy import stats as scipy_stats
 
 from reports import stats
 from reports.figures.benchmark import broken, legend_panel, plain
-from reports.figures.style import FAINT, INK, Look, canvas, panels, styled
+from reports.figures.palette import CATEGORIES, DIVERGING, FAINT, INK, VERMILION
+from reports.figures.style import Look, canvas, panels, styled
 from reports.stats import survival
 from reports.stats.types import Vector
 
-MOST_NUMBERED = 8
+MAX_NUMBERED = 8
 """Losses up to which a matrix of pairs has its numbers written into it."""
 
-MOST_NAMED = 30
+MAX_NAMED = 30
 """Comparisons that the figure of power names: more have no lines of their own look."""
 
 
@@ -39,7 +40,7 @@ def slopes(pairs: pd.DataFrame, style: Mapping[str, Look], label: str) -> Figure
     for panel, (key, part) in zip(axes, groups, strict=False):
         task, candidate, baseline = map(str, key)
         won = part["candidate_score"] >= part["baseline_score"]
-        for up, color in ((True, style[candidate].color), (False, "#D55E00")):
+        for up, color in ((True, style[candidate].color), (False, VERMILION)):
             chosen = part[won == up]
             panel.plot(
                 [0, 1],
@@ -72,13 +73,13 @@ def pair_matrices(matrices: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], la
     FigureCanvasAgg(figure)
     for panel, (task, differences, p) in zip(axes, matrices, strict=False):
         limit = max(float(np.nanquantile(np.abs(differences.to_numpy()), 0.95)), 1e-9)
-        many = len(differences) > MOST_NUMBERED
+        many = len(differences) > MAX_NUMBERED
         text = _marks(differences.to_numpy(), p.to_numpy(), numbered=not many)
         with warnings.catch_warnings():
             # seaborn 0.13 sets a colour map's extremes as matplotlib 3.11 no longer likes.
             warnings.simplefilter("ignore", PendingDeprecationWarning)
             sns.heatmap(
-                differences, ax=panel, cmap="vlag_r", center=0, vmin=-limit, vmax=limit,
+                differences, ax=panel, cmap=DIVERGING, center=0, vmin=-limit, vmax=limit,
                 annot=text, fmt="", square=True, linewidths=0.5,
                 annot_kws={"fontsize": 12 if many else 7}, cbar=many and panel is axes[0],
                 cbar_kws={"shrink": 0.7, "label": label},
@@ -108,18 +109,16 @@ def power_and_shape(
 
     `d`: differences per comparison. `alpha` is the strictest level of Holm's procedure.
     """
-    drawn = min(len(d), MOST_NAMED)
+    drawn = min(len(d), MAX_NAMED)
     figure, grid = canvas(1, 2, 3.6 + 0.16 * -(-drawn // 2))
     left, right = grid[0]
-    colors = [
-        (color, dash) for dash in ("-", "--", ":") for color in sns.color_palette("colorblind", 10)
-    ]
+    lines = [(color, dash) for dash in ("-", "--", ":") for color in CATEGORIES]
     spreads = [stats.sd(values) for values in d.values()]
     largest = max([*spreads, rope, 1e-9])
     reach = stats.detectable(max(n, 3), alpha=alpha) * float(np.median(spreads or [largest])) * 1.6
     effects = np.linspace(0, max(reach, 1.5 * rope, 1e-9), 60)
     for (color, dash), (name, values), spread in zip(
-        cycle(colors), d.items(), spreads, strict=False
+        cycle(lines), d.items(), spreads, strict=False
     ):
         if spread > 0:
             curve = [stats.power(effect / spread, values.size, alpha=alpha) for effect in effects]
@@ -134,7 +133,7 @@ def power_and_shape(
     left.set_xlabel(f"true {label}")
     left.set_ylabel("power")
     left.set_title("power")
-    if 0 < len(d) <= MOST_NAMED:
+    if 0 < len(d) <= MAX_NAMED:
         # Below the panels: within one, it would lie on the curves.
         figure.legend(loc="outside lower center", ncols=2, fontsize=8, handlelength=3)
     limits = [-3.2, 3.2]
@@ -149,7 +148,9 @@ def power_and_shape(
 
 @styled
 def time_to_threshold(
-    curves: Mapping[str, Mapping[str, survival.Curve]], style: Mapping[str, Look], budget: float
+    curves: Mapping[str, Mapping[str, survival.SurvivalCurve]],
+    style: Mapping[str, Look],
+    budget: float,
 ) -> Figure:
     """Share of runs that have reached the threshold by each step; one panel per task.
 

@@ -1,6 +1,6 @@
 """Figures of what evolution and studies did: loss shapes, histories, trials, importances."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -8,7 +8,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from reports.figures.benchmark import plain
-from reports.figures.style import FAINT, INK, Dash, Look, canvas, styled
+from reports.figures.palette import BLUE, FAINT, INK, SHADE, VERMILION
+from reports.figures.style import Dash, Look, canvas, styled
 
 PANELS = (
     ("value", 1, "value", "p of the true class"),
@@ -79,7 +80,7 @@ def evolution_history(history: pd.DataFrame, style: Mapping[str, Look], factor: 
         if strategy.any() and not strategy.all():
             switch = (steps[strategy].min() + steps[~strategy].max()) / 2
             panel.axvline(switch, color=FAINT, ls=":", lw=1.4)
-            panel.axvspan(steps.min(), switch, color="#f4f4f4", zorder=0)
+            panel.axvspan(steps.min(), switch, color=SHADE, zorder=0)
         panel.set_title(plain(loss))
         panel.xaxis.set_major_locator(MaxNLocator(5))
     for panel in panels[len(losses) :]:
@@ -99,19 +100,31 @@ def evolution_history(history: pd.DataFrame, style: Mapping[str, Look], factor: 
 
 
 @styled
-def study_progress(trials: pd.DataFrame, intermediate: pd.DataFrame, factor: float) -> Figure:
+def study_progress(
+    trials: pd.DataFrame,
+    intermediate: pd.DataFrame,
+    factor: float,
+    infeasible: Collection[int] = (),
+) -> Figure:
     """Left: value of each finished trial and the best so far. Right: intermediate values.
 
     `trials`: number, state, value. `intermediate`: number, step (member-steps), value.
+    `infeasible`: numbers of finished trials that cannot be the best.
     """
     figure, grid = canvas(1, 2, 3.4)
     left, right = grid[0]
     finished = trials[trials["value"].notna()].sort_values("number")
     values = finished["value"].astype(float) * factor
-    left.plot(finished["number"], values, "o", ms=6, color="#2171b5", label="trial")
-    left.step(
-        finished["number"], values.cummax(), where="post", color="#D55E00", label="best so far"
-    )
+    eligible = finished[~finished["number"].isin(infeasible)]
+    excluded = finished[finished["number"].isin(infeasible)]
+    best_values = values[eligible.index].cummax()
+    left.plot(eligible["number"], values[eligible.index], "o", ms=6, color=BLUE, label="trial")
+    left.step(eligible["number"], best_values, where="post", color=VERMILION, label="best so far")
+    if len(excluded):
+        left.plot(
+            excluded["number"], values[excluded.index], "o", ms=6, mfc="none", mec=BLUE,
+            label="infeasible",
+        )  # fmt: skip
     other = trials[trials["value"].isna()]
     if len(other):
         floor = values.min() if len(values) else 0.0
@@ -124,11 +137,11 @@ def study_progress(trials: pd.DataFrame, intermediate: pd.DataFrame, factor: flo
     left.set_ylabel("gain over CE (points)")
     # Below the panels: trials lie anywhere.
     figure.legend(loc="outside lower center", ncols=3)
-    best = finished["number"].to_numpy()[int(values.argmax())] if len(finished) else None
+    best = eligible["number"].to_numpy()[int(best_values.argmax())] if len(eligible) else None
     done = set(finished["number"])
     for number, line in intermediate.groupby("number", sort=True):
         kept = number in done
-        color = "#D55E00" if number == best else "#2171b5" if kept else FAINT
+        color = VERMILION if number == best else BLUE if kept else FAINT
         right.plot(
             line["step"] / 1e3,
             line["value"] * factor,
@@ -150,7 +163,7 @@ def parameter_importances(importances: pd.DataFrame) -> Figure:
     figure, grid = canvas(1, 1, 0.9 + 0.38 * len(ordered))
     panel = grid[0][0]
     names = [plain(name) for name in ordered["name"]]
-    panel.barh(names, ordered["share"], color="#2171b5", height=0.6)
+    panel.barh(names, ordered["share"], color=BLUE, height=0.6)
     for place, share in enumerate(ordered["share"]):
         panel.text(share, place, f" {share:.2f}", va="center")
     panel.grid(visible=False, axis="y")

@@ -1,4 +1,4 @@
-"""One style for all figures: colours that colour-blind readers can tell apart, stable SVG."""
+"""One style for all figures: how each loss looks everywhere, sizes, stable SVG."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -13,6 +13,8 @@ from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from reports.figures import palette
+
 WIDTH = 9.6
 """Width of every figure in inches."""
 
@@ -26,11 +28,11 @@ STYLE: Any = {
     "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.edgecolor": "#555555",
+    "axes.edgecolor": palette.EDGE,
     "axes.linewidth": 0.8,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "grid.color": "#e3e3e3",
+    "grid.color": palette.GRID,
     "grid.linewidth": 0.7,
     "legend.frameon": False,
     "lines.linewidth": 1.6,
@@ -39,44 +41,41 @@ STYLE: Any = {
     "svg.hashsalt": "mln-bench",
 }
 
-INK, FAINT, ROPE = "#222222", "#777777", "#eeeeee"
-
 _BASELINES: tuple[tuple[str, Dash], ...] = (
-    ("#D55E00", "-"),
-    ("#E69F00", "--"),
-    ("#009E73", "-."),
-    ("#CC79A7", ":"),
-    ("#7F7F7F", (0, (5, 1, 1, 1, 1, 1))),
-    ("#8C6D31", (0, (1, 1))),
-)  # Okabe and Ito (2008), without the blues: those are the candidates'
-_BLUES = ("#08306b", "#2171b5", "#6baed6")
+    (palette.VERMILION, "-"),
+    (palette.AMBER, "--"),
+    (palette.GREEN, "-."),
+    (palette.PINK, ":"),
+    (palette.GREY, (0, (5, 1, 1, 1, 1, 1))),
+    (palette.BROWN, (0, (1, 1))),
+)
+_CANDIDATES = (palette.DARK_BLUE, palette.BLUE, palette.LIGHT_BLUE)
 
 
 @dataclass(frozen=True)
 class Look:
-    """How one loss is drawn everywhere."""
+    """How one loss is drawn everywhere; `width` of its lines in pt."""
 
     color: str
     dash: Dash
     width: float
-    marker: str
 
 
 def looks(losses: Sequence[str], candidates: Sequence[str]) -> dict[str, Look]:
-    """Shades of blue for the candidates, one colour and dash for every other loss."""
+    """Each loss's look: shades of blue for the candidates, a colour and dash for every other."""
     others = [name for name in losses if name not in candidates]
-    found = {}
+    styles = {}
     for place, name in enumerate(others):
         turn, own = divmod(place, len(_BASELINES))
         color = _BASELINES[own][0]
         # More losses than colours: the next round has each colour with another dash.
         dash = _BASELINES[(own + turn) % len(_BASELINES)][1]
-        found[name] = Look(color, dash, 1.6, "s")
-    shades = mpl.colors.LinearSegmentedColormap.from_list("candidates", _BLUES)
+        styles[name] = Look(color, dash, 1.6)
+    shades = mpl.colors.LinearSegmentedColormap.from_list("candidates", _CANDIDATES)
     for place, name in enumerate(candidates):
         shade = to_hex(shades(place / max(len(candidates) - 1, 1)))
-        found[name] = Look(shade, "-", 2.0, "oD^vP*X"[place % 7])
-    return found
+        styles[name] = Look(shade, "-", 2.0)
+    return styles
 
 
 P = ParamSpec("P")
@@ -140,7 +139,10 @@ def png(figure: Figure) -> bytes:
 
 
 def clipped_limit(values: Sequence[float], least: float) -> float:
-    """A symmetric axis limit that single extreme values do not stretch; at least `least`."""
+    """A symmetric axis limit that single extreme values do not stretch; at least `least`.
+
+    Values that are not finite are left out.
+    """
     sizes = np.abs(np.asarray([value for value in values if np.isfinite(value)], dtype=float))
     if sizes.size == 0:
         return least
@@ -151,5 +153,5 @@ def clipped_limit(values: Sequence[float], least: float) -> float:
 def zero_line(axes: Axes, rope: float) -> None:
     """Mark no difference and the region of practical equivalence on a horizontal axis."""
     if rope > 0:
-        axes.axvspan(-rope, rope, color=ROPE, zorder=0)
-    axes.axvline(0, color=INK, linewidth=0.9, zorder=1)
+        axes.axvspan(-rope, rope, color=palette.SHADE, zorder=0)
+    axes.axvline(0, color=palette.INK, linewidth=0.9, zorder=1)

@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
-from bench.workers.processes import deaf_to_interrupts, default_jobs, end_processes, obey_parent
+from bench.workers.processes import default_jobs, end_processes, ignoring_interrupts, obey_parent
+from reports.figures import comparison
 from reports.figures.style import pdf, svg
 from reports.page.model import Picture
 
-MOST_ARTISTS = 2
+MAX_DRAWING_PROCESSES = 2
 """Each takes up to 300 MiB, and with two of them the figures are done soon after the tables."""
 
 
@@ -25,39 +26,39 @@ class Drawing(NamedTuple):
     pdf: bytes
 
 
-class Here(Executor):
+class SameProcess(Executor):
     """Draws at once, in this process."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """A future that is done."""
+        """A future that is done; raises what `fn` raises."""
         done: Future[Any] = Future()
         done.set_result(fn(*args, **kwargs))
         return done
 
 
-def default_artists() -> int:
+def default_drawing_processes() -> int:
     """How many processes draw for the command line."""
-    return min(default_jobs(), MOST_ARTISTS)
+    return min(default_jobs(), MAX_DRAWING_PROCESSES)
 
 
 @contextmanager
-def artists(workers: int) -> Iterator[Executor]:
-    """So many processes that draw; for one, this process itself.
+def drawing_processes(workers: int) -> Iterator[Executor]:
+    """An executor of so many processes that draw; for one, this process itself.
 
     The processes begin at once: importing what they draw with takes as long as a few figures.
     A script that asks for several must guard its own work by `if __name__ == "__main__"`.
     """
     if workers < 2:
-        yield Here()
+        yield SameProcess()
         return
     # spawn: forking a process that has used a library's threads may deadlock.
     pool = ProcessPoolExecutor(
         workers,
         get_context("spawn"),
         initializer=obey_parent,
-        initargs=("reports.figures.comparison", __name__),
+        initargs=(comparison.__name__, __name__),
     )
-    with deaf_to_interrupts():
+    with ignoring_interrupts():
         for _ in range(workers):
             pool.submit(os.getpid)
     try:
@@ -69,15 +70,18 @@ def artists(workers: int) -> Iterator[Executor]:
 
 
 def begin(picture: Picture, executor: Executor) -> "Future[Drawing]":
-    """Let a picture be drawn."""
+    """Let a picture be drawn; by this process where all of the executor's have died."""
     try:
         return executor.submit(_drawn, picture.draw)
     except BrokenProcessPool:
-        return Here().submit(_drawn, picture.draw)
+        return SameProcess().submit(_drawn, picture.draw)
 
 
 def finish(picture: Picture, future: "Future[Drawing]") -> Drawing:
-    """The drawing; made here where a process died over it, as for want of memory."""
+    """The drawing; made in this process where another died over it, as for want of memory.
+
+    Raises what the drawing function raises.
+    """
     try:
         return future.result()
     except BrokenProcessPool:

@@ -8,8 +8,7 @@ from typing import Any
 from bench.experiment.model import Experiment
 
 LIBRARIES = (
-    "numpy", "scipy", "statsmodels", "scikit-posthocs", "baycomp", "pandas", "matplotlib",
-    "seaborn",
+    "numpy", "scipy", "statsmodels", "scikit-posthocs", "pandas", "matplotlib", "seaborn",
 )  # fmt: skip
 
 

@@ -1,14 +1,13 @@
 """Files of a report, written whole or not at all, and figures inside a page."""
 
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from markupsafe import Markup, escape
 
 from bench.errors import InputError
+from bench.files import write_atomically
 
 
 def inline(document: str, name: str) -> Markup:
@@ -39,20 +38,6 @@ def write_files(out_dir: Path, files: Mapping[str, str | bytes]) -> None:
     """
     try:
         for name, content in files.items():
-            path = out_dir / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write_atomically(path, content)
+            write_atomically(out_dir / name, content)
     except OSError as error:
         raise InputError(f"{out_dir}: cannot write the report: {error.strerror}") from error
-
-
-def _write_atomically(path: Path, content: str | bytes) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content.encode() if isinstance(content, str) else content)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

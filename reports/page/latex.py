@@ -16,10 +16,10 @@ LINE = 345.0
 LETTER, COLUMN = 4.5, 8.0
 """Mean width of a letter in footnotesize, and the space between two columns, in pt."""
 
-LONGEST = (40, 28, 20, 14, 10, 8)
+LINE_LENGTHS = (40, 28, 20, 14, 10, 8)
 """Letters of a line within a cell: the first of these with which the table fits is taken."""
 
-TALLEST = 48
+MAX_LINES = 48
 """Lines of a tabular; a longer table goes on in another, so that a page can break between."""
 
 NEEDS = "% Needs \\usepackage{booktabs,graphicx}; is never wider than the line.\n"
@@ -71,7 +71,7 @@ def tabulars(
         continues = grouped and r > 0 and columns[0][r] == columns[0][r - 1]
         own = [names[r], *(cell[r] for cell in cells[1:])]
         tall = max(map(len, own))
-        if bodies[-1] and used + tall > TALLEST:
+        if bodies[-1] and used + tall > MAX_LINES:
             bodies.append([])
             used = 0
             own[0] = cells[0][r]
@@ -92,14 +92,14 @@ def _come_in_groups(names: Sequence[str]) -> bool:
 
 def _over_their_rows(names: Sequence[str], lines: Sequence[list[str]]) -> list[list[str]]:
     """The lines of each repeated name, one beside each of its rows; the last has the rest."""
-    found: list[list[str]] = []
+    beside: list[list[str]] = []
     for _, group in groupby(range(len(names)), key=lambda r: names[r]):
         own = list(group)
         left = lines[own[0]]
         for k in range(len(own)):
             last = k == len(own) - 1
-            found.append((left[k:] if last else left[k : k + 1]) or [""])
-    return found
+            beside.append((left[k:] if last else left[k : k + 1]) or [""])
+    return beside
 
 
 def _fitted(
@@ -110,12 +110,12 @@ def _fitted(
     One that does not fit is broken no more than brings it near its least width.
     """
     tried = []
-    for longest in LONGEST:
+    for longest in LINE_LENGTHS:
         tried.append(_laid_out(head, columns, longest))
         if tried[-1][2] <= LINE:
             break
     enough = max(LINE, 1.05 * min(width for *_, width in tried))
-    titles, cells, _ = next(found for found in tried if found[2] <= enough)
+    titles, cells, _ = next(layout for layout in tried if layout[2] <= enough)
     return titles, cells
 
 
@@ -136,7 +136,7 @@ def broken(text: str, longest: int) -> list[str]:
     if len(text) <= longest:
         return [text]
     lines, start = [], 0
-    places = [(found.start(), found.end()) for found in _BREAKS.finditer(text)]
+    places = [match.span() for match in _BREAKS.finditer(text)]
     for k, (end, after) in enumerate(places):
         following = places[k + 1][0] if k + 1 < len(places) else len(text)
         if following - start > longest:

@@ -1,7 +1,7 @@
 """What pages are made of: figures with captions, sections, and the page itself."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -39,7 +39,7 @@ class Page:
 
     warnings: what a reader must know first. findings: the verdict in sentences. head: the verdict
     as tables. methods: paragraphs that cite `references` (BibTeX keys) as [@key]. document: what
-    report.json holds. tables: files beside the page that no section shows, by their path.
+    report.json holds. rows: what rows.csv holds.
     """
 
     kind: str
@@ -55,4 +55,3 @@ class Page:
     commands: Sequence[str]
     document: Mapping[str, Any]
     rows: str
-    files: Mapping[str, str] = field(default_factory=dict)

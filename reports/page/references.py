@@ -26,7 +26,7 @@ class Reference(NamedTuple):
         authors = names[0] if len(names) == 1 else f"{names[0]} and {names[1]}"
         if len(names) > 2:
             authors = f"{names[0]} et al."
-        return f"{_plain(authors)} {self.fields['year']}"
+        return f"{_without_markup(authors)} {self.fields['year']}"
 
 
 @lru_cache
@@ -35,13 +35,13 @@ def entries() -> dict[str, Reference]:
     text = (resources.files("reports.page.templates") / "references.bib").read_text(
         encoding="utf-8"
     )
-    found = {}
+    references = {}
     for entry in re.findall(r"^@\w+\{.*?^\}", text, flags=re.DOTALL | re.MULTILINE):
         key = re.match(r"@\w+\{(\w+),", entry)
         fields = dict(re.findall(r"^\s+(\w+) = \{(.*)\},?$", entry, flags=re.MULTILINE))
         if key:
-            found[key.group(1)] = Reference(key.group(1), entry, fields)
-    return found
+            references[key.group(1)] = Reference(key.group(1), entry, fields)
+    return references
 
 
 def keys_of(paragraphs: Sequence[str]) -> list[str]:
@@ -50,7 +50,7 @@ def keys_of(paragraphs: Sequence[str]) -> list[str]:
 
 
 def cited_in_text(paragraphs: Sequence[str]) -> list[str]:
-    """Paragraphs with (author year) in place of the keys."""
+    """Paragraphs with (author year) in place of the keys; raises KeyError for an unknown one."""
     return [_CITED.sub(lambda m: f"({entries()[m.group(1)].short})", text) for text in paragraphs]
 
 
@@ -69,13 +69,13 @@ def cited_in_latex(paragraphs: Sequence[str]) -> str:
 
 
 def bibtex(paragraphs: Sequence[str]) -> str:
-    """The entries that the paragraphs cite."""
+    """The entries that the paragraphs cite; raises KeyError for an unknown one."""
     return "\n\n".join(entries()[key].entry for key in keys_of(paragraphs)) + "\n"
 
 
 def reference_list(paragraphs: Sequence[str]) -> list[str]:
-    """The cited entries as text, by author."""
-    found = []
+    """The cited entries as text, by author; raises KeyError for an unknown one."""
+    lines = []
     for key in keys_of(paragraphs):
         fields = entries()[key].fields
         where = fields.get("journal") or fields.get("booktitle") or fields.get("publisher", "")
@@ -83,11 +83,11 @@ def reference_list(paragraphs: Sequence[str]) -> list[str]:
             f"{last.strip()} {first.strip()[:1]}."
             for last, _, first in (name.partition(",") for name in fields["author"].split(" and "))
         )
-        found.append(_plain(f"{authors} ({fields['year']}). {fields['title']}. {where}."))
-    return sorted(found)
+        lines.append(_without_markup(f"{authors} ({fields['year']}). {fields['title']}. {where}."))
+    return sorted(lines)
 
 
-def _plain(text: str) -> str:
+def _without_markup(text: str) -> str:
     """BibTeX text without its markup."""
     text = text.replace(r"{\v{s}}", "s\N{COMBINING CARON}").replace(
         r"{\"e}", "\N{LATIN SMALL LETTER E WITH DIAERESIS}"

@@ -8,7 +8,7 @@ import pandas as pd
 from reports.page import latex
 from reports.page.wording import DASH, Unit
 
-MOST_SHOWN = 300
+MAX_ROWS_SHOWN = 300
 """Rows of a table on the page and in LaTeX; its CSV has all."""
 
 
@@ -39,15 +39,16 @@ class Table:
 
     @property
     def rows(self) -> list[list[object]]:
-        """The rows that the page shows: at most MOST_SHOWN."""
-        return self.shown.iloc[:MOST_SHOWN].to_numpy(dtype=object).tolist()
+        """The rows that the page shows: at most MAX_ROWS_SHOWN."""
+        return self.shown.iloc[:MAX_ROWS_SHOWN].to_numpy(dtype=object).tolist()
 
     @property
     def cut(self) -> str:
         """What to say where the page does not show all rows."""
-        if len(self.shown) <= MOST_SHOWN:
+        if len(self.shown) <= MAX_ROWS_SHOWN:
             return ""
-        return f" The first {MOST_SHOWN} of {len(self.shown)} rows; tables/{self.name}.csv has all."
+        count = len(self.shown)
+        return f" The first {MAX_ROWS_SHOWN} of {count} rows; tables/{self.name}.csv has all."
 
     def csv(self) -> str:
         """The numbers as CSV."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.catalogue.metrics import declared
+
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
@@ -38,23 +40,10 @@ class Unit:
         return f"{self.value(mean)} {PLUS_MINUS} {self.value(sd)}"
 
 
-_PERCENT = ("area", "balanced_accuracy", "ece", "post_drift_accuracy", "post_drift_area")
-
-
-def is_accuracy(metric: str) -> bool:
-    """Whether a metric is a fraction that is shown in per cent."""
-    return metric.startswith("accuracy") or metric in _PERCENT
-
-
 def unit_of(metric: str) -> Unit:
-    """Accuracies are stored as fractions and shown in per cent; other metrics as they are."""
-    if is_accuracy(metric):
-        return Unit(100.0, 2, "points", "%")
-    if "steps" in metric:
-        return Unit(1.0, 1, "steps", "steps")
-    if metric == "nll":
-        return Unit(1.0, 4, "nats", "nats")
-    return Unit(1.0, 4, f"in units of {metric}", metric)
+    """The declared unit of a metric; one that nothing is declared of is shown as it is."""
+    known = declared(metric)
+    return Unit(*known.unit) if known else Unit(1.0, 4, f"in units of {metric}", metric)
 
 
 def sentence(text: str) -> str:

@@ -12,11 +12,12 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports.page.drawing import Here, begin, finish
+from reports.page.drawing import SameProcess, begin, finish
 from reports.page.files import breakable, inline, write_files
 from reports.page.model import Page
 from reports.page.references import bibtex, cited_in_latex, cited_in_text, reference_list
 from reports.page.wording import finite
+from reports.verdicts.kinds import VERDICTS
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,12 @@ class ReportPaths:
 def write_page(page: Page, out_dir: Path, executor: Executor | None = None) -> ReportPaths:
     """Write all files of a page, each atomically; they are a pure function of the page.
 
-    The executor draws the figures (`reports.page.drawing.artists`). Raises InputError where the
-    folder cannot be written.
+    The executor draws the figures (`reports.page.drawing.drawing_processes`). Raises InputError
+    where the folder cannot be written, and what a drawing function raises.
     """
     files: dict[str, str | bytes] = {}
     pictures = [picture for section in page.sections for picture in section.pictures]
-    begun = [begin(picture, executor or Here()) for picture in pictures]
+    begun = [begin(picture, executor or SameProcess()) for picture in pictures]
     shown = [table for section in page.sections for table in (*section.tables, *section.folded)]
     for table in (*shown, *page.head):
         files[f"tables/{table.name}.csv"] = table.csv()
@@ -57,7 +58,6 @@ def write_page(page: Page, out_dir: Path, executor: Executor | None = None) -> R
         files[f"figures/{picture.name}.pdf"] = drawing.pdf
         drawings[picture.name] = inline(drawing.svg, picture.name)
     files["report.html"] = _html(page, drawings)
-    files |= page.files
     write_files(out_dir, files)
     within = {name: out_dir / name for name in files}
     fixed = ("report.html", "report.json", "rows.csv")
@@ -75,7 +75,10 @@ def write_page(page: Page, out_dir: Path, executor: Executor | None = None) -> R
 
 
 def json_text(document: Mapping[str, Any]) -> str:
-    """A JSON object with one line per key, and one per entry of a list."""
+    """A JSON object with one line per key, and one per entry of a list.
+
+    Raises ValueError for NaN and infinities, which JSON lacks.
+    """
 
     def compact(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
@@ -90,14 +93,14 @@ def json_text(document: Mapping[str, Any]) -> str:
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """A frame's rows as plain JSON values; NaN becomes None."""
+    """A frame's rows as JSON values; NaN and infinities become None."""
     return [
-        {str(name): _plain(value) for name, value in row.items()}
+        {str(name): _json_value(value) for name, value in row.items()}
         for row in frame.to_dict("records")
     ]
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     return finite(value.item() if isinstance(value, np.generic) else value)
 
 
@@ -115,5 +118,6 @@ def _html(page: Page, drawings: dict[str, Markup]) -> str:
         drawings=drawings,
         methods=cited_in_text(page.methods),
         references=reference_list(page.methods),
+        verdicts=VERDICTS,
     )
     return text + "\n"

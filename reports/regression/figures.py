@@ -5,26 +5,27 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from reports.figures.benchmark import plain
-from reports.figures.style import INK, canvas, clipped_limit, styled, zero_line
+from reports.figures.palette import INK
+from reports.figures.style import canvas, clipped_limit, styled, zero_line
 from reports.verdicts.verdict import Numbers
 
 
 @styled
-def changes(found: Sequence[tuple[str, Numbers]], rope: float, factor: float, label: str) -> Figure:
+def changes(moved: Sequence[tuple[str, Numbers]], rope: float, factor: float, label: str) -> Figure:
     """Mean changes with their intervals, in the given order."""
-    figure, grid = canvas(1, 1, 0.9 + 0.27 * len(found))
+    figure, grid = canvas(1, 1, 0.9 + 0.27 * len(moved))
     panel = grid[0][0]
     zero_line(panel, rope)
     ends = [0.0]
-    for place, (_, numbers) in enumerate(found):
+    for place, (_, numbers) in enumerate(moved):
         low, high = numbers.ci_low * factor, numbers.ci_high * factor
         panel.plot([low, high], [place, place], color=INK, lw=1.6)
         panel.plot([numbers.mean_difference * factor], [place], "o", ms=5, color=INK)
         ends += [low, high]
     limit = clipped_limit(ends, 1.5 * rope)
     panel.set_xlim(-1.08 * limit, 1.08 * limit)
-    panel.set_yticks(range(len(found)), [plain(name) for name, _ in found])
-    panel.set_ylim(len(found) - 0.5, -0.5)
+    panel.set_yticks(range(len(moved)), [plain(name) for name, _ in moved])
+    panel.set_ylim(len(moved) - 0.5, -0.5)
     panel.grid(visible=False, axis="y")
     panel.set_xlabel(label)
     return figure

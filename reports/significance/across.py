@@ -9,12 +9,12 @@ from reports import stats
 from reports.data.load import ReportData, rules_of
 from reports.stats import aggregate, ranks
 from reports.stats.types import Vector
-from reports.verdicts.gate import FEWEST_SEEDS
+from reports.verdicts.gate import MIN_SEEDS
 
-FEWEST_POOLED = 3
+MIN_POOLED_TASKS = 3
 """Tasks from which a random-effects model over tasks is worth showing."""
 
-MOST_RESAMPLED = 5_000_000
+MAX_RESAMPLED_RUNS = 5_000_000
 """Runs drawn in all bootstrap resamples; the number of resamples follows."""
 
 
@@ -50,7 +50,7 @@ def score_table(data: ReportData, policy: str) -> pd.DataFrame:
 def _not_separated(data: ReportData, scores: pd.DataFrame) -> set[str]:
     """Losses that their paired tests do not separate from the best; empty below six seeds."""
     complete = scores.dropna(axis="columns", how="any")
-    if len(complete) < FEWEST_SEEDS or complete.shape[1] == 0:
+    if len(complete) < MIN_SEEDS or complete.shape[1] == 0:
         return set()
     rules = rules_of(data)
     best = str((rules.sign * complete.mean()).idxmax())
@@ -97,18 +97,18 @@ def across_tasks(data: ReportData) -> Across | None:
     if len(complete) < 2 or len(sizes) != 1 or min(sizes) < 2:
         return None
     losses = [loss for loss in data.losses if loss in next(iter(complete.values()))]
-    cube = np.stack([rules.sign * found[losses].to_numpy(float) for found in complete.values()])
+    cube = np.stack([rules.sign * scores[losses].to_numpy(float) for scores in complete.values()])
     tasks, seeds, _ = cube.shape
     means = cube.mean(axis=1)
-    count = int(min(2000, max(200, MOST_RESAMPLED // (tasks * seeds))))
+    count = int(min(2000, max(200, MAX_RESAMPLED_RUNS // (tasks * seeds))))
     weights = aggregate.resamples(tasks, seeds, count=count)
     table = pd.DataFrame({"loss": losses, "mean_rank": ranks.mean_ranks(np.round(means, 7))})
     confidence = 1 - rules.alpha
     iqms = [aggregate.iqm(cube[:, :, k]) for k in range(len(losses))]
     draws = [aggregate.iqm_draws(cube[:, :, k], weights) for k in range(len(losses))]
     intervals = [
-        aggregate.percentile_interval(*found, confidence=confidence)
-        for found in zip(iqms, draws, strict=True)
+        aggregate.percentile_interval(iqm, own, confidence=confidence)
+        for iqm, own in zip(iqms, draws, strict=True)
     ]
     table[["iqm", "iqm_low", "iqm_high"]] = [
         _unsigned(interval, rules.sign) for interval in intervals
@@ -120,16 +120,16 @@ def across_tasks(data: ReportData) -> Across | None:
             difference = aggregate.percentile_interval(
                 iqms[k] - iqms[b], draws[k] - draws[b], confidence=confidence
             )
-            found = {"difference": _unsigned(difference, rules.sign)}
-            if tasks >= FEWEST_POOLED:
+            summaries = {"difference": _unsigned(difference, rules.sign)}
+            if tasks >= MIN_POOLED_TASKS:
                 gains = pair[0] - pair[1]
                 pooled = aggregate.random_effects(
                     gains.mean(axis=1), gains.var(axis=1, ddof=1) / seeds, confidence=confidence
                 )
-                found["pooled"] = _unsigned(pooled, rules.sign)
+                summaries["pooled"] = _unsigned(pooled, rules.sign)
             chance = aggregate.improvement_interval(*pair, weights, confidence=confidence)
-            found["improvement"] = (chance.estimate, chance.low, chance.high)
-            for name, values in found.items():
+            summaries["improvement"] = (chance.estimate, chance.low, chance.high)
+            for name, values in summaries.items():
                 columns = [f"{name}_{baseline}{end}" for end in ("", "_low", "_high")]
                 table.loc[k, columns] = values
     enough = tasks > 10 and len(losses) > 2

@@ -10,7 +10,7 @@ import numpy as np
 
 from reports.data.load import ReportData, rules_of
 from reports.page.wording import unit_of
-from reports.significance.comparisons import Comparison, Family, Pairing, comparison
+from reports.significance.comparisons import Comparison, ComparisonFamily, Pairing, comparison
 from reports.stats.crossed import crossed
 from reports.verdicts import gate
 from reports.verdicts.decision import Question, decide
@@ -53,23 +53,22 @@ def method_claims(data: ReportData) -> tuple[list[MethodClaim], list[Comparison]
             whole = len(wide) == len(scores) and len(present) == len(runs)
             refusals = [*gate.too_few(len(present), "run")]
             refusals += [] if whole else ["some runs or seeds are missing"]
-            gains.append((dict(zip(present, table.mean(axis=1).tolist(), strict=True)), table))
-            zeros = np.zeros(len(present))
+            means = table.mean(axis=1)
             both = crossed(table, confidence=1 - rules.alpha)
-            questions.append(
-                Question(METHOD, baseline, table.mean(axis=1), zeros, tuple(refusals), both)
-            )
+            gains.append((dict(zip(present, means.tolist(), strict=True)), both))
+            zeros = np.zeros(len(present))
+            questions.append(Question(METHOD, baseline, means, zeros, tuple(refusals), both))
             pairings.append(Pairing(task, learners[task], METHOD, baseline, report.metric, "tuned"))
     claims: list[MethodClaim] = []
     comparisons: list[Comparison] = []
     if not questions:
         return claims, comparisons
-    family = Family("method", "the method: all tasks and baselines", report.metric, pairings)
-    decided = decide(questions, rules, unit_of(report.metric), "run")
-    for pairing, decision, (means, table) in zip(pairings, decided, gains, strict=True):
-        both = crossed(table, confidence=1 - rules.alpha)
-        found = comparison(data.scores, family, pairing, decision, rules, None, "run")
-        comparisons.append(found)
+    name = "the method: all tasks and baselines"
+    family = ComparisonFamily("method", name, report.metric, pairings, rules, "run")
+    decided = decide(questions, rules, unit_of(report.metric), family.unit)
+    for pairing, decision, (means, both) in zip(pairings, decided, gains, strict=True):
+        item = comparison(data.scores, family, pairing, decision)
+        comparisons.append(item)
         known = np.isfinite(both.low)
         claims.append(
             MethodClaim(
@@ -79,10 +78,10 @@ def method_claims(data: ReportData) -> tuple[list[MethodClaim], list[Comparison]
                 mean=both.estimate,
                 ci_low=both.low if known else None,
                 ci_high=both.high if known else None,
-                p=found.p,
-                p_holm=found.p_holm,
-                verdict=found.verdict,
-                reason=found.reason,
+                p=item.p,
+                p_holm=item.p_holm,
+                verdict=item.verdict,
+                reason=item.reason,
             )
         )
     return claims, comparisons
@@ -102,24 +101,25 @@ def new_tasks(data: ReportData) -> list[Comparison]:
     questions, pairings = [], []
     for candidate in data.candidates:
         for baseline in report.baselines:
-            found = [
+            means = [
                 (float(pair[candidate].mean()), float(pair[baseline].mean()))
                 for scores in matrices.values()
                 if {candidate, baseline} <= set(scores)
                 for pair in [scores[[candidate, baseline]].dropna()]
                 if len(pair) == len(scores)
             ]
-            refusals = [*gate.too_few(len(found), "task")]
-            if len(found) < len(data.tasks):
-                refusals.append(f"{len(data.tasks) - len(found)} tasks are incomplete")
-            a, b = (np.array([pair[side] for pair in found]) for side in (0, 1))
+            refusals = [*gate.too_few(len(means), "task")]
+            if len(means) < len(data.tasks):
+                refusals.append(f"{len(data.tasks) - len(means)} tasks are incomplete")
+            a, b = (np.array([pair[side] for pair in means]) for side in (0, 1))
             questions.append(Question(candidate, baseline, a, b, tuple(refusals)))
             pairings.append(
                 Pairing(ALL_TASKS, "all learners", candidate, baseline, report.metric, "tuned")
             )
-    family = Family("new tasks", "new tasks: means over seeds", report.metric, pairings)
-    decided = decide(questions, rules, unit_of(report.metric), "task")
+    name = "new tasks: means over seeds"
+    family = ComparisonFamily("new tasks", name, report.metric, pairings, rules, "task")
+    decided = decide(questions, rules, unit_of(report.metric), family.unit)
     return [
-        comparison(data.scores, family, pairing, decision, rules, None, "task")
+        comparison(data.scores, family, pairing, decision)
         for pairing, decision in zip(pairings, decided, strict=True)
     ]

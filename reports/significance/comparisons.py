@@ -9,15 +9,17 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from bench.catalogue.losses import UNEVOLVED
+from bench.catalogue.metrics import Aspect
 from reports.data.load import ReportData
-from reports.data.metrics import Aspect, aspect_of, rules_for
-from reports.data.scores import Block, Scores
+from reports.data.metrics import aspect_of, rules_for
+from reports.data.scores import Block, ReportScores
 from reports.page.wording import finite, unit_of
 from reports.verdicts import gate
 from reports.verdicts.decision import SCOPES, Decision, Question, Scope, decide
-from reports.verdicts.verdict import Replicate, Rules, Verdict
+from reports.verdicts.kinds import Verdict
+from reports.verdicts.verdict import Replicate, Rules
 
-MOST_ANALYSED = 3000
+MAX_ANALYSED = 3000
 """Comparisons up to which the secondary ones have all sensitivity analyses, too."""
 
 
@@ -87,16 +89,18 @@ class Pairing(NamedTuple):
     policy: str
 
 
-class Family(NamedTuple):
-    """Comparisons that are corrected together."""
+class ComparisonFamily(NamedTuple):
+    """Comparisons that are corrected together, by the same rules and with the same unit."""
 
     kind: str
     name: str
     metric: str
     pairings: list[Pairing]
+    rules: Rules
+    unit: Replicate = "seed"
 
 
-def families(data: ReportData) -> list[Family]:
+def families(data: ReportData) -> list[ComparisonFamily]:
     """All families of an experiment, the primary one first.
 
     Metrics of which neither direction nor ROPE is declared are described but not tested. Metrics
@@ -113,12 +117,13 @@ def families(data: ReportData) -> list[Family]:
     policies = [name for name in ("tuned", "common") if name in set(data.rows["lr_policy"])]
     planned = set(data.plan[["task", "learner", "loss"]].itertuples(index=False, name=None))
     places = list(dict.fromkeys(data.plan[["task", "learner"]].itertuples(index=False, name=None)))
-    found = []
+    every = []
     for metric in data.metrics:
         main = metric == report.metric
-        if rules_for(metric, report, data.budget) is None:
+        rules = rules_for(metric, report, data.budget)
+        if rules is None:
             continue
-        # Only some tasks have the metrics of a drift; the declared one is owed on all.
+        # Only some tasks have the metrics of a drift; the declared one is required on all.
         measured = set(data.rows.loc[data.rows[metric].notna(), "task"])
         tasks = [place for place in places if main or place[0] in measured]
         groups = [("declared baselines", declared), ("un-evolved control", control)]
@@ -136,8 +141,8 @@ def families(data: ReportData) -> list[Family]:
                 kind = "primary" if primary else "secondary"
                 if pairings:
                     name = f"{metric}, {policy} rate, {group}"
-                    found.append(Family(kind, name, metric, pairings))
-    return sorted(found, key=lambda family: family.kind != "primary")
+                    every.append(ComparisonFamily(kind, name, metric, pairings, rules))
+    return sorted(every, key=lambda family: family.kind != "primary")
 
 
 def compare(data: ReportData) -> list[Comparison]:
@@ -146,13 +151,10 @@ def compare(data: ReportData) -> list[Comparison]:
     budgets = _budgets(data)
     planned = {key[:3]: key[3] for key in _planned(data)}
     overlaps = gate.overlapping_seeds(data.provenance.get("seeds", {}))
-    found: list[Comparison] = []
+    comparisons: list[Comparison] = []
     every = families(data)
-    few = sum(len(family.pairings) for family in every) <= MOST_ANALYSED
+    few = sum(len(family.pairings) for family in every) <= MAX_ANALYSED
     for family in every:
-        rules = rules_for(family.metric, data.experiment.report, data.budget)
-        if rules is None:
-            continue
         questions, blocks = [], []
         for pairing in family.pairings:
             task, learner, policy = pairing.task, pairing.learner, pairing.policy
@@ -177,16 +179,16 @@ def compare(data: ReportData) -> list[Comparison]:
             blocks.append(own)
         decisions = decide(
             questions,
-            rules,
+            family.rules,
             unit_of(family.metric),
-            "seed",
+            family.unit,
             sensitivity=family.kind == "primary" or few,
         )
-        found.extend(
-            comparison(scores, family, pairing, decision, rules, own)
+        comparisons.extend(
+            comparison(scores, family, pairing, decision, own)
             for pairing, decision, own in zip(family.pairings, decisions, blocks, strict=True)
         )
-    return found
+    return comparisons
 
 
 def _budgets(data: ReportData) -> dict[tuple[str, str, str], int]:
@@ -203,15 +205,13 @@ def _planned(data: ReportData) -> list[tuple[str, str, str, int]]:
 
 
 def comparison(
-    scores: Scores,
-    family: Family,
+    scores: ReportScores,
+    family: ComparisonFamily,
     pairing: Pairing,
     decision: Decision,
-    rules: Rules,
-    blocks: tuple[Block, Block] | None,
-    unit: Replicate = "seed",
+    blocks: tuple[Block, Block] | None = None,
 ) -> Comparison:
-    """A decision with all that identifies it."""
+    """A decision with all that identifies it; blocks: the rows of candidate and baseline."""
     numbers, planned = decision.numbers, decision.plan
     values = {} if numbers is None else {k: finite(v) for k, v in numbers._asdict().items()}
     tested = decision.verdict != "refused"
@@ -221,16 +221,16 @@ def comparison(
         family=family.kind,
         family_name=family.name,
         family_size=len(family.pairings),
-        scope=SCOPES[unit],
-        unit=unit,
+        scope=SCOPES[family.unit],
+        unit=family.unit,
         task=pairing.task,
         learner=pairing.learner,
         candidate=pairing.candidate,
         baseline=pairing.baseline,
         metric=pairing.metric,
         aspect=aspect_of(pairing.metric),
-        direction=rules.direction,
-        rope=rules.rope,
+        direction=family.rules.direction,
+        rope=family.rules.rope,
         lr_policy=pairing.policy,
         n=numbers.n if numbers else 0,
         **{name: values.get(name) for name in _DESCRIPTIVE},

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from bench.catalogue.metrics import STEPS_TO_CE
 from reports import stats
 from reports.data.load import ReportData
-from reports.data.metrics import STEPS_TO_CE
 
 REFERENCE = "ce"
 

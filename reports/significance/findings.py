@@ -7,14 +7,9 @@ from reports.data.load import ReportData, rules_of
 from reports.page.wording import counted, listed, sentence, unit_of
 from reports.significance.claims import MethodClaim
 from reports.significance.comparisons import Comparison
-from reports.verdicts.gate import FEWEST_SEEDS
-from reports.verdicts.prospects import FEWEST_RUNS, too_few
-from reports.verdicts.sentences import LABELS
-from reports.verdicts.verdict import Verdict
-
-ORDER: tuple[Verdict, ...] = (
-    "better", "better_unsized", "equivalent", "inconclusive", "worse_unsized", "worse", "refused",
-)  # fmt: skip
+from reports.verdicts.gate import MIN_SEEDS
+from reports.verdicts.kinds import VERDICTS, label_of, ranked_verdicts, tone_of
+from reports.verdicts.prospects import MIN_RUNS, shortfall
 
 
 def findings(
@@ -37,16 +32,15 @@ def findings(
 
 def verdict_counts(items: Sequence[Comparison]) -> dict[str, int]:
     """How many comparisons have each verdict, absent verdicts included."""
-    found = Counter(item.verdict for item in items)
-    return {verdict: found[verdict] for verdict in ORDER}
+    counts: Counter[str] = Counter(item.verdict for item in items)
+    return {verdict: counts[verdict] for verdict in ranked_verdicts()}
 
 
 def _counts(baseline: str, items: Sequence[Comparison]) -> str:
     parts = [
-        f"{count} {LABELS[verdict]}"
-        for verdict in ORDER
-        if (count := sum(item.verdict == verdict for item in items))
-        or verdict in ("better", "worse", "equivalent", "inconclusive")
+        f"{count} {label_of(verdict)}"
+        for verdict, count in verdict_counts(items).items()
+        if count or VERDICTS[verdict].always_counted
     ]
     tasks, candidates = ({getattr(item, key) for item in items} for key in ("task", "candidate"))
     return (
@@ -58,12 +52,11 @@ def _counts(baseline: str, items: Sequence[Comparison]) -> str:
 
 def _by_candidate(primary: Sequence[Comparison]) -> list[str]:
     """Which candidates were never shown to be better than some baseline."""
-    better: Verdict = "better"
     parts = []
     for baseline in dict.fromkeys(item.baseline for item in primary):
         items = [item for item in primary if item.baseline == baseline]
         names = list(dict.fromkeys(item.candidate for item in items))
-        won = {item.candidate for item in items if item.verdict in (better, "better_unsized")}
+        won = {item.candidate for item in items if tone_of(item.verdict) == "favourable"}
         lost = [name for name in names if name not in won]
         if lost:
             parts.append(
@@ -85,21 +78,21 @@ def _extremes(data: ReportData, primary: Sequence[Comparison]) -> list[str]:
         return ["No primary comparison could be judged; the reasons stand below."]
     ordered = sorted(judged, key=lambda item: sign * (item.mean_difference or 0.0))
     best, worst = ordered[-1], ordered[0]
-    found = []
+    sentences = []
     if sign * (best.mean_difference or 0.0) > 0:
-        found.append(f"Largest gain, on {best.task}: {best.sentence}")
+        sentences.append(f"Largest gain, on {best.task}: {best.sentence}")
     if sign * (worst.mean_difference or 0.0) < 0:
-        found.append(f"Largest loss, on {worst.task}: {worst.sentence}")
-    return found
+        sentences.append(f"Largest loss, on {worst.task}: {worst.sentence}")
+    return sentences
 
 
 def _too_few(data: ReportData, primary: Sequence[Comparison]) -> list[str]:
     """Whether so few seeds could show any difference at all after the correction."""
     n, alpha = max((item.n for item in primary), default=0), data.experiment.report.alpha
-    if n < FEWEST_SEEDS:
+    if n < MIN_SEEDS:
         return []
     return _sentences(
-        too_few(n, len(primary), alpha, "seeds", "primary comparisons", "benchmark.seeds")
+        shortfall(n, len(primary), alpha, "seeds", "primary comparisons", "benchmark.seeds")
     )
 
 
@@ -107,15 +100,15 @@ def _method(data: ReportData, claims: Sequence[MethodClaim]) -> list[str]:
     runs = len(data.evolved)
     if not claims:
         return []
-    if runs < FEWEST_RUNS:
+    if runs < MIN_RUNS:
         return [
             f"These are claims about {counted(runs, 'evolved loss', 'evolved losses')}, not about "
-            f"the method: that takes at least {FEWEST_RUNS} independent evolution runs, so what "
+            f"the method: that takes at least {MIN_RUNS} independent evolution runs, so what "
             "is said of the method below is descriptive."
         ]
     unit, alpha = unit_of(data.experiment.report.metric), data.experiment.report.alpha
     hopeless = _sentences(
-        too_few(
+        shortfall(
             runs, len(claims), alpha,
             "evolution runs", "comparisons of the method", "evolution.runs",
         )
@@ -140,12 +133,12 @@ def _sentences(text: str) -> list[str]:
 def _failures(data: ReportData) -> list[str]:
     diverged = int((data.rows["status"] == "diverged").sum())
     missing = len(data.missing)
-    found = []
+    sentences = []
     if diverged:
-        found.append(
+        sentences.append(
             f"{counted(diverged, 'run')} of {len(data.rows)} diverged and "
             f"{'counts' if diverged == 1 else 'count'} with the declared worst score."
         )
     if missing:
-        found.append(f"{counted(missing, 'run')} missing or failed.")
-    return found
+        sentences.append(f"{counted(missing, 'run')} missing or failed.")
+    return sentences

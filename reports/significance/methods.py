@@ -7,8 +7,8 @@ from bench.experiment.sections import TuningSection
 from reports.data.load import REACHED
 from reports.page.wording import PLUS_MINUS, counted, listed, unit_of
 from reports.significance.material import Material
-from reports.verdicts.gate import FEWEST_SEEDS
-from reports.verdicts.prospects import FEWEST_RUNS
+from reports.verdicts.gate import MIN_SEEDS
+from reports.verdicts.prospects import MIN_RUNS
 
 
 def methods(material: Material) -> list[str]:
@@ -87,7 +87,7 @@ def _tests(material: Material) -> str:
 def _verdicts() -> str:
     return (
         "Verdicts, in this order: refused (seeds missing, fewer than "
-        f"{FEWEST_SEEDS} pairs, unequal tuning budgets); better or worse (Holm p below the level "
+        f"{MIN_SEEDS} pairs, unequal tuning budgets); better or worse (Holm p below the level "
         "and the whole interval beyond the region); equivalent (two one-sided tests); better or "
         "worse, size uncertain (Holm p below the level, the interval reaches into the region); "
         "inconclusive. For the last, the detectable difference is planned from the spread of the "
@@ -97,16 +97,16 @@ def _verdicts() -> str:
 
 
 def _wider(material: Material) -> list[str]:
-    found = []
+    paragraphs = []
     if material.claims:
         runs = len(material.data.evolved)
-        found.append(
+        paragraphs.append(
             "A claim about the method, rather than about one evolved loss, treats both evolution "
             "runs and test seeds as drawn [@clark1973]"
             + (
                 "."
-                if runs >= FEWEST_RUNS
-                else f"; it takes at least {FEWEST_RUNS} independent runs, and with {runs} is "
+                if runs >= MIN_RUNS
+                else f"; it takes at least {MIN_RUNS} independent runs, and with {runs} is "
                 "descriptive."
             )
         )
@@ -124,8 +124,8 @@ def _wider(material: Material) -> list[str]:
                 " Losses were ranked after Friedman, with Nemenyi's critical difference "
                 "[@demsar2006], and compared by the Bayesian signed-rank test [@benavoli2017]."
             )
-        found.append(text)
-    return found
+        paragraphs.append(text)
+    return paragraphs
 
 
 def tuning_in_words(tuning: TuningSection) -> str:

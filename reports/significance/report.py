@@ -14,7 +14,7 @@ from bench.experiment.model import Experiment
 from bench.store.store import Store
 from reports.data.load import ReportData, load
 from reports.data.merge import merge
-from reports.page.drawing import artists
+from reports.page.drawing import drawing_processes
 from reports.page.facts import facts, reproduction
 from reports.page.model import Page
 from reports.page.table import Table
@@ -28,7 +28,8 @@ from reports.significance.material import Material
 from reports.significance.methods import methods
 from reports.significance.protocol_tables import counts
 from reports.significance.sections.order import sections
-from reports.verdicts.sentences import LABELS
+from reports.verdicts.gate import refusal_lines
+from reports.verdicts.kinds import label_of
 
 MANY_ROWS = 20_000
 """From here on the statistics take longer than it takes to start processes for the figures."""
@@ -71,13 +72,14 @@ def write_report(
     """Read the results of one experiment or several and write their report to `out_dir`.
 
     `commands` are the command lines that reproduce it. With several workers the figures of a large
-    report are drawn by processes (`reports.page.drawing.artists`). Raises InputError where there is
-    nothing to report, the experiments cannot stand in one report, or the folder cannot be written.
+    report are drawn by processes (`reports.page.drawing.drawing_processes`). Raises InputError
+    where there is nothing to report, the experiments cannot stand in one report, or the folder
+    cannot be written.
     """
     experiments = [experiment] if isinstance(experiment, Experiment) else list(experiment)
     with _rare_collections():
         data = merge([load(store, one) for one in experiments])
-        with artists(workers if len(data.rows) >= MANY_ROWS else 1) as executor:
+        with drawing_processes(workers if len(data.rows) >= MANY_ROWS else 1) as executor:
             return render(data, Path(out_dir), commands, executor)
 
 
@@ -137,36 +139,30 @@ def verdict_rows(report: Report) -> list[dict[str, str]]:
 
 
 def _with_reason(item: Comparison) -> str:
-    label = LABELS[item.verdict]
+    label = label_of(item.verdict)
     return f"{label}: {item.reason}" if item.verdict == "refused" else label
 
 
 def warnings(material: Material) -> list[str]:
     """What a reader must know first: refusals, missing and diverged runs, mixed processors."""
-    data, found = material.data, []
-    refused: dict[str, int] = {}
-    for item in material.comparisons:
-        if item.verdict == "refused":
-            refused[item.reason] = refused.get(item.reason, 0) + 1
-    found += [
-        f"{counted(count, 'comparison')} refused: {reason}." for reason, count in refused.items()
-    ]
+    data = material.data
+    lines = refusal_lines(item.reason for item in material.comparisons if item.verdict == "refused")
     planned = len(data.rows) + len(data.missing)
     if len(data.missing):
-        found.append(f"{len(data.missing)} of {planned} planned runs missing or failed.")
+        lines.append(f"{len(data.missing)} of {planned} planned runs missing or failed.")
     diverged = int((data.rows["status"] == "diverged").sum())
     if diverged:
-        found.append(
+        lines.append(
             f"{diverged} of {planned} planned runs diverged; they count with the declared worst "
             "score."
         )
     mixed = data.provenance.get("mixed_processors", 0)
     if mixed:
-        found.append(
+        lines.append(
             f"{counted(mixed, 'group')} of paired runs mix processor models; last bits may differ "
             "within a pair."
         )
-    return found
+    return lines
 
 
 def _page(
@@ -242,23 +238,25 @@ def _verdict_matrix(material: Material) -> list[Table]:
         return []
     unit = unit_of(material.data.experiment.report.metric)
     baselines = list(dict.fromkeys(item.baseline for item in primary))
-    found = {(item.task, item.candidate, item.baseline): item for item in primary}
+    items = {(item.task, item.candidate, item.baseline): item for item in primary}
     rows, notes = [], {}
     places = list(dict.fromkeys((item.task, item.candidate) for item in primary))
     for r, (task, candidate) in enumerate(places):
         line = [task, candidate]
         for c, baseline in enumerate(baselines):
-            item = found.get((task, candidate, baseline))
-            line.append(f"{unit.gain(item.mean_difference)} {LABELS[item.verdict]}" if item else "")
-            if item:
-                notes[r, c + 2] = item.reason
+            item = items.get((task, candidate, baseline))
+            if item is None:
+                line.append("")
+                continue
+            line.append(f"{unit.gain(item.mean_difference)} {label_of(item.verdict)}")
+            notes[r, c + 2] = item.reason
         rows.append(line)
     columns = ["task", "candidate", *[f"against {name}" for name in baselines]]
     marks = {
-        (r, c + 2): found[(*place, baseline)].verdict
+        (r, c + 2): items[(*place, baseline)].verdict
         for r, place in enumerate(places)
         for c, baseline in enumerate(baselines)
-        if (*place, baseline) in found
+        if (*place, baseline) in items
     }
     shown = pd.DataFrame(rows, columns=columns)
     return [

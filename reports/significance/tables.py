@@ -11,7 +11,7 @@ from reports.significance.across import Across
 from reports.significance.claims import MethodClaim
 from reports.significance.comparisons import Comparison
 from reports.significance.material import Material
-from reports.verdicts.sentences import LABELS
+from reports.verdicts.kinds import label_of
 
 
 def scores(material: Material, policy: str, losses: Sequence[str]) -> Table:
@@ -20,13 +20,13 @@ def scores(material: Material, policy: str, losses: Sequence[str]) -> Table:
     numbers, unit = material.score_tables[policy], unit_of(data.experiment.report.metric)
     losses = [loss for loss in losses if loss in set(numbers["loss"])]
     tasks = list(dict.fromkeys(numbers["task"]))
-    found = {(row["task"], row["loss"]): row for row in numbers.to_dict("records")}
+    rows = {(row["task"], row["loss"]): row for row in numbers.to_dict("records")}
     shown, bold, links = [], set(), {}
     places = _lines_by_task(material, policy)
     for r, task in enumerate(tasks):
         line = [task]
         for c, loss in enumerate(losses):
-            row = found.get((task, loss))
+            row = rows.get((task, loss))
             if row is None:
                 line.append(DASH)
                 continue
@@ -68,12 +68,12 @@ def _lines_by_task(material: Material, policy: str) -> dict[tuple[str, str], tup
 
 
 def comparisons(
-    found: Sequence[Comparison], name: str, title: str, caption: str, alpha: float
+    items: Sequence[Comparison], name: str, title: str, caption: str, alpha: float
 ) -> Table:
     """Differences with intervals, tests, effect sizes and verdicts; each linked to its rows."""
     shown, links, notes, tags = [], {}, {}, {}
-    unit = unit_of(found[0].metric) if found else unit_of("accuracy")
-    for place, item in enumerate(found):
+    unit = unit_of(items[0].metric) if items else unit_of("accuracy")
+    for place, item in enumerate(items):
         won = DASH if item.wins is None else f"{item.wins}/{item.n}"
         shown.append(
             [
@@ -83,7 +83,7 @@ def comparisons(
                 unit.gain(item.mean_difference),
                 interval_text(item.ci_low, item.ci_high, unit),
                 # Before the statistics: on a narrow page those, not this, are scrolled to.
-                LABELS[item.verdict],
+                label_of(item.verdict),
                 p_cell(item.p),
                 p_cell(item.p_holm),
                 signed_minus(item.dz, 2),
@@ -109,14 +109,14 @@ def comparisons(
         "p",
         "Holm p",
         "d_z",
-        won_header[found[0].unit] if found else "seeds won",
+        won_header[items[0].unit] if items else "seeds won",
         "P(A>B)",
     ]
     return Table(
         name=name,
         title=title,
         caption=caption,
-        numbers=pd.DataFrame([item.as_json() for item in found]),
+        numbers=pd.DataFrame([item.as_json() for item in items]),
         shown=pd.DataFrame(shown, columns=columns),
         links=links,
         notes=notes,
@@ -170,20 +170,20 @@ def policies(material: Material) -> Table:
     """The primary differences at the tuned and at the common rate side by side."""
     report = material.data.experiment.report
     unit = unit_of(report.metric)
-    found: dict[tuple[str, str, str], dict[str, Comparison]] = {}
+    by_policy: dict[tuple[str, str, str], dict[str, Comparison]] = {}
     for item in material.comparisons:
         if item.metric == report.metric and item.baseline in report.baselines:
             key = (item.task, item.candidate, item.baseline)
-            found.setdefault(key, {})[item.lr_policy] = item
+            by_policy.setdefault(key, {})[item.lr_policy] = item
     shown, records = [], []
-    for key, both in found.items():
+    for key, both in by_policy.items():
         line = list(key)
         for policy in ("tuned", "common"):
             own = both.get(policy)
             line += [
                 unit.gain(own.mean_difference) if own else DASH,
                 interval_text(own.ci_low, own.ci_high, unit) if own else DASH,
-                LABELS[own.verdict] if own else DASH,
+                label_of(own.verdict) if own else DASH,
             ]
         shown.append(line)
         records.append(
@@ -211,10 +211,10 @@ def policies(material: Material) -> Table:
     )
 
 
-def across(found: Across, baselines: Sequence[str], unit: Unit, caption: str) -> Table:
+def across(summary: Across, baselines: Sequence[str], unit: Unit, caption: str) -> Table:
     """Mean ranks, interquartile means, pooled effects, probabilities of improvement."""
     shown = []
-    for row in found.table.to_dict("records"):
+    for row in summary.table.to_dict("records"):
         line = [
             row["loss"],
             f"{row['mean_rank']:.2f}",
@@ -234,18 +234,18 @@ def across(found: Across, baselines: Sequence[str], unit: Unit, caption: str) ->
     columns = ["loss", "mean rank", f"IQM ({unit.axis})", "95 % CI"]
     for name in baselines:
         columns.append(f"IQM minus {name}")
-        if f"pooled_{name}" in found.table:
+        if f"pooled_{name}" in summary.table:
             columns.append(f"pooled minus {name}")
         columns.append(f"P(beats {name})")
     return Table(
         name="across_tasks",
         title=(
-            f"All {found.tasks} tasks together"
-            if found.tasks == found.planned
-            else f"{found.tasks} of {found.planned} tasks together"
+            f"All {summary.tasks} tasks together"
+            if summary.tasks == summary.planned
+            else f"{summary.tasks} of {summary.planned} tasks together"
         ),
         caption=caption,
-        numbers=found.table,
+        numbers=summary.table,
         shown=pd.DataFrame(shown, columns=columns),
         omitted=[f"pooled minus {name}" for name in baselines],
     )

@@ -1,11 +1,11 @@
 """Statistics: arrays in, named tuples out; nothing here draws, prints or reads a store.
 
-paired: one comparison. multiple: corrections. planning: power. ranks: several losses over blocks.
-aggregate: all tasks together. survival: times that are censored. factorial: ablations. bayes and
-unpaired: what their names say.
+paired: one comparison. intervals: t intervals. multiple: corrections. planning: power. ranks:
+several losses over blocks. crossed: runs and seeds both drawn. aggregate: all tasks together.
+bayes: a posterior over tasks. survival: times that are censored. factorial: ablations.
 """
 
-from reports.stats.multiple import benjamini_hochberg, holm
+from reports.stats.multiple import holm
 from reports.stats.paired import (
     bootstrap_intervals,
     d_z,
@@ -17,7 +17,6 @@ from reports.stats.paired import (
     sd,
     sign_flip,
     superiority,
-    superiority_interval,
     wilcoxon,
 )
 from reports.stats.planning import detectable, detectable_by_signs, power, seeds_needed
@@ -27,7 +26,6 @@ __all__ = [
     "Interval",
     "Significance",
     "Vector",
-    "benjamini_hochberg",
     "bootstrap_intervals",
     "d_z",
     "detectable",
@@ -43,6 +41,5 @@ __all__ = [
     "seeds_needed",
     "sign_flip",
     "superiority",
-    "superiority_interval",
     "wilcoxon",
 ]

@@ -15,7 +15,7 @@ from reports.stats.types import Interval, Vector
 
 Weights = NDArray[np.uint16]
 
-MOST_PAIRS = 50_000_000
+MAX_PAIRS = 50_000_000
 """Pairs of runs in all resamples of `improvement_interval`, which then uses fewer resamples."""
 
 CHUNK = 200
@@ -23,7 +23,7 @@ CHUNK = 200
 
 
 def iqm(scores: ArrayLike) -> float:
-    """Interquartile mean of all values."""
+    """Interquartile mean of all values, of any shape."""
     return float(stats.trim_mean(np.asarray(scores, dtype=float), 0.25, axis=None))
 
 
@@ -37,13 +37,16 @@ def improvement(candidate: ArrayLike, baseline: ArrayLike) -> float:
 
 
 def resamples(tasks: int, seeds: int, *, count: int = 2000, seed: int = 0) -> Weights:
-    """How often each run is drawn: shape (count, tasks, seeds), summing to `seeds` per task."""
+    """How often each run is drawn: shape (count, tasks, seeds), summing to `seeds` per task.
+
+    Deterministic in all four numbers.
+    """
     rng = np.random.default_rng(seed)
     return rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=(count, tasks)).astype(np.uint16)
 
 
 def iqm_draws(scores: ArrayLike, weights: Weights) -> Vector:
-    """The IQM of every resample, shape (count,)."""
+    """The IQM of every resample, shape (count,), of `scores` (tasks, seeds)."""
     values = np.asarray(scores, dtype=float).ravel()
     order = np.argsort(values, kind="stable")
     cut = int(0.25 * values.size)
@@ -56,22 +59,9 @@ def iqm_draws(scores: ArrayLike, weights: Weights) -> Vector:
 
 
 def percentile_interval(estimate: float, draws: Vector, *, confidence: float = 0.95) -> Interval:
-    """An estimate with the percentile interval of its bootstrap draws."""
+    """An estimate with the percentile interval of its bootstrap draws, shape (count,)."""
     low, high = np.quantile(draws, ((1 - confidence) / 2, (1 + confidence) / 2))
     return Interval(estimate, float(low), float(high))
-
-
-def iqm_interval(scores: ArrayLike, weights: Weights, *, confidence: float = 0.95) -> Interval:
-    """IQM with its stratified percentile bootstrap interval."""
-    return percentile_interval(iqm(scores), iqm_draws(scores, weights), confidence=confidence)
-
-
-def iqm_difference(
-    candidate: ArrayLike, baseline: ArrayLike, weights: Weights, *, confidence: float = 0.95
-) -> Interval:
-    """Difference of two IQMs with its stratified, seed-paired bootstrap interval."""
-    draws = iqm_draws(candidate, weights) - iqm_draws(baseline, weights)
-    return percentile_interval(iqm(candidate) - iqm(baseline), draws, confidence=confidence)
 
 
 def improvement_interval(
@@ -84,7 +74,7 @@ def improvement_interval(
     """
     a, b = np.asarray(candidate, dtype=float), np.asarray(baseline, dtype=float)
     tasks, seeds = a.shape
-    weights = weights[: max(200, MOST_PAIRS // (tasks * seeds**2))]
+    weights = weights[: max(200, MAX_PAIRS // (tasks * seeds**2))]
     draws = np.zeros(len(weights))
     for task in range(tasks):
         drawn, wins = weights[:, task].astype(np.float32), _wins(a[task], b[task])
@@ -100,7 +90,10 @@ def improvement_interval(
 def profile(
     scores: ArrayLike, thresholds: Vector, weights: Weights, *, confidence: float = 0.95
 ) -> tuple[Vector, Vector, Vector]:
-    """Share of runs above each threshold, with the limits of its pointwise bootstrap band."""
+    """Share of runs above each threshold, with the limits of its pointwise bootstrap band.
+
+    Agarwal et al. (2021), section 4.2. Three vectors of the shape of `thresholds`.
+    """
     values = np.asarray(scores, dtype=float).ravel()
     above = (values[:, None] > thresholds[None, :]).astype(float)
     draws = np.concatenate(
@@ -116,8 +109,8 @@ def random_effects(
 ) -> Interval:
     """Mean effect over a population of tasks, from one estimate and its variance per task.
 
-    Random effects with the between-task variance of Paule and Mandel (1982) and a t interval.
-    NaN for fewer than two tasks or an estimate without spread.
+    Random effects with the between-task variance of Paule and Mandel (1982) and a t interval, by
+    statsmodels' combine_effects. NaN for fewer than two tasks or an estimate without spread.
     """
     y, v = np.asarray(effects, dtype=float), np.asarray(variances, dtype=float)
     if y.size < 2 or not (v > 0).all():
@@ -126,12 +119,6 @@ def random_effects(
     with np.errstate(divide="ignore", invalid="ignore"):
         low, high = result.conf_int(alpha=1 - confidence, use_t=True)[1]
     return Interval(float(result.mean_effect_re), float(low), float(high))
-
-
-def fixed_effect(effects: ArrayLike, variances: ArrayLike) -> tuple[float, float]:
-    """The inverse-variance mean of the effects and its standard error."""
-    result = _combined(np.asarray(effects, dtype=float), np.asarray(variances, dtype=float))
-    return float(result.mean_effect_fe), float(result.sd_eff_w_fe)
 
 
 def _combined(effects: Vector, variances: Vector) -> Any:

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special, stats
 
+from reports.stats.intervals import t_half_width
+
 
 class Crossed(NamedTuple):
     """A grand mean with its t interval and two-sided p, its standard error and its df."""
@@ -50,6 +52,6 @@ def crossed(gains: ArrayLike, *, confidence: float = 0.95) -> Crossed:
     spread = over_runs**2 / (runs - 1) + over_seeds**2 / (seeds - 1)
     df = max(total**2 / (spread + noise**2 / ((runs - 1) * (seeds - 1))), 1.0)
     error = float(np.sqrt(total / (runs * seeds)))
-    half = float(stats.t.ppf((1 + confidence) / 2, df)) * error
+    half = float(t_half_width(error, df, confidence=confidence))
     p = float(2 * stats.t.sf(abs(mean) / error, df))
     return Crossed(mean, mean - half, mean + half, p, error, df)

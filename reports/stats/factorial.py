@@ -33,19 +33,6 @@ class WaldTerm(NamedTuple):
     p: float
 
 
-def contrast(y: ArrayLike, levels: Mapping[str, Sequence[Any]], signs: Mapping[str, Any]) -> float:
-    """Effect of a two-level design: mean where the signs' product is +1 minus where it is -1.
-
-    `signs` names the high level of each factor of the effect: one for a main effect, two or more
-    for an interaction (Box, Hunter and Hunter 2005, chapter 5).
-    """
-    values = np.asarray(y, dtype=float)
-    product = np.ones(values.size)
-    for name, high in signs.items():
-        product = product * np.where([level == high for level in levels[name]], 1.0, -1.0)
-    return float(values[product > 0].mean() - values[product < 0].mean())
-
-
 def blocked_anova(
     y: ArrayLike, levels: Mapping[str, Sequence[Any]], block: Sequence[Any]
 ) -> list[Term]:
@@ -100,13 +87,13 @@ def mixed_terms(
             # No variance between tasks is left: the model is one of ordinary least squares.
             model = ols(f"y ~ C(block) + {product}", frame).fit()
             table = model.wald_test_terms(scalar=True).table
-    found = []
+    terms = []
     for name, row in table.iterrows():
         factors = _factors(str(name), names)
         if factors:
             df = int(row["df_constraint"])
-            found.append(WaldTerm(factors, float(row["statistic"]), df, float(row["pvalue"])))
-    return sorted(found, key=lambda term: -len(term.factors))
+            terms.append(WaldTerm(factors, float(row["statistic"]), df, float(row["pvalue"])))
+    return sorted(terms, key=lambda term: -len(term.factors))
 
 
 def _frame(

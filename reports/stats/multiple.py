@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from reports.stats.types import Vector
 
@@ -18,8 +17,3 @@ def holm(p: ArrayLike) -> Vector:
     adjusted = np.empty_like(values)
     adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted
-
-
-def benjamini_hochberg(p: ArrayLike) -> Vector:
-    """p-values adjusted by Benjamini and Hochberg (1995), which bounds the share of false ones."""
-    return np.asarray(stats.false_discovery_control(np.asarray(p, dtype=np.float64)))

@@ -2,7 +2,8 @@
 
 Every function takes differences of shape (n,), one per seed. Floating-point noise in them is
 rounded away first (`differences`), because tests of signs and ranks turn on ties. Results depend
-neither on the order of the seeds nor, except for its sign, on which loss comes first.
+neither on the order of the seeds nor, except for its sign, on which loss comes first. All raise
+ValueError for anything but a vector with at least one value.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special, stats
 
+from reports.stats.intervals import t_half_width
 from reports.stats.types import Interval, Significance, Vector
 
 EXACT_UP_TO = 24
@@ -161,7 +163,7 @@ def mean_interval(d: ArrayLike, *, confidence: float = 0.95) -> Interval:
     mean, error = float(values.mean()), sd(values) / np.sqrt(values.size)
     if values.size < 2:
         return Interval(mean, float("nan"), float("nan"))
-    half = float(special.stdtrit(values.size - 1, (1 + confidence) / 2) * error)
+    half = float(t_half_width(error, values.size - 1, confidence=confidence))
     return Interval(mean, mean - half, mean + half)
 
 
@@ -180,7 +182,7 @@ def bootstrap_intervals(
     if varied.any():
         drawn = values[varied]
         # A row alone would lie otherwise in memory, and its sums round otherwise.
-        limits = stats.bootstrap(
+        drawn_limits = stats.bootstrap(
             (np.repeat(drawn, 2, axis=0) if len(drawn) == 1 else drawn,),
             np.mean,
             axis=-1,
@@ -189,9 +191,9 @@ def bootstrap_intervals(
             batch=RESAMPLED_AT_ONCE,
             rng=np.random.default_rng(seed),
         ).confidence_interval
-        low[varied] = np.asarray(limits.low)[: len(drawn)]
-        high[varied] = np.asarray(limits.high)[: len(drawn)]
-    return [Interval(*map(float, found)) for found in zip(means, low, high, strict=True)]
+        low[varied] = np.asarray(drawn_limits.low)[: len(drawn)]
+        high[varied] = np.asarray(drawn_limits.high)[: len(drawn)]
+    return [Interval(*map(float, limits)) for limits in zip(means, low, high, strict=True)]
 
 
 def hodges_lehmann(d: ArrayLike, *, confidence: float = 0.95) -> Interval:
@@ -225,19 +227,6 @@ def superiority(d: ArrayLike) -> float:
     """Paired P(A > B): share of positive differences plus half the share of zeros."""
     values = _vector(d)
     return float((values > 0).mean() + (values == 0).mean() / 2)
-
-
-def superiority_interval(d: ArrayLike, *, confidence: float = 0.95) -> Interval:
-    """Paired P(A > B) with its exact binomial interval (Clopper and Pearson 1934).
-
-    With ties the count is not binomial: the limits are NaN.
-    """
-    values = _vector(d)
-    if (values == 0).any():
-        return Interval(superiority(values), float("nan"), float("nan"))
-    test = stats.binomtest(int((values > 0).sum()), values.size)
-    limits = test.proportion_ci(confidence)
-    return Interval(superiority(values), float(limits.low), float(limits.high))
 
 
 def sd(d: ArrayLike) -> float:

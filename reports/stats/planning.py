@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import optimize, special
 
-MOST_SEEDS = 100_000
+MAX_SEEDS = 100_000
 
 
 def power(effect: float, n: int, *, alpha: float = 0.05) -> float:
@@ -33,12 +33,12 @@ def detectable(n: int, *, alpha: float = 0.05, wanted: float = 0.8) -> float:
 
 
 def seeds_needed(effect: float, *, alpha: float = 0.05, wanted: float = 0.8) -> int | None:
-    """Fewest differences with which |d_z| = `effect` is found that often; None above 100,000."""
+    """The least number of differences that find |d_z| = `effect` that often; None above 100,000."""
     if effect == 0:
         return None
     # The normal approximation is a little below the answer; from there it is a short search.
     z = special.ndtri(1 - alpha / 2) + special.ndtri(wanted)
-    if (z / effect) ** 2 > MOST_SEEDS:
+    if (z / effect) ** 2 > MAX_SEEDS:
         return None
     low = max(int((z / effect) ** 2) - 1, 1)
     while low > 1 and power(effect, low, alpha=alpha) >= wanted:
@@ -53,7 +53,7 @@ def seeds_needed(effect: float, *, alpha: float = 0.05, wanted: float = 0.8) -> 
             low = middle
         else:
             high = middle
-    return high if high <= MOST_SEEDS else None
+    return high if high <= MAX_SEEDS else None
 
 
 FEW = 14

@@ -7,7 +7,6 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
@@ -55,33 +54,16 @@ def critical_difference(losses: int, blocks: int, *, alpha: float = 0.05) -> flo
 
 
 def nemenyi(scores: ArrayLike) -> Vector:
-    """p-values of all pairs (losses, losses) after Nemenyi (Demsar 2006), 1 on the diagonal."""
+    """p-values of all pairs (losses, losses) after Nemenyi (Demsar 2006), 1 on the diagonal.
+
+    Computed by scikit-posthocs.
+    """
     import scikit_posthocs  # seconds to import
 
-    return _matrix(scikit_posthocs.posthoc_nemenyi_friedman(np.asarray(scores, dtype=float)))
-
-
-def conover(scores: ArrayLike, *, adjust: str | None = "holm") -> Vector:
-    """p-values of all pairs (losses, losses) after Conover (1999), by default Holm-adjusted."""
-    import scikit_posthocs
-
-    values = np.asarray(scores, dtype=float)
-    return _matrix(scikit_posthocs.posthoc_conover_friedman(values, p_adjust=adjust))
-
-
-def against_control(scores: ArrayLike, control: int) -> Vector:
-    """Holm-adjusted p-values of mean ranks against one column (Demsar 2006, section 3.2.2).
-
-    Shape (losses,); NaN for the control itself.
-    """
-    import scikit_posthocs
-
-    values = pd.DataFrame(np.asarray(scores, dtype=float))
-    values.columns = pd.Index([str(name) for name in values.columns])
-    found = scikit_posthocs.posthoc_demsar(values, control=str(control), p_adjust="holm")
-    p = np.array(found.loc[str(control), values.columns], dtype=float)
-    p[control] = np.nan
-    return p
+    p = scikit_posthocs.posthoc_nemenyi_friedman(np.asarray(scores, dtype=float))
+    matrix = np.asarray(p, dtype=float).copy()
+    np.fill_diagonal(matrix, 1.0)  # the library marks it with -1 or 1
+    return np.asarray(np.clip(matrix, 0.0, 1.0))
 
 
 def wilcoxon_pairs(scores: ArrayLike) -> Vector:
@@ -93,13 +75,7 @@ def wilcoxon_pairs(scores: ArrayLike) -> Vector:
     values = np.asarray(scores, dtype=float)
     pairs = list(combinations(range(values.shape[1]), 2))
     p = holm([paired.wilcoxon(paired.differences(values[:, a], values[:, b])).p for a, b in pairs])
-    found = np.eye(values.shape[1])
+    matrix = np.eye(values.shape[1])
     for (a, b), adjusted in zip(pairs, p, strict=True):
-        found[a, b] = found[b, a] = adjusted
-    return found
-
-
-def _matrix(found: pd.DataFrame) -> Vector:
-    matrix = np.asarray(found, dtype=float).copy()
-    np.fill_diagonal(matrix, 1.0)  # the library marks it with -1 or 1
-    return np.asarray(np.clip(matrix, 0.0, 1.0))
+        matrix[a, b] = matrix[b, a] = adjusted
+    return matrix

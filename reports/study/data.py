@@ -1,5 +1,6 @@
 """A study and the benchmarks of its winner and of the default, read from the store."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,23 +8,55 @@ import pandas as pd
 
 from bench.errors import InputError
 from bench.experiment.model import Experiment
+from bench.experiment.study import StudyBase
+from bench.store import schema as tables
 from bench.store.store import Store
 from reports.data import search as load_search
 from reports.data.load import ReportData, load
 from reports.page.write import records
 
+FIXED = ("slot", "number", "state", "value", "member_steps")
+"""Columns of a study's trials that are no setting."""
+
+MIN_TRIALS = 50
+"""Trials from which importances are evidence."""
+
 
 @dataclass(frozen=True)
 class StudyData:
-    """A study, and the benchmarks of its winner and of the default (None: not run)."""
+    """A study, and the benchmarks of its winner and of the default (None: not run).
+
+    trials, intermediate, importances: as in `reports.data.load.ReportData`. best: the best
+    trial's row of `trials` as plain values, {} where no trial is complete and feasible.
+    infeasible: the slots in which more learners diverged than the study allows. is_finished:
+    whether the study's command came to its end.
+    """
 
     experiment: Experiment
     study: str
     trials: pd.DataFrame
     intermediate: pd.DataFrame
     importances: pd.DataFrame
+    best: Mapping[str, Any]
+    infeasible: frozenset[int]
+    is_finished: bool
     winner: ReportData | None
     default: ReportData | None
+
+    @property
+    def complete(self) -> pd.DataFrame:
+        """The trials that have a value, feasible or not."""
+        return self.trials[self.trials["value"].notna()]
+
+    @property
+    def excluded(self) -> pd.DataFrame:
+        """The complete trials that cannot be the best, since they are infeasible."""
+        return self.complete[self.complete["slot"].isin(self.infeasible)]
+
+    @property
+    def parameters(self) -> list[str]:
+        """Names of the tuned settings."""
+        return [str(name) for name in self.trials.columns if name not in FIXED]
 
 
 def load_study(store: Store, winner: Experiment, default: Experiment | None = None) -> StudyData:
@@ -43,10 +76,48 @@ def load_study(store: Store, winner: Experiment, default: Experiment | None = No
         )
     if default is not None:
         _check_alike(winner, default)
+    infeasible = infeasible_slots(store, section)
+    stored = store.rows(tables.studies, study=section.name)
+    slots = store.rows(tables.slots, study=section.name)
+    place = best_place(trials, infeasible, stored[0]["best"] if stored else None)
     return StudyData(
-        winner, section.name, trials, intermediate, importances,
-        _benchmarked(store, winner), _benchmarked(store, default),
-    )  # fmt: skip
+        experiment=winner,
+        study=section.name,
+        trials=trials,
+        intermediate=intermediate,
+        importances=importances,
+        best={} if place is None else records(trials.iloc[[place]])[0],
+        infeasible=infeasible,
+        is_finished=bool(stored) and all(slot["state"] == "done" for slot in slots),
+        winner=_benchmarked(store, winner),
+        default=_benchmarked(store, default),
+    )
+
+
+def infeasible_slots(store: Store, study: StudyBase) -> frozenset[int]:
+    """The slots of which more judged learners diverged than `study.max_diverged` allows."""
+    columns = ["slot", "diverged", "tasks"]
+    gains = pd.DataFrame(store.rows(tables.gains, study=study.name), columns=columns)
+    judged = gains.groupby("slot")[["diverged", "tasks"]].sum()
+    over = judged.index[judged["diverged"] > study.max_diverged * judged["tasks"]]
+    return frozenset(map(int, over))
+
+
+def best_place(
+    trials: pd.DataFrame, infeasible: frozenset[int], stored: Mapping[str, Any] | None
+) -> int | None:
+    """The row of the best trial; None if there is none.
+
+    `stored`: what the study stored as its best at its end ({}: no trial was feasible), None if
+    it has not come to its end. Then the best so far is the feasible complete trial with the
+    largest value, of equals the first slot.
+    """
+    if stored is None:
+        usable = trials[trials["value"].notna() & ~trials["slot"].isin(infeasible)]
+        ranked = usable.sort_values(["value", "slot"], ascending=[False, True])
+        return int(ranked.index[0]) if len(ranked) else None
+    places = trials.index[trials["slot"] == stored.get("slot")]
+    return int(places[0]) if len(places) else None
 
 
 def _benchmarked(store: Store, experiment: Experiment | None) -> ReportData | None:
@@ -65,12 +136,3 @@ def _check_alike(winner: Experiment, default: Experiment) -> None:
                 f"{default.name}: its {name} differs from that of {winner.name}; winner and "
                 "default may differ in the evolution's settings alone"
             )
-
-
-def best_trial(data: StudyData) -> dict[str, Any]:
-    """The complete trial with the largest value; {} if there is none."""
-    complete = data.trials[data.trials["value"].notna()]
-    if complete.empty:
-        return {}
-    place = int(complete["value"].astype(float).to_numpy().argmax())
-    return records(complete.iloc[[place]])[0]

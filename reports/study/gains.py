@@ -7,25 +7,29 @@ import numpy as np
 import pandas as pd
 
 from reports.data.load import rules_of
-from reports.page.table import Table
-from reports.page.wording import PLUS_MINUS, counted, p_cell, unit_of
+from reports.page.table import Table, interval_text
+from reports.page.wording import DASH, PLUS_MINUS, counted, p_cell, unit_of
 from reports.stats.crossed import Crossed, crossed
 from reports.study.data import StudyData
 from reports.verdicts import gate
 from reports.verdicts.decision import Decision, Question, decide
-from reports.verdicts.sentences import LABELS
+from reports.verdicts.kinds import label_of
 
 
 class Gain(NamedTuple):
-    """Winner minus default on one task; `gains` (runs, seeds) are paired in both."""
+    """What tuning gained on one task.
+
+    differences (runs, seeds): winner minus default, paired in both, in the metric's unit. crossed:
+    their mean and interval, runs and seeds both drawn.
+    """
 
     task: str
-    gains: "np.ndarray[Any, np.dtype[np.float64]]"
-    both: Crossed
+    differences: "np.ndarray[Any, np.dtype[np.float64]]"
+    crossed: Crossed
     decision: Decision
 
 
-def bought(data: StudyData) -> list[Gain]:
+def gains_of(data: StudyData) -> list[Gain]:
     """Winner minus default per task, one Holm family; empty unless both were benchmarked."""
     winner, default = data.winner, data.default
     if winner is None or default is None:
@@ -33,36 +37,32 @@ def bought(data: StudyData) -> list[Gain]:
     rules, metric = rules_of(winner), winner.experiment.report.metric
     tables = [part.scores.matrix("tuned") for part in (winner, default)]
     runs = [run for run in winner.evolved if run in default.evolved]
-    found = []
+    planned = int(winner.plan["seeds"].max())
+    compared, questions = [], []
     for task in winner.tasks:
         pair = [table.get(task) for table in tables]
         if any(scores is None or not set(runs) <= set(scores) for scores in pair):
             continue
         first, second = (scores[runs].dropna() for scores in pair if scores is not None)
         seeds = first.index.intersection(second.index)
-        gains = (first.loc[seeds] - second.loc[seeds]).to_numpy().T
+        differences = (first.loc[seeds] - second.loc[seeds]).to_numpy().T
         refusals = [*gate.too_few(len(runs), "run"), *gate.too_few(len(seeds), "seed")]
-        planned = int(winner.plan["seeds"].max())
         if len(seeds) < planned:
             refusals.append(f"{planned - len(seeds)} of {counted(planned, 'paired seed')} missing")
-        found.append((task, gains, tuple(refusals)))
-    both = [crossed(gains, confidence=1 - rules.alpha) for _, gains, _ in found]
-    questions = [
-        Question(
-            f"The winner on {task}", "the default", gains.mean(axis=1), np.zeros(len(runs)),
-            refusals, one,
-        )
-        for (task, gains, refusals), one in zip(found, both, strict=True)
-    ]  # fmt: skip
+        interval = crossed(differences, confidence=1 - rules.alpha)
+        compared.append((task, differences, interval))
+        questions.append(
+            Question(
+                f"The winner on {task}", "the default", differences.mean(axis=1),
+                np.zeros(len(runs)), tuple(refusals), interval,
+            )
+        )  # fmt: skip
     decisions = decide(questions, rules, unit_of(metric), "run")
-    return [
-        Gain(task, gains, one, decision)
-        for (task, gains, _), one, decision in zip(found, both, decisions, strict=True)
-    ]
+    return [Gain(*parts, decision) for parts, decision in zip(compared, decisions, strict=True)]
 
 
 def gain_table(data: StudyData, gains: Sequence[Gain]) -> Table:
-    """What tuning bought per task."""
+    """What tuning gained: one row per task."""
     report = data.experiment.report
     unit = unit_of(report.metric)
     shown, tags, notes = [], {}, {}
@@ -72,43 +72,41 @@ def gain_table(data: StudyData, gains: Sequence[Gain]) -> Table:
         shown.append(
             [
                 gain.task,
-                unit.gain(gain.both.estimate),
-                f"[{unit.value(gain.both.low)}, {unit.value(gain.both.high)}]",
-                p_cell(numbers.p) if numbers and tested else unit.value(None),
+                unit.gain(gain.crossed.estimate),
+                interval_text(gain.crossed.low, gain.crossed.high, unit),
+                p_cell(numbers.p) if numbers and tested else DASH,
                 p_cell(gain.decision.p_holm),
-                f"{numbers.wins}/{numbers.n}" if numbers else unit.value(None),
-                LABELS[gain.decision.verdict],
+                f"{numbers.wins}/{numbers.n}" if numbers else DASH,
+                label_of(gain.decision.verdict),
             ]
         )
         tags[place, 6], notes[place, 6] = gain.decision.verdict, gain.decision.reason
-    runs, seeds = gains[0].gains.shape
+    runs, seeds = gains[0].differences.shape
     frame = pd.DataFrame(
         [
-            {"task": g.task, "runs": runs, "seeds": seeds, "mean_difference": g.both.estimate,
-             "ci_low": g.both.low, "ci_high": g.both.high,
+            {"task": g.task, "runs": runs, "seeds": seeds, "mean_difference": g.crossed.estimate,
+             "ci_low": g.crossed.low, "ci_high": g.crossed.high,
              "p": g.decision.numbers.p if g.decision.numbers else None,
              "p_holm": g.decision.p_holm, "verdict": g.decision.verdict}
             for g in gains
         ]
     )  # fmt: skip
+    percent = f"{100 * (1 - report.alpha):g} %"
+    favourable = "positive" if report.direction == "maximise" else "negative"
     return Table(
-        name="bought",
+        name="gains",
         title="Winner minus default on fresh seeds",
         caption=(
             f"Test {report.metric}, tuned rate, in {unit.difference}; n = {runs} evolution runs x "
-            f"{seeds} test seeds, paired in both; {100 * (1 - report.alpha):g} % t interval for "
-            "crossed runs and seeds, not corrected; p: the larger of a sign-flip test over runs "
-            f"and the crossed t test, Holm over {counted(len(gains), 'task')}; ROPE "
-            f"{PLUS_MINUS}{unit.value(report.rope)}; "
-            f"{'positive' if rules_of(data.winner).sign > 0 else 'negative'} "
-            "values favour the winner."
-            if data.winner
-            else ""
+            f"{seeds} test seeds, paired in both; {percent} t interval for crossed runs and seeds, "
+            "not corrected; p: the larger of a sign-flip test over runs and the crossed t test, "
+            f"Holm over {counted(len(gains), 'task')}; ROPE {PLUS_MINUS}{unit.value(report.rope)}; "
+            f"{favourable} values favour the winner."
         ),
         numbers=frame,
         shown=pd.DataFrame(
             shown,
-            columns=["task", f"difference ({unit.difference})", "95 % CI", "p", "Holm p",
+            columns=["task", f"difference ({unit.difference})", f"{percent} CI", "p", "Holm p",
                      "runs won", "verdict"],
         ),
         tags=tags,

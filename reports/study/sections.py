@@ -1,10 +1,7 @@
-"""Sections of the study report: what tuning bought, the search, importances, response, cost."""
-
-from __future__ import annotations
+"""Sections of the study report: what tuning gained, the search, importances, response, cost."""
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -14,41 +11,32 @@ from reports.page.model import Picture, Section
 from reports.page.table import Table, plain_frame
 from reports.page.wording import DASH, PLUS_MINUS, counted, unit_of
 from reports.study import figures as study_figures
-
-if TYPE_CHECKING:
-    from reports.study.data import StudyData
-    from reports.study.gains import Gain
-
-FIXED = ("slot", "number", "state", "value", "member_steps")
+from reports.study.data import MIN_TRIALS, StudyData
+from reports.study.gains import Gain
 
 
 def sections(data: StudyData, gains: Sequence[Gain]) -> list[Section]:
     """All sections, in their order."""
-    found = [
-        _bought(data, gains),
+    optional = [
+        _gains(data, gains),
         _settings(data),
         _search(data),
         _importances(data),
         _response(data),
         _cost(data),
     ]
-    return [section for section in found if section is not None]
+    return [section for section in optional if section is not None]
 
 
-def parameters(data: StudyData) -> list[str]:
-    """Names of the tuned settings."""
-    return [str(name) for name in data.trials.columns if name not in FIXED]
-
-
-def _bought(data: StudyData, gains: Sequence[Gain]) -> Section | None:
+def _gains(data: StudyData, gains: Sequence[Gain]) -> Section | None:
     if not gains or data.winner is None:
         return None
     report = data.experiment.report
     unit = unit_of(report.metric)
-    runs, seeds = gains[0].gains.shape
+    runs, seeds = gains[0].differences.shape
     draw = partial(
-        study_figures.bought,
-        [(gain.task, gain.gains.mean(axis=1), gain.both) for gain in gains],
+        study_figures.gains,
+        [(gain.task, gain.differences.mean(axis=1), gain.crossed) for gain in gains],
         report.rope * unit.factor,
         unit.factor,
         f"winner minus default, {report.metric} ({unit.difference})",
@@ -60,23 +48,21 @@ def _bought(data: StudyData, gains: Sequence[Gain]) -> Section | None:
         f"runs and seeds, not corrected; grey: ROPE, {PLUS_MINUS}{unit.value(report.rope)}; "
         f"{good} values favour the winner."
     )
-    return Section("bought", "What tuning bought", pictures=[Picture("bought", draw, caption)])
+    return Section("gains", "What tuning gained", pictures=[Picture("gains", draw, caption)])
 
 
 def _settings(data: StudyData) -> Section | None:
-    complete = data.trials[data.trials["value"].notna()]
-    if complete.empty:
+    if not data.best:
         return None
-    best = complete.iloc[int(complete["value"].astype(float).to_numpy().argmax())]
     settings = data.default.experiment.evolution if data.default else None
     frame = pd.DataFrame(
         [
             {
                 "setting": name,
-                "winner": best[name],
-                "default": _default(settings, name) if settings else None,
+                "winner": data.best[name],
+                "default": _setting_of(settings, name) if settings else None,
             }
-            for name in parameters(data)
+            for name in data.parameters
         ]
     )
     table = plain_frame(
@@ -88,7 +74,7 @@ def _settings(data: StudyData) -> Section | None:
     return Section("settings", "The winner's settings", tables=[table])
 
 
-def _default(section: object, name: str) -> object:
+def _setting_of(section: object, name: str) -> object:
     """A dotted setting of an evolution; a bare name is one of its settings."""
     parts = name.removeprefix("evolution.").split(".")
     if len(parts) == 1 and not hasattr(section, parts[0]):
@@ -99,11 +85,15 @@ def _default(section: object, name: str) -> object:
 
 
 def _search(data: StudyData) -> Section:
-    draw = partial(evolution_figures.study_progress, data.trials, data.intermediate, 100.0)
+    excluded = data.excluded["number"].tolist()
+    draw = partial(
+        evolution_figures.study_progress, data.trials, data.intermediate, 100.0, excluded
+    )
     caption = (
         "Value (gain over tuned CE in points, higher is better) of each trial and of its "
         f"intermediate reports, on the study's own tasks. n = "
         f"{counted(len(data.trials), 'trial')}; no error bars, since each trial is one value."
+        + (" Hollow: infeasible, and so never the best." if excluded else "")
     )
     table = plain_frame(
         "trials", "Trials", "Value: gain over CE (fraction). Cost: member-steps.", data.trials
@@ -118,20 +108,20 @@ def _importances(data: StudyData) -> Section | None:
         return None
     caption = (
         "Share of each setting in reaching the best trials (PED-ANOVA), estimated from n = "
-        f"{counted(len(data.trials), 'trial')}; below 50 trials it is no evidence, and a setting "
-        "looks unimportant where the sampler has concentrated. No bars, no test."
+        f"{counted(len(data.trials), 'trial')}; below {MIN_TRIALS} trials it is no evidence, and a "
+        "setting looks unimportant where the sampler has concentrated. No bars, no test."
     )
     draw = partial(evolution_figures.parameter_importances, data.importances)
     return Section("importances", "Importances", pictures=[Picture("importances", draw, caption)])
 
 
 def _response(data: StudyData) -> Section | None:
-    complete = data.trials[data.trials["value"].notna()]
-    ranked = [name for name in data.importances["name"] if name in complete] or parameters(data)
+    complete = data.complete
+    ranked = [name for name in data.importances["name"] if name in complete] or data.parameters
     names = [name for name in ranked if len(set(complete[name].dropna())) > 1][:6]
     if not names:
         return None
-    draw = partial(study_figures.response, complete, names, 100.0)
+    draw = partial(study_figures.response, complete, names, data.best.get("slot"), 100.0)
     caption = (
         f"Value of every complete trial (n = {len(complete)}; gain over CE in points, higher is "
         "better) by each setting. The sampler chose where to look: gaps are not evidence, and no "

@@ -15,8 +15,9 @@ from reports.page.wording import Unit
 from reports.stats.crossed import Crossed
 from reports.stats.types import Vector
 from reports.verdicts import verdict
+from reports.verdicts.kinds import Verdict
 from reports.verdicts.sentences import sentence
-from reports.verdicts.verdict import Numbers, Plan, Replicate, Rules, Verdict
+from reports.verdicts.verdict import Basis, Numbers, PowerPlan, Replicate, Rules
 
 Scope = Literal["this loss on these tasks", "the method on these tasks", "new tasks"]
 
@@ -26,7 +27,7 @@ SCOPES: dict[Replicate, Scope] = {
     "task": "new tasks",
 }
 
-FEWEST_FOR_BOOTSTRAP = 20
+MIN_BOOTSTRAP_PAIRS = 20
 """Pairs from which a bootstrap interval is drawn: with fewer it covers too little."""
 
 
@@ -53,7 +54,7 @@ class Decision(NamedTuple):
     verdict: Verdict
     reason: str
     sentence: str
-    plan: Plan | None
+    plan: PowerPlan | None
 
 
 def decide(
@@ -69,6 +70,7 @@ def decide(
     A refused question keeps its place in the family: it counts with p = 1. `sensitivity`: whether
     the analyses beside the test are made (reports.verdicts.verdict.measure).
     """
+    basis = Basis(rules, shown, unit, len(questions))
     bca = _bootstrap(questions, rules) if sensitivity else {}
     measured = [
         _measured(question, rules, unit, sensitivity, bca.get(place))
@@ -79,7 +81,7 @@ def decide(
         for question, numbers in zip(questions, measured, strict=True)
     ]
     return [
-        _decision(question, numbers, float(p_holm), rules, shown, unit, len(questions))
+        _decision(question, numbers, float(p_holm), basis)
         for question, numbers, p_holm in zip(questions, measured, stats.holm(p), strict=True)
     ]
 
@@ -89,15 +91,15 @@ def _bootstrap(questions: Sequence[Question], rules: Rules) -> dict[int, stats.I
     places: dict[int, list[int]] = {}
     for place, question in enumerate(questions):
         places.setdefault(question.candidate_scores.size, []).append(place)
-    found: dict[int, stats.Interval] = {}
+    drawn: dict[int, stats.Interval] = {}
     for size, alike in places.items():
-        if size >= FEWEST_FOR_BOOTSTRAP:
+        if size >= MIN_BOOTSTRAP_PAIRS:
             pairs = [(questions[k].candidate_scores, questions[k].baseline_scores) for k in alike]
             intervals = stats.bootstrap_intervals(
                 [stats.differences(*pair) for pair in pairs], confidence=1 - rules.alpha
             )
-            found |= dict(zip(alike, intervals, strict=True))
-    return found
+            drawn |= dict(zip(alike, intervals, strict=True))
+    return drawn
 
 
 def _measured(
@@ -129,26 +131,18 @@ def _measured(
     )
 
 
-def _decision(
-    question: Question,
-    numbers: Numbers | None,
-    p_holm: float,
-    rules: Rules,
-    shown: Unit,
-    unit: Replicate,
-    family: int,
-) -> Decision:
+def _decision(question: Question, numbers: Numbers | None, p_holm: float, basis: Basis) -> Decision:
     names = (question.candidate, question.baseline)
     if question.refusals or numbers is None:
         reason = "; ".join(question.refusals) or "fewer than two pairs"
         text = f"{names[0]} against {names[1]}: refused, {reason}."
         return Decision(numbers, None, "refused", reason, text, None)
-    found = verdict.judge(numbers, p_holm, rules)
+    reached = verdict.judge(numbers, p_holm, basis.rules)
     return Decision(
         numbers,
         p_holm,
-        found,
-        verdict.explain(found, numbers, p_holm, rules, family, unit),
-        sentence(names, numbers, p_holm, family, found, rules, shown, unit),
-        verdict.plan(numbers, rules, family, unit),
+        reached,
+        verdict.explain(reached, numbers, p_holm, basis),
+        sentence(names, numbers, p_holm, reached, basis),
+        verdict.plan(numbers, basis),
     )

@@ -2,7 +2,7 @@
 
 from bench.experiment.model import Experiment
 
-FEWEST_RUNS = 6
+MIN_RUNS = 6
 """Independent evolution runs below which nothing is claimed about the method."""
 
 
@@ -27,23 +27,23 @@ def prospects(experiment: Experiment) -> list[str]:
     runs = len(experiment.evolved_losses())
     candidates = runs or sum(name not in report.baselines for name in benchmark.losses)
     places = len(benchmark.tasks) * len(report.baselines)
-    found = [
-        too_few(
+    sentences = [
+        shortfall(
             benchmark.seeds, places * candidates, report.alpha,
             "paired seeds", "primary comparisons", "benchmark.seeds",
         )
     ]  # fmt: skip
-    if runs >= FEWEST_RUNS:
-        found.append(
-            too_few(
+    if runs >= MIN_RUNS:
+        sentences.append(
+            shortfall(
                 runs, places, report.alpha,
                 "evolution runs", "comparisons of the method", "evolution.runs",
             )
         )  # fmt: skip
-    return [sentence for sentence in found if sentence]
+    return [sentence for sentence in sentences if sentence]
 
 
-def too_few(n: int, family: int, alpha: float, units: str, comparisons: str, key: str) -> str:
+def shortfall(n: int, family: int, alpha: float, units: str, comparisons: str, key: str) -> str:
     """Why nothing can be shown with n units, and how many could; empty where something can."""
     if not family or lowest_p(n, family) < alpha:
         return ""

@@ -2,9 +2,10 @@
 
 import math
 
-from reports.page.wording import Unit, counted, p_text, signed_minus
+from reports.page.wording import counted, p_text, signed_minus
 from reports.verdicts.gate import UNITS
-from reports.verdicts.verdict import Numbers, Plan, Replicate, Rules, Verdict, plan
+from reports.verdicts.kinds import Verdict, label_of
+from reports.verdicts.verdict import Basis, Numbers, PowerPlan, Replicate, Rules, plan
 
 TESTS: dict[Replicate, str] = {
     "seed": "sign-flip",
@@ -12,29 +13,16 @@ TESTS: dict[Replicate, str] = {
     "task": "Wilcoxon signed-rank",
 }
 
-LABELS: dict[Verdict, str] = {
-    "better": "better",
-    "worse": "worse",
-    "equivalent": "equivalent",
-    "better_unsized": "better, size uncertain",
-    "worse_unsized": "worse, size uncertain",
-    "inconclusive": "inconclusive",
-    "refused": "refused",
-}
-
 
 def sentence(
-    names: tuple[str, str],
-    numbers: Numbers,
-    p_holm: float,
-    family: int,
-    verdict: Verdict,
-    rules: Rules,
-    shown: Unit,
-    unit: Replicate = "seed",
+    names: tuple[str, str], numbers: Numbers, p_holm: float, verdict: Verdict, basis: Basis
 ) -> str:
-    """A comparison that passed the gate, in words ready for a paper."""
+    """A comparison that passed the gate, in words ready for a paper.
+
+    names: of the candidate and of the baseline.
+    """
     candidate, baseline = names
+    rules, shown, unit, family = basis
     size = shown.value(abs(numbers.mean_difference))
     ties = f" ({counted(numbers.ties, 'tie')})" if numbers.ties else ""
     text = (
@@ -44,17 +32,18 @@ def sentence(
         f"{'exact ' if numbers.p_exact else ''}{TESTS[unit]} p {p_text(p_holm)} "
         f"(Holm, {counted(family, 'comparison')}), d_z = {signed_minus(numbers.dz, 2)}, "
         f"better in {numbers.wins} of {numbers.n} {UNITS[unit]}s{ties}; "
-        f"ROPE \N{PLUS-MINUS SIGN}{shown.value(rules.rope)}: {LABELS[verdict]}"
+        f"ROPE \N{PLUS-MINUS SIGN}{shown.value(rules.rope)}: {label_of(verdict)}"
     )
     if verdict == "equivalent" and p_holm < rules.alpha:
         text += " (different but negligible)"
     if verdict == "inconclusive":
-        text += f" ({plan_text(plan(numbers, rules, family, unit), rules, shown, unit)})"
+        text += f" ({plan_text(plan(numbers, basis), basis)})"
     return text + "."
 
 
-def plan_text(planned: Plan, rules: Rules, shown: Unit, unit: Replicate = "seed") -> str:
+def plan_text(planned: PowerPlan, basis: Basis) -> str:
     """What an inconclusive comparison could have found, in words."""
+    shown, unit = basis.shown, basis.unit
     if math.isinf(planned.detectable):
         text = f"no difference could be shown at level {planned.alpha:.2g} with so few {unit}s"
     else:
@@ -63,7 +52,7 @@ def plan_text(planned: Plan, rules: Rules, shown: Unit, unit: Replicate = "seed"
             f"{shown.difference} at level {planned.alpha:.2g}"
         )
     if planned.seeds is not None:
-        text += f"; {planned.seeds} {unit}s would detect {shown.value(rules.rope)}"
+        text += f"; {planned.seeds} {unit}s would detect {shown.value(basis.rules.rope)}"
     return text
 
 

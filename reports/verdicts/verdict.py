@@ -11,16 +11,13 @@ from typing import Literal, NamedTuple
 from numpy.typing import ArrayLike
 
 from reports import stats
-from reports.page.wording import counted
-from reports.verdicts.gate import FEWEST
+from reports.page.wording import Unit, counted
+from reports.verdicts.gate import MIN_UNITS
+from reports.verdicts.kinds import Verdict
 from reports.verdicts.prospects import enough, lowest_p
 
-Verdict = Literal[
-    "better", "worse", "equivalent", "better_unsized", "worse_unsized", "inconclusive", "refused"
-]
-
 Replicate = Literal["seed", "run", "task"]
-"""What is drawn anew: test seeds, evolution runs, or tasks (each the mean over its seeds)."""
+"""What is drawn again: test seeds, evolution runs, or tasks (each the mean over its seeds)."""
 
 NOUNS: dict[Replicate, str] = {"seed": "pair", "run": "run", "task": "task"}
 
@@ -36,6 +33,19 @@ class Rules(NamedTuple):
     def sign(self) -> float:
         """+1 where a higher score is better, -1 where a lower one is."""
         return 1.0 if self.direction == "maximise" else -1.0
+
+
+class Basis(NamedTuple):
+    """On what a family of comparisons is judged.
+
+    rules: what is declared. shown: the unit of the metric. unit: what is drawn again. family: how
+    many comparisons are corrected together.
+    """
+
+    rules: Rules
+    shown: Unit
+    unit: Replicate = "seed"
+    family: int = 1
 
 
 class Numbers(NamedTuple):
@@ -64,7 +74,7 @@ class Numbers(NamedTuple):
     bca_high: float
 
 
-class Plan(NamedTuple):
+class PowerPlan(NamedTuple):
     """What an inconclusive comparison could have found; the level is that of its family.
 
     `detectable` is a difference in the metric's units, `seeds` the pairs that give 80 % power to
@@ -135,36 +145,31 @@ def judge(numbers: Numbers, p_holm: float, rules: Rules) -> Verdict:
     return "inconclusive"
 
 
-def plan(numbers: Numbers, rules: Rules, family: int, unit: Replicate = "seed") -> Plan:
+def plan(numbers: Numbers, basis: Basis) -> PowerPlan:
     """Minimum detectable difference and the units needed to detect one as large as the ROPE.
 
     Planned from the spread of the differences, never from the observed effect, at the strictest
     level that Holm's procedure uses in a family of that size: alpha / family. Infinite where no
     difference could be shown with so few units.
     """
+    rules, family = basis.rules, basis.family
     alpha = rules.alpha / max(family, 1)
     sd = numbers.sd_difference
     least = stats.detectable_by_signs(numbers.n, alpha=alpha)
     detectable = least * sd if math.isfinite(least) else math.inf
     if sd == 0 or rules.rope == 0:
-        return Plan(detectable, None, alpha)
+        return PowerPlan(detectable, None, alpha)
     seeds = stats.seeds_needed(rules.rope / sd, alpha=alpha)
-    return Plan(
+    return PowerPlan(
         detectable,
-        None if seeds is None else max(seeds, enough(family, rules.alpha), FEWEST[unit]),
+        None if seeds is None else max(seeds, enough(family, rules.alpha), MIN_UNITS[basis.unit]),
         alpha,
     )
 
 
-def explain(
-    verdict: Verdict,
-    numbers: Numbers,
-    p_holm: float,
-    rules: Rules,
-    family: int = 1,
-    unit: Replicate = "seed",
-) -> str:
+def explain(verdict: Verdict, numbers: Numbers, p_holm: float, basis: Basis) -> str:
     """Why a comparison that passed the gate has its verdict, in one phrase."""
+    rules, family = basis.rules, basis.family
     low, high = _favourable_interval(numbers, rules)
     significant = p_holm < rules.alpha
     if verdict in ("better", "worse"):
@@ -177,7 +182,7 @@ def explain(
         return "the test is significant but the t interval includes 0"
     if lowest_p(numbers.n, family) >= rules.alpha:
         return (
-            f"{numbers.n} {NOUNS[unit]}s are too few for {counted(family, 'comparison')}: "
+            f"{numbers.n} {NOUNS[basis.unit]}s are too few for {counted(family, 'comparison')}: "
             f"Holm p cannot fall below {lowest_p(numbers.n, family):.2g}"
         )
     if low > 0 or high < 0:

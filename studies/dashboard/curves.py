@@ -13,13 +13,13 @@ from mln.losses.base import StackedLoss
 from mln.losses.formulas import CrossEntropy
 from mln.losses.meta import stacked_from_genomes
 from mln.problem import Problem, make_problem
-from mln.rollout import Members, curve_points
+from mln.rollout import Members, RolloutOptions, curve_points
 from studies.judging import frozen_draws
 from studies.outcome import Run
 from studies.seeds import JUDGE
 
-TASKS = 4
-POINTS = 15
+LEARNING_CURVE_TASKS = 4
+LEARNING_CURVE_POINTS = 15
 
 
 class LearningCurves(NamedTuple):
@@ -36,12 +36,15 @@ def learning_curves(experiment: Experiment, study: StudyBase, run: Run) -> Learn
     """Train learners once more under a run's loss and under cross-entropy, and watch them.
 
     A drift that the fitness declares is left out.
+
+    Raises:
+        ValueError: the experiment has no section [evolution].
     """
     if experiment.evolution is None:
         raise ValueError("learning curves need the section [evolution]")
     settings, family = experiment.evolution.settings, study.families[0]
     draws = frozen_draws(experiment.seed, study.families, study.tasks, JUDGE[study.kind])
-    draws = draws[:: len(study.families)][:TASKS]
+    draws = draws[:: len(study.families)][:LEARNING_CURVE_TASKS]
     problem = make_problem(
         [draw.task for draw in draws],
         [draw.seed for draw in draws],
@@ -55,7 +58,7 @@ def learning_curves(experiment: Experiment, study: StudyBase, run: Run) -> Learn
     evolved = stacked_from_genomes(run.spec, genome, problem.classes).take(
         torch.zeros(count, dtype=torch.int64, device=experiment.device)
     )
-    points = curve_points(settings.training.steps, POINTS)
+    points = curve_points(settings.training.steps, LEARNING_CURVE_POINTS)
     return LearningCurves(
         family,
         np.array(points),
@@ -74,7 +77,7 @@ def _best(
     """Mean accuracy on outer_valid at each point, at the best rate."""
     slots = np.arange(len(problem))
     members = Members(np.tile(slots, len(rates)), np.repeat(rates, len(slots)))
-    scores = engine.rollout(problem, members, losses, points, device=device).scores
+    scores = engine.rollout(problem, members, losses, points, RolloutOptions(device)).scores
     shape = (len(rates), len(slots), len(points))
     inner, outer = (
         np.nan_to_num(scores[split].accuracy).reshape(shape).mean(1)

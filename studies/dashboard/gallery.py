@@ -10,14 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from reports.figures import palette
 from studies.outcome import Run
 
 if TYPE_CHECKING:
-    from mln.shape import Curve
+    from mln.shape import LossCurve
     from studies.dashboard.curves import LearningCurves
 
-EVOLVED, CE, MARK = "#0072B2", "#D55E00", "#555555"
-"""Okabe and Ito (2008): told apart by colour-blind readers too."""
+EVOLVED, CE, MARK = palette.BLUE, palette.VERMILION, palette.EDGE
 
 SIZE_INCHES, DPI = (12.0, 3.6), 80
 
@@ -26,7 +26,7 @@ STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
-    "grid.color": "#e6e6e6",
+    "grid.color": palette.GRID,
     "axes.axisbelow": True,
     "axes.titlelocation": "left",
     "axes.titlesize": 10.5,
@@ -39,7 +39,7 @@ def draw(
     title: str,
     runs: Sequence[Run],
     curves: "LearningCurves",
-    shapes: "Sequence[Curve]",
+    shapes: "Sequence[LossCurve]",
     reported: Sequence[tuple[int, float]] = (),
 ) -> None:
     """Write the picture as PNG.
@@ -108,7 +108,7 @@ def _draw_fitness(axes: Axes, runs: Sequence[Run], reported: Sequence[tuple[int,
     axes.legend(loc="best")
 
 
-def _draw_shape(axes: Axes, shapes: "Sequence[Curve]") -> None:
+def _draw_shape(axes: Axes, shapes: "Sequence[LossCurve]") -> None:
     for curve in shapes:
         if curve["kind"] != "gradient" or curve["target"] != 1:
             continue

@@ -2,30 +2,23 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from bench.experiment.study import AblateStudy, ConfirmStudy, StudyBase, TuningStudy
-from studies.plan import Plan
+from studies.dashboard.data import Importances
+from studies.plan import StudyPlan
 from studies.sampler import SLOT
 
-FEWEST = 4
+MIN_TRIALS_FOR_SHARES = 4
+"""With fewer random trials no shares are estimated."""
 
-ENOUGH = 50
+TRIALS_FOR_EVIDENCE = 50
 """PED-ANOVA looks at the best tenth of the trials and asks for five or more of them."""
 
 
-class Importances(NamedTuple):
-    """Shares by parameter, from so many trials, by their value at `point` (all of it: None)."""
-
-    shares: dict[str, float]
-    trials: int
-    point: str | None
-
-
-def importances(study: optuna.Study, section: StudyBase, plan: Plan) -> Importances:
+def importances(study: optuna.Study, section: StudyBase, plan: StudyPlan) -> Importances:
     """The share of each parameter in reaching the best trials; empty where that means nothing.
 
     PED-ANOVA (Watanabe et al. 2023), which handles conditional parameters, on the random phase:
@@ -33,7 +26,7 @@ def importances(study: optuna.Study, section: StudyBase, plan: Plan) -> Importan
     early counts too: all are compared at the last point that every one has reached.
     """
     trials = unbiased(study, section, plan)
-    if len(trials) < FEWEST:
+    if len(trials) < MIN_TRIALS_FOR_SHARES:
         return Importances({}, len(trials), None)
     values, point = _common(trials, section)
     if len(set(values)) == 1:
@@ -46,17 +39,17 @@ def importances(study: optuna.Study, section: StudyBase, plan: Plan) -> Importan
     with warnings.catch_warnings():
         # The note says that few trials make the shares rough.
         warnings.filterwarnings("ignore", message="Some regimes for parameter")
-        found = optuna.importance.get_param_importances(shadow)
-    return Importances({k: float(v) for k, v in found.items()}, len(trials), point)
+        shares = optuna.importance.get_param_importances(shadow)
+    return Importances({k: float(v) for k, v in shares.items()}, len(trials), point)
 
 
-def unbiased(study: optuna.Study, section: StudyBase, plan: Plan) -> list[FrozenTrial]:
+def unbiased(study: optuna.Study, section: StudyBase, plan: StudyPlan) -> list[FrozenTrial]:
     """The trials whose parameters were drawn at random, neither enqueued nor proposed."""
     if isinstance(section, AblateStudy):
         return []
     assert isinstance(section, TuningStudy)
     end = section.startup_trials if section.sampler in ("tpe", "gp", "cmaes") else plan.total
-    first = 0 if section.sampler == "brute" else len(plan.owed)
+    first = 0 if section.sampler == "brute" else len(plan.known)
     ended = (TrialState.COMPLETE, TrialState.PRUNED)
     return [
         trial
@@ -68,13 +61,13 @@ def unbiased(study: optuna.Study, section: StudyBase, plan: Plan) -> list[Frozen
 def _common(trials: Sequence[FrozenTrial], section: StudyBase) -> tuple[list[float], str | None]:
     """A value of each trial that can be compared, and where it was taken."""
     reports = [list(trial.intermediate_values.values()) for trial in trials]
-    fewest = min(map(len, reports))
-    if not fewest:  # objectives are two: nothing is reported, nothing is stopped
+    common = min(map(len, reports))
+    if not common:  # objectives are two: nothing is reported, nothing is stopped
         return [float(trial.values[0]) for trial in trials], None
     if isinstance(section, ConfirmStudy):
-        is_whole = fewest == section.seeds * section.tasks
-        point = None if is_whole else f"the first {fewest} instances"
-        return [sum(values[:fewest]) / fewest for values in reports], point
-    step = sorted(trials[0].intermediate_values)[fewest - 1]
+        is_whole = common == section.seeds * section.tasks
+        point = None if is_whole else f"the first {common} instances"
+        return [sum(values[:common]) / common for values in reports], point
+    step = sorted(trials[0].intermediate_values)[common - 1]
     point = None if step == section.budget else f"{step:,} member-steps"
     return [trial.intermediate_values[step] for trial in trials], point

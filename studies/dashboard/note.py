@@ -8,13 +8,16 @@ from bench.experiment.model import Experiment
 from bench.experiment.study import AblateStudy, ScreenStudy, StudyBase
 from bench.running.intervals import mean_and_half_width
 from bench.store.store import Row
-from studies.dashboard.importance import ENOUGH, Importances
-from studies.outcome import StudyResult, StudyTrial
-from studies.plan import Plan, study_of
-from studies.protocol import question, short, text
+from studies.dashboard.data import ReviewData, seed_means
+from studies.dashboard.importance import TRIALS_FOR_EVIDENCE
+from studies.outcome import StudyResult, StudyTrial, eligible
+from studies.plan import StudyPlan, study_of
+from studies.protocol import protocol_text, question, short
 from studies.space import BY_NAME, Range, spell
 
-SHOWN = 5
+MAX_SHOWN = 5
+"""Trials in the table of the best."""
+
 Spreads = dict[int, tuple[float, float | None, int]]
 """For each slot its mean gain over evolution seeds, half of its interval, the number of seeds."""
 
@@ -24,30 +27,28 @@ EDGE = 0.05
 
 def note(
     experiment: Experiment,
-    plan: Plan,
-    result: StudyResult,
-    total: int,
-    shares: Importances,
-    gains: Sequence[Row],
-    origins: Sequence[str],
+    plan: StudyPlan,
+    review: ReviewData,
 ) -> str:
     """Question, result, what to look at next, protocol and space.
 
-    gains: rows of mln_gains; origins: of each slot, where its parameters came from.
+    Raises:
+        InputError: the experiment has no study.
     """
-    study = study_of(experiment)
-    spreads = spread_of_seeds(gains)
-    if isinstance(study, AblateStudy):
-        found = _cells(result, spreads)
-    else:
-        found = _best(result, spreads, origins)
-    things = enumerate(_next(study, plan, result, shares, spreads), 1)
+    study, result = study_of(experiment), review.result
+    spreads = spread_of_seeds(review.gains)
+    table = (
+        _cells(result, spreads)
+        if isinstance(study, AblateStudy)
+        else _best(result, spreads, review.origins)
+    )
+    things = enumerate(_next(study, plan, review, spreads), 1)
     parts = [
         f"**Question.** {question(study)}",
-        f"**{_counts(result, total)}**",
-        found,
+        f"**{_counts(result, review.total)}**",
+        table,
         "**Look at next.**\n" + "\n".join(f"{at}. {thing}" for at, thing in things),
-        f"**Protocol.** {text(experiment, study)}",
+        f"**Protocol.** {protocol_text(experiment, study)}",
         "**Values** are mean gains in accuracy over cross-entropy as fractions: +0.01 is one "
         "percentage point (nats where the metric is nll). The winner of many trials is an "
         f"optimistic estimate: it was chosen with {study.budget:,} member-steps for each evolution "
@@ -60,19 +61,11 @@ def note(
 def spread_of_seeds(gains: Sequence[Row]) -> Spreads:
     """For each slot the mean gain over evolution seeds, half of its 95 % t interval (Student
     1908; None for one seed) and the number of seeds."""
-    by_slot: dict[int, dict[int, list[tuple[float, int]]]] = {}
-    for row in gains:
-        seeds = by_slot.setdefault(row["slot"], {})
-        seeds.setdefault(row["seed"], []).append((row["gain"], row["tasks"]))
-    found: Spreads = {}
-    for slot, seeds in by_slot.items():
-        means = [
-            sum(gain * tasks for gain, tasks in pairs) / sum(tasks for _, tasks in pairs)
-            for pairs in seeds.values()
-        ]
-        mean, half = mean_and_half_width(means)
-        found[slot] = (mean or 0.0, half, len(means))
-    return found
+    spreads: Spreads = {}
+    for slot, means in seed_means(gains).items():
+        mean, half = mean_and_half_width(list(means.values()))
+        spreads[slot] = (mean or 0.0, half, len(means))
+    return spreads
 
 
 def _counts(result: StudyResult, total: int) -> str:
@@ -82,25 +75,21 @@ def _counts(result: StudyResult, total: int) -> str:
     parts += [f"{states.count('pruned')} stopped early"] if "pruned" in states else []
     parts += [f"{states.count('fail')} failed"] if "fail" in states else []
     parts += [f"{infeasible} infeasible (too many diverged learners)"] if infeasible else []
-    owed = total - len(states)
-    tail = f", {owed} to go" if owed > 0 else ""
+    remaining = total - len(states)
+    tail = f", {remaining} to go" if remaining > 0 else ""
     return f"Of {total} trials: {', '.join(parts)}{tail}."
 
 
-def _best(
-    result: StudyResult,
-    spreads: Spreads,
-    origins: Sequence[str],
-) -> str:
-    feasible = [t for t in result.trials if t.value is not None and t.is_feasible]
-    if not feasible:
+def _best(result: StudyResult, spreads: Spreads, origins: Sequence[str]) -> str:
+    ranked = eligible(result.trials)
+    if not ranked:
         return "No trial is complete and feasible."
-    named = [t for t in feasible if origins[t.slot] in ("incumbent", "paper")]
+    named = [t for t in ranked if origins[t.slot] in ("incumbent", "paper")]
     if result.front:
         title, shown = "Pareto front, cheapest first", list(result.front)
     else:
         title = "The best feasible trials"
-        shown = sorted(feasible, key=lambda t: (-(t.value or 0.0), t.slot))[:SHOWN]
+        shown = ranked[:MAX_SHOWN]
         shown += [trial for trial in named if trial not in shown]
     names = sorted({name for trial in shown for name in trial.params}, key=_rank)
     has_seeds = any(half is not None for _, half, _ in spreads.values())
@@ -138,12 +127,12 @@ def _cells(result: StudyResult, spreads: Spreads) -> str:
 
 def _next(
     study: StudyBase,
-    plan: Plan,
-    result: StudyResult,
-    shares: Importances,
+    plan: StudyPlan,
+    review: ReviewData,
     spreads: Spreads,
 ) -> list[str]:
     """Three things, the most pressing first."""
+    result, shares = review.result, review.shares
     things: list[str] = []
     failed = [str(t.number) for t in result.trials if t.state == "fail"]
     if failed:
@@ -172,7 +161,11 @@ def _next(
     if shares.shares:
         name, share = max(shares.shares.items(), key=lambda item: item[1])
         at = f", by the value at {shares.point}" if shares.point else ""
-        doubt = "" if shares.trials >= ENOUGH else f"; below {ENOUGH} trials that is no evidence"
+        doubt = (
+            ""
+            if shares.trials >= TRIALS_FOR_EVIDENCE
+            else f"; below {TRIALS_FOR_EVIDENCE} trials that is no evidence"
+        )
         things.append(
             f"`{short(name)}`: {share:.0%} of the importance in the {shares.trials} random trials"
             f"{at} (PED-ANOVA{doubt})."
@@ -182,7 +175,7 @@ def _next(
     return things[:3]
 
 
-def _edges(plan: Plan, best: StudyTrial) -> list[str]:
+def _edges(plan: StudyPlan, best: StudyTrial) -> list[str]:
     """Numeric parameters whose best value lies at an end of the range."""
     at_edge = []
     for parameter in plan.space.parameters:
@@ -201,7 +194,7 @@ def _edges(plan: Plan, best: StudyTrial) -> list[str]:
     return [f"The best lies at the edge of the space: {where}. Widen it in study.space."]
 
 
-def _space(plan: Plan) -> str:
+def _space(plan: StudyPlan) -> str:
     rows = [[f"`{short(p.name)}`", spell(p.domain)] for p in plan.space.parameters]
     rows += [[f"`{short(name)}`", f"fixed at {value}"] for name, value in plan.space.fixed.items()]
     return "**Space.**\n\n" + _table(["parameter", "values"], rows)

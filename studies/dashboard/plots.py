@@ -8,36 +8,39 @@ from optuna_dashboard import save_plotly_graph_object
 
 from bench.experiment.study import AblateStudy, StudyBase
 from bench.store.store import Row
-from studies.dashboard.importance import Importances
+from reports.figures import palette
+from studies.dashboard.data import Importances, ReviewData, seed_means
 from studies.outcome import StudyResult
-from studies.plan import Plan
+from studies.plan import StudyPlan
 from studies.protocol import short
 from studies.space import MODE, MUTATION_SIGMA, SWITCH_POINT, Range
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-PALETTE = {"ga": "#0072B2", "es": "#D55E00", "hybrid": "#009E73", "random": "#7F7F7F"}
-INK = "#0072B2"
+MODE_COLORS = {
+    "ga": palette.BLUE,
+    "es": palette.VERMILION,
+    "hybrid": palette.GREEN,
+    "random": palette.GREY,
+}
 GAIN = "gain over tuned CE (points)"
 
 
 def save_plots(
     study: optuna.Study,
     section: StudyBase,
-    plan: Plan,
-    result: StudyResult,
-    shares: Importances,
-    gains: Sequence[Row],
+    plan: StudyPlan,
+    review: ReviewData,
 ) -> None:
     """Importances, response, budget against gain; of an ablation its cells."""
     figures = (
-        {"cells": cells(result, gains)}
+        {"cells": cells(review.result, review.gains)}
         if isinstance(section, AblateStudy)
         else {
-            "importances": importance_bars(shares),
-            "response": response(plan, result),
-            "budget-and-gain": budget_and_gain(section, result),
+            "importances": importance_bars(review.shares),
+            "response": response(plan, review.result),
+            "budget-and-gain": budget_and_gain(section, review.result),
         }
     )
     for name, figure in figures.items():
@@ -58,7 +61,7 @@ def importance_bars(shares: Importances) -> "Figure | None":
             x=[share for _, share in ordered],
             y=[short(name) for name, _ in ordered],
             orientation="h",
-            marker_color=INK,
+            marker_color=palette.BLUE,
             text=[f"{share:.0%}" for _, share in ordered],
         )
     )
@@ -67,7 +70,7 @@ def importance_bars(shares: Importances) -> "Figure | None":
     )
 
 
-def response(plan: Plan, result: StudyResult) -> "Figure | None":
+def response(plan: StudyPlan, result: StudyResult) -> "Figure | None":
     """Gain over switch point and mutation sigma, or over the first two ranges of the space."""
     import plotly.graph_objects as go
 
@@ -94,14 +97,14 @@ def response(plan: Plan, result: StudyResult) -> "Figure | None":
                 "size": 12,
                 "color": [100 * (t.estimate or 0.0) for t in trials],
                 "coloraxis": "coloraxis",
-                "line": {"width": 0.5, "color": "#333333"},
+                "line": {"width": 0.5, "color": palette.INK},
             },
             text=[f"trial {t.number}" for t in trials],
             hovertemplate="%{text}: %{marker.color:+.2f} points<br>%{x:.3g}, %{y:.3g}"
             "<extra></extra>",
         )
     figure.update_layout(
-        coloraxis={"colorscale": "Viridis", "colorbar": {"title": "points"}},
+        coloraxis={"colorscale": palette.SEQUENTIAL, "colorbar": {"title": "points"}},
         legend={"orientation": "h", "y": 1.08},
     )
     figure.update_xaxes(type="log" if log[x] else "linear")
@@ -131,7 +134,7 @@ def budget_and_gain(section: StudyBase, result: StudyResult) -> "Figure | None":
             legendgroup=mode,
             showlegend=mode not in named,
             opacity=0.5 if trial.state == "pruned" else 1.0,
-            line={"color": PALETTE.get(mode, INK)},
+            line={"color": MODE_COLORS.get(mode, palette.BLUE)},
             hovertemplate=f"trial {trial.number}: %{{y:+.2f}} points at %{{x:,}}<extra></extra>",
         )
         named.add(mode)
@@ -141,7 +144,7 @@ def budget_and_gain(section: StudyBase, result: StudyResult) -> "Figure | None":
             y=[100 * (t.value or 0.0) for t in result.front],
             mode="lines",
             name="Pareto front",
-            line={"color": "#333333", "dash": "dot", "shape": "hv"},
+            line={"color": palette.INK, "dash": "dot", "shape": "hv"},
         )
     figure.update_layout(legend={"orientation": "h", "y": 1.08})
     return _styled(figure, "Budget and gain", "member-steps", GAIN)
@@ -155,12 +158,10 @@ def cells(result: StudyResult, gains: Sequence[Row]) -> "Figure | None":
     if not done:
         return None
     labels = {t.slot: ", ".join(str(value) for value in t.params.values()) for t in done}
-    by_seed: dict[tuple[int, int], list[tuple[float, int]]] = {}
-    for row in gains:
-        by_seed.setdefault((row["slot"], row["seed"]), []).append((row["gain"], row["tasks"]))
     points = [
-        (labels[slot], 100 * sum(g * n for g, n in found) / sum(n for _, n in found), seed)
-        for (slot, seed), found in by_seed.items()
+        (labels[slot], 100 * mean, seed)
+        for slot, means in seed_means(gains).items()
+        for seed, mean in means.items()
         if slot in labels
     ]
     figure = go.Figure()
@@ -169,7 +170,7 @@ def cells(result: StudyResult, gains: Sequence[Row]) -> "Figure | None":
         y=[label for label, _, _ in points],
         mode="markers",
         name="one evolution seed",
-        marker={"color": INK, "opacity": 0.5},
+        marker={"color": palette.BLUE, "opacity": 0.5},
         text=[f"seed {seed}" for _, _, seed in points],
         hovertemplate="%{text}: %{x:+.2f} points<extra></extra>",
     )
@@ -178,7 +179,7 @@ def cells(result: StudyResult, gains: Sequence[Row]) -> "Figure | None":
         y=[labels[t.slot] for t in done],
         mode="markers",
         name="mean of the cell",
-        marker={"color": "#D55E00", "size": 12, "symbol": "diamond"},
+        marker={"color": palette.VERMILION, "size": 12, "symbol": "diamond"},
     )
     figure.update_yaxes(categoryorder="array", categoryarray=[labels[t.slot] for t in done])
     figure.update_layout(legend={"orientation": "h", "y": 1.08})

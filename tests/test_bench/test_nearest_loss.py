@@ -1,10 +1,4 @@
-"""Explaining a loss: known ones are recognised, and bad files are one line."""
-
-import json
-import sys
-import xml.etree.ElementTree as ET
-from html.parser import HTMLParser
-from pathlib import Path
+"""Explaining a loss: known ones are recognised."""
 
 import numpy as np
 import pytest
@@ -12,10 +6,8 @@ import torch
 
 from bench import nearest_loss as explain
 from bench.cells.loss_ref import LossRef
-from bench.cli import app as cli
 from bench.errors import InputError
-from bench.nearest_loss import FAMILIES, explain_curves, explain_loss, points
-from mln import MetaLoss
+from bench.nearest_loss import LOSS_FAMILIES, explain_curves, explain_loss, points
 from mln.config import LossSpec
 from mln.files import SavedLoss
 from mln.genome import imitation
@@ -46,17 +38,17 @@ def synthetic(gradient) -> list[dict[str, object]]:
     [("gce", 0.5), ("focal", 2.0), ("label_smoothing", 0.2), ("poly1", 3.0), ("poly1", -0.4)],
 )
 def test_a_known_loss_is_recognised_with_its_parameter(family: str, value: float) -> None:
-    found = explain_curves(curves(family, value))["nearest"]
-    assert found["family"] == family
-    assert found["value"] == pytest.approx(value, abs=0.02)
-    assert found["r2"] > 0.999
+    fit = explain_curves(curves(family, value))["nearest"]
+    assert fit["family"] == family
+    assert fit["value"] == pytest.approx(value, abs=0.02)
+    assert fit["r2"] > 0.999
 
 
 @pytest.mark.parametrize("family", ["ce", "mse", "mae"])
 def test_a_loss_without_parameter_wins_over_a_family_that_contains_it(family: str) -> None:
-    found = explain_curves(curves(family))["nearest"]
-    assert (found["family"], found["parameter"]) == (family, None)
-    assert found["r2"] > 0.9999
+    fit = explain_curves(curves(family))["nearest"]
+    assert (fit["family"], fit["parameter"]) == (family, None)
+    assert fit["r2"] > 0.9999
 
 
 def test_scale_is_free_and_sign_is_not() -> None:
@@ -65,10 +57,10 @@ def test_scale_is_free_and_sign_is_not() -> None:
     def gce(p: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return 5 * (p * y).sum(1, keepdim=True) ** 0.5 * (p - y)
 
-    found = explain_curves(synthetic(gce))["nearest"]
-    assert (found["family"], found["value"]) == ("gce", pytest.approx(0.5, abs=0.02))
-    assert found["scale"] == pytest.approx(5)
-    assert found["r2"] > 0.999
+    fit = explain_curves(synthetic(gce))["nearest"]
+    assert (fit["family"], fit["value"]) == ("gce", pytest.approx(0.5, abs=0.02))
+    assert fit["scale"] == pytest.approx(5)
+    assert fit["r2"] > 0.999
     upside_down = explain_curves(synthetic(lambda p, y: -gce(p, y)))
     assert max(fit["r2"] for fit in upside_down["families"]) <= 0.1
 
@@ -78,97 +70,28 @@ def test_a_polynomial_is_recovered() -> None:
         slope = 2 * 0.5 * p - 2 * y  # of 0.5 p^2 - 2 y p, mean over classes
         return through_softmax(p * slope, p) / CLASSES
 
-    found = explain_curves(synthetic(gradient))["polynomial"]
+    polynomial = explain_curves(synthetic(gradient))["polynomial"]
     expected = {"p^2": 0.5, "p^3": 0.0, "y p": -2.0, "y p^2": 0.0}
-    assert found["terms"] == pytest.approx(expected, abs=1e-6)
-    assert found["r2"] > 0.999999
-    assert found["formula"].startswith("0.5 p^2")
+    assert polynomial["terms"] == pytest.approx(expected, abs=1e-6)
+    assert polynomial["r2"] > 0.999999
+    assert polynomial["formula"].startswith("0.5 p^2")
 
 
-def test_the_ends_of_a_range_are_told() -> None:
+def test_the_ends_of_a_range_are_marked() -> None:
     fits = {fit["family"]: fit for fit in explain_curves(curves("mae"))["families"]}
     assert fits["gce"]["at_end"]
     assert "end of range" in fits["gce"]["label"]
-    assert set(fits) == {family.kind for family in FAMILIES}
+    assert set(fits) == {family.kind for family in LOSS_FAMILIES}
 
 
 def test_the_un_evolved_network_is_like_cross_entropy() -> None:
-    found = explain_loss("initial", SavedLoss(LossSpec(), imitation(LossSpec()), {}))
-    (state,) = found["states"]
+    explanation = explain_loss("initial", SavedLoss(LossSpec(), imitation(LossSpec()), {}))
+    (state,) = explanation["states"]
     assert state["nearest"]["family"] in CE_LIKE
     assert state["nearest"]["r2"] > 0.9
     ce = next(fit for fit in state["families"] if fit["family"] == "ce")
     mae = next(fit for fit in state["families"] if fit["family"] == "mae")
     assert ce["r2"] > 0.9 > mae["r2"]
-
-
-class Text(HTMLParser):
-    """What a reader sees, and which files the page would fetch."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.text = ""
-        self.fetched: list[str] = []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        links = [value for name, value in attrs if name in ("src", "href", "xlink:href") and value]
-        self.fetched += [link for link in links if not link.startswith("#")]
-
-    def handle_data(self, data):
-        self.text += data
-
-
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str):
-    monkeypatch.setattr(sys, "argv", ["mln-bench", *words])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    captured = capsys.readouterr()
-    return int(ended.value.code or 0), captured.out, captured.err
-
-
-def test_the_verb_writes_a_page_that_stands_alone(tmp_path, monkeypatch, capsys) -> None:
-    monkeypatch.chdir(tmp_path)
-    MetaLoss().save("<i>odd.safetensors", {"experiment": "<script>x</script>"})
-    code, out, _ = call(monkeypatch, capsys, "explain", "<i>odd.safetensors", "--json")
-    assert code == 0
-    folder = Path("runs/explain/<i>odd")
-    stored = json.loads((folder / "explain.json").read_text())
-    printed = json.loads(out)
-    assert printed["states"] == stored["states"]
-    assert {str(path) for path in folder.rglob("*.*")} == set(printed["files"])
-    for picture in folder.glob("figures/*.svg"):
-        ET.parse(picture)
-    for picture in folder.glob("figures/*.png"):
-        assert picture.read_bytes().startswith(b"\x89PNG")
-    page = Text()
-    page.feed((folder / "explain.html").read_text())
-    assert not {"script", "i", "link", "img"} & set(page.tags)
-    assert page.fetched == []
-    assert page.tags.count("svg") == 2
-    for words in ("<i>odd", "<script>x</script>", printed["states"][0]["nearest"]["label"]):
-        assert words in page.text
-
-    code, out, _ = call(monkeypatch, capsys, "explain", "<i>odd.safetensors", "--out", "there")
-    assert code == 0
-    assert "nearest" in out
-    assert Path("there/explain.html").read_bytes() == (folder / "explain.html").read_bytes()
-
-
-def test_a_bad_file_is_one_line_and_nothing_is_written(tmp_path, monkeypatch, capsys) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("text.safetensors").write_text("no loss")
-    for name in ("missing.safetensors", "text.safetensors"):
-        code, out, err = call(monkeypatch, capsys, "explain", name)
-        assert (code, out) == (2, "")
-        assert err.startswith(f"error: {name}")
-        assert len(err.splitlines()) == 1
-    MetaLoss().save("good.safetensors")
-    code, _, err = call(monkeypatch, capsys, "explain", "good.safetensors", "--out", "/proc/no")
-    assert code == 2
-    assert "cannot be written" in err
-    assert not Path("runs").exists()
 
 
 def test_every_state_of_training_is_explained(tmp_path, monkeypatch) -> None:
@@ -178,23 +101,23 @@ def test_every_state_of_training_is_explained(tmp_path, monkeypatch) -> None:
             return shape(name, loss)
         return [
             {**curve, "loss": name, "state": state}
-            for state, found in stages.items()
-            for curve in found
+            for state, part in stages.items()
+            for curve in part
         ]
 
     monkeypatch.setattr(explain, "shape", staged)
-    found = explain_loss("staged", SavedLoss(LossSpec(), imitation(LossSpec()), {}))
-    nearest = {part["state"]: part["nearest"]["label"] for part in found["states"]}
+    explanation = explain_loss("staged", SavedLoss(LossSpec(), imitation(LossSpec()), {}))
+    nearest = {part["state"]: part["nearest"]["label"] for part in explanation["states"]}
     assert nearest == {"first": "ce", "last": "gce (q = 0.7)"}
-    assert {row["state"] for row in explain.table(found)} == {"first", "last"}
-    (page, *_) = write_explanation(found, tmp_path)
+    assert {row["state"] for row in explain.table(explanation)} == {"first", "last"}
+    (page, *_) = write_explanation(explanation, tmp_path)
     text = page.read_text()
     assert "<b>first</b>: ce" in text
     assert "<b>last</b>: gce (q = 0.7)" in text
 
 
 def test_a_folder_that_cannot_be_written_is_bad_input(tmp_path) -> None:
-    found = explain_loss("initial", SavedLoss(LossSpec(), imitation(LossSpec()), {}))
+    explanation = explain_loss("initial", SavedLoss(LossSpec(), imitation(LossSpec()), {}))
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write"):
-        write_explanation(found, tmp_path / "file")
+        write_explanation(explanation, tmp_path / "file")

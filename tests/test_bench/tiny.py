@@ -21,7 +21,7 @@ TINY: dict[str, Any] = {
         },
     },
     "benchmark": {
-        "tasks": ["noise_first_is_not_a_task"],
+        "tasks": ["spirals", "digits+noise=0.4"],
         "losses": ["ce", "mse", "gce", "mln_initial"],
         "seeds": 6,
         "learner": {"hidden": [4]},
@@ -30,7 +30,6 @@ TINY: dict[str, Any] = {
     },
     "tuning": {"rates": [0.01, 0.1], "seeds": 2, "common_rate": 0.01},
 }
-TINY["benchmark"]["tasks"] = ["spirals", "digits+noise=0.4"]
 
 
 def tiny(**benchmark: Any) -> Experiment:

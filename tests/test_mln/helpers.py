@@ -10,6 +10,7 @@ from mln.layout import layout
 from mln.losses.base import StackedLoss
 from mln.losses.meta import stacked_from_genomes
 from mln.problem import Problem, make_problem
+from mln.rollout import Members, RolloutResult
 from mln.task import Split, Task
 
 START = np.full(8, 2.0, dtype=np.float32)
@@ -104,3 +105,17 @@ def some_losses(
     spec = SPECS.get(kind, LossSpec())
     genomes = torch.from_numpy(some_genomes(spec, members, seed)).to(dtype)
     return stacked_from_genomes(spec, genomes, classes)
+
+
+def members_of(problem: Problem, count: int) -> Members:
+    rng = np.random.default_rng(4)
+    slot = rng.integers(len(problem), size=count)
+    return Members(slot, rng.choice([0.003, 0.01, 0.05], count))
+
+
+def same_bits(a: RolloutResult, b: RolloutResult) -> bool:
+    return np.array_equal(a.diverged_at, b.diverged_at) and all(
+        np.array_equal(x, y, equal_nan=True)
+        for name in a.scores
+        for x, y in zip(a.scores[name], b.scores[name], strict=True)
+    )

@@ -10,17 +10,18 @@ from numpy.random import SeedSequence
 from test_mln.helpers import linear_task
 
 from mln.config import EvolutionConfig, LearnerSpec, LossSpec, TrainingSpec
-from mln.evolution import EvolutionResult, Generation, evolve
+from mln.evolution import EvolutionResult, Execution, Generation, evolve
 from mln.search.config import GeneticConfig
 
-GENERATIONS = 60
+GENERATIONS = 150
+"""Twenty kills, each after some of them, come before the last."""
 POPULATION, TASKS, STEPS = 6, 4, 20
 
 
 def run(
-    coevolution: str, checkpoint: Path | None, tell: Callable[[int], object]
+    coevolution: str, checkpoint: Path | None, report: Callable[[int], object]
 ) -> EvolutionResult:
-    """The evolution; `tell` hears the number of each generation, and -1 before the first."""
+    """The evolution; `report` gets the number of each generation, and -1 before the first."""
     config = EvolutionConfig(
         budget=(POPULATION + 1) * TASKS * STEPS * GENERATIONS,
         population=POPULATION,
@@ -31,17 +32,16 @@ def run(
         coevolution=coevolution,  # type: ignore[arg-type]
     )
 
-    def heard(generation: Generation, _genome: object) -> None:
-        tell(generation.number)
+    def on_generation(generation: Generation, _genome: object) -> None:
+        report(generation.number)
 
-    tell(-1)
+    report(-1)
     return evolve(
         LossSpec(hidden=4, start="random"),
         config,
         linear_task,
         SeedSequence(11),
-        callback=heard,
-        checkpoint=checkpoint,
+        Execution(on_generation, checkpoint),
     )
 
 

@@ -55,14 +55,14 @@ def test_a_state_comes_back_bit_for_bit(mode, kind, generations: int, tmp_path: 
     first, second = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
     history = [{"number": 0, "best": 0.1 + 0.2}]
     checkpoint.write(first, "me", state, history)
-    found = checkpoint.read(first, "me")
-    assert found is not None
-    assert_same(state, found.state)
-    assert found.history == history
-    checkpoint.write(second, "me", found.state, found.history)
+    loaded = checkpoint.read(first, "me")
+    assert loaded is not None
+    assert_same(state, loaded.state)
+    assert loaded.history == history
+    checkpoint.write(second, "me", loaded.state, loaded.history)
     assert first.read_bytes() == second.read_bytes()
     before, after = (
-        hybrid.ask(config, s, np.random.default_rng(1)).candidates for s in (state, found.state)
+        hybrid.ask(config, s, np.random.default_rng(1)).candidates for s in (state, loaded.state)
     )
     assert np.array_equal(before, after)
     assert (state.handover is not None) == (mode == "hybrid" and generations == 5)

@@ -8,7 +8,7 @@ import pytest
 from numpy.random import SeedSequence
 from test_mln.helpers import linear_task
 
-from mln import evolve
+from mln import Execution, evolve
 from mln.coevolution import Cohort, after, born, starts
 from mln.config import EvolutionConfig, FitnessConfig, LearnerSpec, LossSpec
 from mln.config import TrainingSpec as Training
@@ -16,7 +16,7 @@ from mln.evolution import draw_tasks
 from mln.fitness import evaluate
 from mln.genome import imitation
 from mln.kernels.reference import score
-from mln.pieces import Protocol
+from mln.pieces import FitnessProtocol
 from mln.problem import make_problem
 from mln.rollout import Members
 from mln.search.config import GeneticConfig
@@ -75,7 +75,7 @@ def population() -> np.ndarray:
 
 def test_a_child_starts_from_its_mothers_learners_and_diverged_ones_anew() -> None:
     config = replace(BASE, coevolution="persistent")
-    protocol = Protocol(SPEC, config.learner, config.training)
+    protocol = FitnessProtocol(SPEC, config.learner, config.training)
     first = starts(config, None, 0, None)
     assert first == [None] * 4
     draws = draw_tasks(config, mixed_task, SEED, 0)
@@ -91,15 +91,15 @@ def test_a_child_starts_from_its_mothers_learners_and_diverged_ones_anew() -> No
         assert (rows[:-1] == rows[0]).all()
     given[0][1] = np.nan
     again = evaluate(population(), draws, protocol, given)
-    assert again.found.diverged == 0
+    assert again.paired.diverged == 0
     newborn = evaluate(population(), draws, protocol, first)
-    weights = again.found.weights[0][1], newborn.found.weights[0][1]
+    weights = again.paired.weights[0][1], newborn.paired.weights[0][1]
     assert np.array_equal(*weights)
 
 
 def test_rejected_candidates_pass_on_what_they_started_from() -> None:
     config = replace(BASE, coevolution="persistent")
-    protocol = Protocol(SPEC, config.learner, config.training)
+    protocol = FitnessProtocol(SPEC, config.learner, config.training)
     draws = draw_tasks(config, mixed_task, SEED, 0)
     genomes = population()
     genomes[2, 12:16] *= -1
@@ -132,8 +132,8 @@ def test_interrupted_anywhere_and_continued_equals_uninterrupted(
     file = tmp_path / "run.safetensors"
     for _ in whole.history:
         with pytest.raises(Killed):
-            evolve(SPEC, config, mixed_task, SEED, callback=die, checkpoint=file)
-    again = evolve(SPEC, config, mixed_task, SEED, checkpoint=file)
+            evolve(SPEC, config, mixed_task, SEED, Execution(die, file))
+    again = evolve(SPEC, config, mixed_task, SEED, Execution(checkpoint=file))
     assert np.array_equal(whole.genome, again.genome)
     assert whole.history == again.history
     for one, other in zip(whole.learners.weights, again.learners.weights, strict=True):
@@ -147,8 +147,7 @@ def test_interrupted_anywhere_and_continued_equals_uninterrupted(
 def test_the_learners_are_a_result_that_has_learnt(coevolution) -> None:
     steps = Training(steps=40, batch_size=8)
     config = replace(BASE, coevolution=coevolution, training=steps, budget=7 * 4 * 40 * 8)
-    found = evolve(SPEC, config, mixed_task, SEED)
-    learners = found.learners
+    learners = evolve(SPEC, config, mixed_task, SEED).learners
     assert len(learners.weights) == len(learners.task_seeds) == len(learners.ce) == 4
     accuracies, newborn = [], []
     for seed, weights in zip(learners.task_seeds, learners.weights, strict=True):
@@ -171,9 +170,9 @@ def test_equal_budgets_and_lineage() -> None:
         )
         for mode in ("fresh", "lifetime", "persistent")
     }
-    assert {found.member_steps for found in by_mode.values()} == {BASE.budget}
-    for found in by_mode.values():
-        for generation in found.history:
+    assert {result.member_steps for result in by_mode.values()} == {BASE.budget}
+    for result in by_mode.values():
+        for generation in result.history:
             assert len(generation.genome) == 16
             if generation.phase == "ga":
                 assert 1 <= len(generation.parents) <= 2

@@ -15,7 +15,7 @@ from mln import LossSpec, MetaLoss
 from mln.config import LearnerSpec, TrainingSpec
 from mln.kernels import reference
 from mln.losses.meta import stacked_from_genomes
-from mln.rollout import Members
+from mln.rollout import Members, RolloutOptions
 
 HYPER = LossSpec(kind="hyper")
 """Cross-entropy itself, at its start genome."""
@@ -29,9 +29,7 @@ def random_loss(spec: LossSpec, **arguments: object) -> MetaLoss:
 
 
 @given(
-    classes=st.integers(2, 5),
-    inner=st.sampled_from([(), (3,), (2, 2)]),
-    number=st.integers(1, 4),
+    shape=st.tuples(st.integers(1, 4), st.integers(2, 5), st.sampled_from([(), (3,), (2, 2)])),
     soft=st.booleans(),
     weighted=st.booleans(),
     ignored=st.sampled_from([-100, 0, 1]),
@@ -40,15 +38,14 @@ def random_loss(spec: LossSpec, **arguments: object) -> MetaLoss:
 )
 @settings(max_examples=150, deadline=None)
 def test_semantics_are_those_of_cross_entropy(
-    classes: int,
-    inner: tuple[int, ...],
-    number: int,
+    shape: tuple[int, int, tuple[int, ...]],
     soft: bool,
     weighted: bool,
     ignored: int,
     reduction: str,
     seed: int,
 ) -> None:
+    number, classes, inner = shape
     torch.manual_seed(seed)
     z = torch.randn(number, classes, *inner, requires_grad=True)
     target = torch.randint(classes, (number, *inner))
@@ -63,8 +60,8 @@ def test_semantics_are_those_of_cross_entropy(
     ours = MetaLoss(HYPER, **arguments)(z, target)  # type: ignore[arg-type]
     torch.testing.assert_close(ours, theirs, equal_nan=True)
     (expected,) = torch.autograd.grad(theirs.sum(), z)
-    (found,) = torch.autograd.grad(ours.sum(), z)
-    torch.testing.assert_close(found, expected, equal_nan=True)
+    (gradient,) = torch.autograd.grad(ours.sum(), z)
+    torch.testing.assert_close(gradient, expected, equal_nan=True)
 
 
 def test_a_single_example_needs_no_batch() -> None:
@@ -122,8 +119,12 @@ def test_a_plain_loop_trains_as_a_rollout(name: str) -> None:
     genome = some_genomes(spec, 1).astype(np.float32)
     losses = stacked_from_genomes(spec, torch.from_numpy(genome).double(), problem.classes)
     members = Members(np.zeros(1, int), np.full(1, 0.1))
-    found = reference.rollout(
-        problem, members, losses.take(torch.zeros(2, dtype=torch.long)), [15], dtype=torch.float64
+    rollout = reference.rollout(
+        problem,
+        members,
+        losses.take(torch.zeros(2, dtype=torch.long)),
+        [15],
+        RolloutOptions(dtype=torch.float64),
     )
     model = nn.Linear(problem.features, problem.classes).double()
     nn.utils.vector_to_parameters(torch.from_numpy(problem.initial[0]).double(), model.parameters())
@@ -137,7 +138,7 @@ def test_a_plain_loop_trains_as_a_rollout(name: str) -> None:
     split = problem.phase("outer_valid", 0)
     nll = nn.functional.cross_entropy(model(pool[split.rows[0]]), torch.from_numpy(split.y[0]))
     assert float(nll.detach()) == pytest.approx(
-        float(found.scores["outer_valid"].nll[0, 0]), rel=1e-9
+        float(rollout.scores["outer_valid"].nll[0, 0]), rel=1e-9
     )
 
 
@@ -260,3 +261,53 @@ def test_another_genome_and_other_classes_are_noticed() -> None:
     leaf = z.clone().requires_grad_()
     b(leaf, target).backward()
     assert leaf.grad is not None
+
+
+LOGITS = torch.from_numpy(np.random.default_rng(0).standard_normal((6, 4))).float()
+LABELS = torch.tensor([0, 1, 2, 3, 0, 1])
+
+
+def test_trains_like_cross_entropy() -> None:
+    """The imitation brings a linear classifier to the accuracy that CE brings it to."""
+    rng = np.random.default_rng(1)
+    x = torch.from_numpy(rng.standard_normal((300, 5))).float()
+    y = (x @ torch.from_numpy(rng.standard_normal((5, 3))).float()).argmax(1)
+    accuracy = {}
+    for criterion in (nn.CrossEntropyLoss(), MetaLoss()):
+        model = nn.Linear(5, 3)
+        with torch.no_grad():
+            model.weight.zero_()
+            model.bias.zero_()
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+        for _ in range(100):
+            optimizer.zero_grad()
+            criterion(model(x), y).backward()
+            optimizer.step()
+        accuracy[type(criterion)] = float((model(x).argmax(1) == y).float().mean())
+    assert accuracy[MetaLoss] > 0.93
+    assert abs(accuracy[MetaLoss] - accuracy[nn.CrossEntropyLoss]) < 0.03
+
+
+def test_reductions_shapes_and_soft_targets_agree() -> None:
+    each = MetaLoss(reduction="none")(LOGITS, LABELS)
+    assert each.shape == (6,)
+    torch.testing.assert_close(MetaLoss()(LOGITS, LABELS), each.mean())
+    torch.testing.assert_close(MetaLoss(reduction="sum")(LOGITS, LABELS), each.sum())
+    one_hot = nn.functional.one_hot(LABELS, 4).float()
+    torch.testing.assert_close(MetaLoss()(LOGITS, one_hot), each.mean())
+    pixels = LOGITS.view(2, 3, 4).movedim(2, 1)
+    spread = MetaLoss(reduction="none")(pixels, LABELS.view(2, 3))
+    torch.testing.assert_close(spread, each.view(2, 3))
+
+
+def test_the_genome_is_not_trained() -> None:
+    loss = MetaLoss()
+    assert list(loss.parameters()) == []
+    assert "genome" in loss.state_dict()
+
+
+def test_wrong_arguments_are_refused() -> None:
+    with pytest.raises(ValueError, match="reduction must be"):
+        MetaLoss(reduction="median")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="33 numbers"):
+        MetaLoss(genome=np.zeros(4, np.float32))

@@ -8,12 +8,12 @@ import pytest
 from numpy.random import SeedSequence
 from test_mln.helpers import linear_task
 
-from mln import evolve
+from mln import Execution, evolve
 from mln.config import EvolutionConfig, LearnerSpec, LossSpec, TrainingSpec
 from mln.evolution import EvolutionResult, draw_tasks
 from mln.fitness import paired_gain, tuned_gain
 from mln.layout import layout
-from mln.pieces import Protocol
+from mln.pieces import FitnessProtocol
 from mln.search.config import GeneticConfig, StrategyConfig
 
 SPEC = LossSpec(hidden=4)
@@ -26,7 +26,7 @@ TINY = EvolutionConfig(
     genetic=GeneticConfig(elites=2),
 )
 SEED = SeedSequence(3)
-PROTOCOL = Protocol(SPEC, TINY.learner, TINY.training)
+PROTOCOL = FitnessProtocol(SPEC, TINY.learner, TINY.training)
 
 
 def mixed_task(seed: SeedSequence):
@@ -96,17 +96,17 @@ def test_interrupted_anywhere_and_continued_equals_uninterrupted(
     file = tmp_path / "run.safetensors"
     for _ in whole.history:
         with pytest.raises(Killed):
-            evolve(SPEC, config, mixed_task, SEED, callback=die, checkpoint=file)
-    assert same(whole, evolve(SPEC, config, mixed_task, SEED, checkpoint=file))
+            evolve(SPEC, config, mixed_task, SEED, Execution(die, file))
+    assert same(whole, evolve(SPEC, config, mixed_task, SEED, Execution(checkpoint=file)))
 
 
 def test_a_checkpoint_of_another_run_or_a_torn_one_is_not_continued(tmp_path: Path) -> None:
     file = tmp_path / "run.safetensors"
-    evolve(SPEC, TINY, mixed_task, SeedSequence(99), checkpoint=file)
+    evolve(SPEC, TINY, mixed_task, SeedSequence(99), Execution(checkpoint=file))
     whole = evolve(SPEC, TINY, mixed_task, SEED)
-    assert same(whole, evolve(SPEC, TINY, mixed_task, SEED, checkpoint=file))
+    assert same(whole, evolve(SPEC, TINY, mixed_task, SEED, Execution(checkpoint=file)))
     file.write_bytes(file.read_bytes()[:100])
-    assert same(whole, evolve(SPEC, TINY, mixed_task, SEED, checkpoint=file))
+    assert same(whole, evolve(SPEC, TINY, mixed_task, SEED, Execution(checkpoint=file)))
 
 
 def test_a_gain_does_not_depend_on_the_other_candidates_or_tasks() -> None:

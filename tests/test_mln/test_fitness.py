@@ -10,7 +10,7 @@ import torch
 from numpy.random import SeedSequence
 from test_mln.helpers import linear_task
 
-from mln import evolve
+from mln import Execution, evolve
 from mln.config import EvolutionConfig, FitnessConfig, LearnerSpec, LossSpec
 from mln.config import TrainingSpec as Training
 from mln.drift import label_cycle
@@ -21,7 +21,7 @@ from mln.kernels import analytic
 from mln.layout import layout
 from mln.losses.formulas import CrossEntropy
 from mln.losses.meta import stacked_from_genomes
-from mln.pieces import CYCLE, Draw, Protocol, measured_at
+from mln.pieces import CYCLE, Draw, FitnessProtocol, measured_at
 from mln.problem import make_problem
 from mln.random import generator
 from mln.rollout import Members
@@ -44,8 +44,8 @@ def mixed_task(seed: SeedSequence):
     return linear_task(seed, classes=2 + int(seed.generate_state(1)[0]) % 2)
 
 
-def protocol(**fitness) -> Protocol:
-    return Protocol(SPEC, TINY.learner, TINY.training, fitness=FitnessConfig(**fitness))
+def protocol(**fitness) -> FitnessProtocol:
+    return FitnessProtocol(SPEC, TINY.learner, TINY.training, fitness=FitnessConfig(**fitness))
 
 
 def genomes(count: int) -> np.ndarray:
@@ -82,21 +82,21 @@ def test_the_metric_is_the_mean_along_its_part_of_the_curve(settings, points) ->
     config = FitnessConfig(**settings)
     assert measured_at(config, 20) == points
     draws = draw_tasks(TINY, mixed_task, SEED, 0)
-    found = paired_gain(genomes(2), draws, protocol(**settings)).gain
+    gain = paired_gain(genomes(2), draws, protocol(**settings)).gain
     ours, ce = curves(genomes(2)[1], draws[2], points, config.drift)
     if config.metric == "nll":
-        assert found[1, 2] == pytest.approx(ce.nll.mean() - ours.nll.mean())
+        assert gain[1, 2] == pytest.approx(ce.nll.mean() - ours.nll.mean())
     else:
-        assert found[1, 2] == pytest.approx(ours.accuracy.mean() - ce.accuracy.mean())
+        assert gain[1, 2] == pytest.approx(ours.accuracy.mean() - ce.accuracy.mean())
 
 
 def test_a_diverged_learner_has_the_worst_of_every_metric() -> None:
     draws = [draw._replace(lr=1e20) for draw in draw_tasks(TINY, mixed_task, SEED, 0)]
     for metric in ("accuracy", "nll", "area"):
-        found = paired_gain(genomes(2), draws, protocol(metric=metric))
-        assert found.diverged == 8
-        assert found.diverged_ce == 4
-        assert np.array_equal(found.gain, np.zeros((2, 4)))
+        paired = paired_gain(genomes(2), draws, protocol(metric=metric))
+        assert paired.diverged == 8
+        assert paired.diverged_ce == 4
+        assert np.array_equal(paired.gain, np.zeros((2, 4)))
 
 
 def test_aggregation_over_task_names() -> None:
@@ -148,7 +148,9 @@ def test_what_the_screen_rejects_cannot_train() -> None:
     config = replace(TINY, training=Training(steps=60, batch_size=8), learning_rates=(0.01,))
     draws = draw_tasks(config, ten_classes, SEED, 0)
     population = np.stack([imitation(SPEC), wrong_at_one_tenth()])
-    gain = paired_gain(population, draws, Protocol(SPEC, LearnerSpec((16,)), config.training)).gain
+    gain = paired_gain(
+        population, draws, FitnessProtocol(SPEC, LearnerSpec((16,)), config.training)
+    ).gain
     assert gain[0].mean() > -0.05
     assert gain[1].mean() < -0.15
 
@@ -157,9 +159,9 @@ def test_rejected_candidates_get_the_worst_fitness_and_cost_nothing() -> None:
     draws = draw_tasks(TINY, mixed_task, SEED, 0)
     population = genomes(4)
     population[1] = wrong_at_one_tenth()
-    fitness, accepted, found = evaluate(population, draws, protocol())
+    fitness, accepted, paired = evaluate(population, draws, protocol())
     assert accepted.tolist() == [True, False, True, True]
-    assert found.member_steps == (3 + 1) * 4 * 20
+    assert paired.member_steps == (3 + 1) * 4 * 20
     alone = paired_gain(population[[0, 2, 3]], draws, protocol()).gain.mean(1)
     assert np.array_equal(fitness[accepted], alone)
     assert fitness[1] == alone.min()
@@ -170,9 +172,9 @@ def test_where_all_are_rejected_the_search_finds_its_way_out() -> None:
     draws = draw_tasks(TINY, mixed_task, SEED, 0)
     population = genomes(4)
     population[:, 12:16] *= -1
-    fitness, accepted, found = evaluate(population, draws, protocol())
+    fitness, accepted, paired = evaluate(population, draws, protocol())
     assert not accepted.any()
-    assert found.member_steps == 4 * 20
+    assert paired.member_steps == 4 * 20
     assert (fitness < -0.99).all()
     assert np.array_equal(fitness.argsort(), margin(SPEC, population).argsort())
 
@@ -181,18 +183,18 @@ def test_where_all_are_rejected_the_search_finds_its_way_out() -> None:
 def test_saved_steps_buy_further_generations(mode) -> None:
     spec = LossSpec(hidden=4, start="random")
     config = replace(TINY, mode=mode, genetic=GeneticConfig(elites=2, mutation_sigma=0.8))
-    found = evolve(spec, config, mixed_task, SeedSequence(2))
-    shares = [generation.rejected for generation in found.history]
+    screened = evolve(spec, config, mixed_task, SeedSequence(2))
+    shares = [generation.rejected for generation in screened.history]
     assert max(shares) > 0
     cost, spent = TINY.tasks_per_generation * TINY.training.steps, 0
-    for generation in found.history:
+    for generation in screened.history:
         spent += round(7 - 6 * generation.rejected) * cost
         assert generation.member_steps == spent
     assert config.budget - config.generation_cost < spent <= config.budget
     unscreened = evolve(
         spec, replace(config, fitness=FitnessConfig(screen=False)), mixed_task, SeedSequence(2)
     )
-    assert len(found.history) > len(unscreened.history)
+    assert len(screened.history) > len(unscreened.history)
     assert all(generation.rejected == 0 for generation in unscreened.history)
 
 
@@ -207,7 +209,7 @@ def test_nothing_depends_on_the_workers() -> None:
 
     with ThreadPoolExecutor(3) as workers:
         for spreading in (workers.map, elsewhere):
-            spread = evolve(SPEC, config, mixed_task, SEED, map=spreading)
+            spread = evolve(SPEC, config, mixed_task, SEED, Execution(map=spreading))
             assert np.array_equal(whole.genome, spread.genome)
             assert whole.history == spread.history
 

@@ -45,18 +45,18 @@ def kill_and_continue(folder: Path, coevolution: str, kills: int) -> tuple[int, 
             progress.recv()
     process.join()
     assert process.exitcode == 0
-    with np.load(folder / "result.npz") as found:
-        return killed, dict(found)
+    with np.load(folder / "result.npz") as arrays:
+        return killed, dict(arrays)
 
 
 def check(folder: Path, coevolution: str, kills: int) -> None:
-    killed, found = kill_and_continue(folder, coevolution, kills)
+    killed, arrays = kill_and_continue(folder, coevolution, kills)
     print(f"{coevolution}: killed with SIGKILL {killed} times, continued {killed} times")
     assert killed == kills
     expected = as_arrays(run(coevolution, None, lambda _: None))
-    assert found.keys() == expected.keys()
+    assert arrays.keys() == expected.keys()
     for name, values in expected.items():
-        assert np.array_equal(found[name], values), name
+        assert np.array_equal(arrays[name], values), name
 
 
 def test_killed_three_times(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """A store filled with simulated results: no training, every part of a report present."""
 
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+
 import numpy as np
 
 from bench.experiment.model import Experiment
@@ -12,24 +15,55 @@ EFFECTS = {"mse": -0.012, "gce": 0.002, "label_smoothing": 0.001, "mln_initial":
            "mln_1": 0.014, "mln_2": 0.006, "mln_3": -0.002, "mln_4": 0.004}  # fmt: skip
 
 
-def experiment(
-    *, tasks=TASKS, losses=LOSSES, seeds=20, runs=3, study=False, report=None, name="simulated"
-):
-    report = dict(report or {})
+@dataclass(frozen=True)
+class Design:
+    """What is benchmarked; `report` holds what is declared of the comparisons."""
+
+    tasks: tuple[str, ...] = TASKS
+    losses: tuple[str, ...] = LOSSES
+    seeds: int = 20
+    runs: int = 3
+    study: bool = False
+    report: dict | None = None
+    name: str = "simulated"
+
+
+@dataclass(frozen=True)
+class Cells:
+    """How simulated cells come out; the exceptional ones are (task, loss, seed, policy)."""
+
+    diverged: Collection = ()
+    failed: Collection = ()
+    absent: Collection = ()
+    effects: dict | None = None
+    spread: float = 0.008
+    salt: int = 2
+
+    def status(self, identity):
+        """What became of a cell."""
+        if identity in self.failed:
+            return "failed"
+        return "diverged" if identity in self.diverged else "done"
+
+
+def experiment(**settings):
+    """An experiment; the settings are those of a Design."""
+    design = Design(**settings)
+    report = dict(design.report or {})
     config = {
-        "name": name,
+        "name": design.name,
         "seed": 7,
         "benchmark": {
-            "tasks": tasks,
-            "losses": losses,
-            "seeds": seeds,
-            "evolved": runs > 0,
+            "tasks": design.tasks,
+            "losses": design.losses,
+            "seeds": design.seeds,
+            "evolved": design.runs > 0,
             "curve_points": 20,
         },
     }
-    if runs:
-        config["evolution"] = {"runs": runs, "families": ["gaussians"]}
-    if study:
+    if design.runs:
+        config["evolution"] = {"runs": design.runs, "families": ["gaussians"]}
+    if design.study:
         config["study"] = {"name": "tuned", "families": ["gaussians"], "trials": 8}
     # Unchecked, so that a simulation may minimise what it calls accuracy.
     unchecked = {name: report.pop(name) for name in ("metric", "direction") if name in report}
@@ -37,12 +71,15 @@ def experiment(
     return valid.model_copy(update={"report": valid.report.model_copy(update=unchecked)})
 
 
-def fill(
-    store, experiment, *, diverged=(), failed=(), absent=(), effects=None, spread=0.008, salt=2
-):
-    """Store simulated cells; the exceptional ones are tuples (task, loss, seed, policy)."""
+def fill(store, experiment, **settings):
+    """Store simulated cells, choices, evolutions and a study, where the experiment has one.
+
+    The settings are those of Cells.
+    """
+    simulation = Cells(**settings)
+    salt = simulation.salt
     fingerprint, benchmark = experiment.fingerprint(), experiment.benchmark
-    effects = EFFECTS if effects is None else effects
+    effects = EFFECTS if simulation.effects is None else simulation.effects
     grid, cells = [], []
     for t, task in enumerate(benchmark.tasks):
         for k, loss in enumerate(experiment.losses()):
@@ -55,13 +92,12 @@ def fill(
                         {"fingerprint": fingerprint, "task": task, "learner": "mlp_32",
                          "loss": loss, "seed": seed, "lr_policy": policy, "cell": key}
                     )  # fmt: skip
-                    if identity in absent:
+                    if identity in simulation.absent:
                         continue
                     rng = np.random.default_rng((salt, t, k, seed, p))
                     gain = effects.get(loss, 0.0) - 0.004 * p
-                    score = round(float(shared + gain + rng.normal(0, spread)), 4)
-                    status = "diverged" if identity in diverged else "done"
-                    status = "failed" if identity in failed else status
+                    score = round(float(shared + gain + rng.normal(0, simulation.spread)), 4)
+                    status = simulation.status(identity)
                     cells.append(_cell(key, identity, status, score, rng))
     store.put(tables.grid, grid)
     store.put(tables.cells, cells)
@@ -98,11 +134,12 @@ def fill(
     )  # fmt: skip
 
 
-def simulated(path, *, diverged=(), failed=(), absent=(), effects=None, spread=0.008, **settings):
-    """A filled store and its experiment."""
+def simulated(path, **settings):
+    """A filled store and its experiment; the settings are those of a Design and of Cells."""
+    of_cells = {field.name for field in fields(Cells)} & set(settings)
+    outcomes = {name: settings.pop(name) for name in of_cells}
     store, described = Store(f"sqlite:///{path}"), experiment(**settings)
-    fill(store, described, diverged=diverged, failed=failed, absent=absent,
-         effects=effects, spread=spread)  # fmt: skip
+    fill(store, described, **outcomes)
     return store, described
 
 

@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 from test_studies import tiny
 
-from bench.cells.seeds import Purpose
 from mln.evolution import evolve
-from studies import objective, seeds
-from studies.judging import frozen_draws, judge
+from studies import objective
+from studies.judging import judge
 from studies.objective import evaluate
 from studies.outcome import TrialJob
 from studies.plan import instances, points, space_of
-from studies.seeds import EVOLVE, Use, study_seed
+from studies.seeds import EVOLVE, study_seed
 from studies.space import MODE, MUTATION_SIGMA, POPULATION, SWITCH_POINT
 
 GA = {MODE: "ga", POPULATION: 4, MUTATION_SIGMA: 0.3}
@@ -22,11 +21,11 @@ class Told:
     """Listens to a trial and stops it at a report."""
 
     def __init__(self, stop_at=None):
-        self.reports, self.spares, self.stop_at = [], [], stop_at
+        self.reports, self.saves, self.stop_at = [], [], stop_at
 
-    def __call__(self, value, step, spares):
+    def __call__(self, value, step, saves_work):
         self.reports.append((step, value))
-        self.spares.append(spares)
+        self.saves.append(saves_work)
         return len(self.reports) - 1 == self.stop_at
 
 
@@ -35,20 +34,20 @@ def trial(kind="screen", params=GA, slot=0, told=None, **study):
     return evaluate(job, told or Told())
 
 
-def plain(outcome):
+def comparable(outcome):
     runs = [(run.genome.tolist(), run.by_task.tolist()) for run in outcome.runs]
     return outcome.value, outcome.steps, outcome.values, runs
 
 
 def test_a_screen_trial_is_a_pure_function_of_parameters_and_slot():
-    assert plain(trial(slot=1)) == plain(trial(slot=1))
-    assert plain(trial(slot=2)) != plain(trial(slot=1))
+    assert comparable(trial(slot=1)) == comparable(trial(slot=1))
+    assert comparable(trial(slot=2)) != comparable(trial(slot=1))
 
 
 @pytest.mark.parametrize("kind", ["confirm", "ablate"])
 def test_frozen_seeds_do_not_depend_on_the_slot(kind):
     params = {MODE: "ga"} if kind == "ablate" else GA
-    assert plain(trial(kind, params, 1)) == plain(trial(kind, params, 2))
+    assert comparable(trial(kind, params, 1)) == comparable(trial(kind, params, 2))
 
 
 @pytest.mark.parametrize("population", [4, 6])
@@ -64,7 +63,7 @@ def test_a_point_holds_what_a_run_of_that_budget_delivers():
     experiment = tiny.experiment()
     assert outcome.steps == points(experiment.study) == (75, 150, 300)
     assert told.reports == list(zip(outcome.steps, outcome.values, strict=True))
-    assert told.spares == [True, True, False]
+    assert told.saves == [True, True, False]
     evolution = space_of(experiment).apply(GA, budget=150)
     shorter = evolve(
         evolution.loss,
@@ -73,7 +72,7 @@ def test_a_point_holds_what_a_run_of_that_budget_delivers():
         study_seed(3, EVOLVE["screen"], 0),
     )
     gains = judge(experiment, experiment.study, evolution.loss, shorter.genome)
-    assert np.concatenate([found.gains for found in gains]).mean() == outcome.values[1]
+    assert np.concatenate([family.gains for family in gains]).mean() == outcome.values[1]
 
 
 def test_a_stopped_screen_trial_spends_no_more():
@@ -109,8 +108,8 @@ def test_a_confirmation_evolves_a_seed_when_it_is_due(monkeypatch):
     assert whole.values[:12] == stopped.values
     assert whole.value == pytest.approx(np.mean([run.by_task.mean() for run in whole.runs]))
     # It is asked about stopping where another evolution would follow, and nowhere else.
-    assert told.spares[11]
-    assert sum(told.spares) == 4
+    assert told.saves[11]
+    assert sum(told.saves) == 4
 
 
 def test_an_ablation_runs_every_seed():
@@ -134,28 +133,3 @@ def test_judged_by_the_experiments_own_learner_whatever_a_trial_trains(monkeypat
     name = "evolution.settings.training.steps"
     trial(params=GA | {name: 3}, tune=[*tiny.FOUR, name], space={name: [2, 3]})
     assert set(steps) == {5}
-
-
-def test_frozen_tasks_alternate_and_have_no_test_split():
-    draws = frozen_draws(3, ("blobs_2", "circles"), 4, Use.JUDGE_SCREEN)
-    assert [draw.task.name for draw in draws] == ["blobs_2", "circles"] * 2
-    assert all(draw.task.test is None for draw in draws)
-    other = frozen_draws(3, ("blobs_2", "circles"), 4, Use.JUDGE_CONFIRM)
-    assert not np.array_equal(other[1].task.train.x, draws[1].task.train.x)
-
-
-@pytest.mark.parametrize("kind", ["screen", "confirm", "ablate"])
-def test_only_seeds_of_studies_are_used_and_none_twice(monkeypatch, kind):
-    seen = []
-    original = seeds.seed_for
-
-    def seed_for(root, purpose, *index):
-        assert purpose is Purpose.STUDY
-        seen.append(index)
-        return original(root, purpose, *index)
-
-    frozen_draws.cache_clear()
-    monkeypatch.setattr(seeds, "seed_for", seed_for)
-    trial(kind, {MODE: "ga"} if kind == "ablate" else GA, 4)
-    assert len(seen) == len(set(seen))
-    assert {index[0] for index in seen} <= {EVOLVE[kind], seeds.JUDGE[kind], Use.ORDER}

@@ -10,9 +10,9 @@ from test_studies import tiny
 
 from bench.store import schema as tables
 from bench.store.store import Store
+from studies.optuna_sync import trial_row
 from studies.plan import plan
-from studies.slots import Beating, Claim, Lost, Slots, worker_name
-from studies.telling import trial_row
+from studies.slots import Claim, Heartbeat, LostSlot, StudySlots, worker_name
 
 A, B = "far:boot:pid/1/a", "far:boot:pid/1/b"
 PLAN = plan(tiny.experiment(trials=20))
@@ -30,10 +30,10 @@ def gone_worker():
 
 @pytest.fixture
 def slots(any_url):
-    found = Slots(Store(any_url), "s")
-    found.owe(PLAN, 20)
-    yield found
-    found.store.close()
+    slots = StudySlots(Store(any_url), "s")
+    slots.add_missing(PLAN, 20)
+    yield slots
+    slots.store.close()
 
 
 def test_many_claim_at_once_and_each_slot_goes_to_one(slots):
@@ -50,16 +50,16 @@ def test_many_claim_at_once_and_each_slot_goes_to_one(slots):
     with ThreadPoolExecutor(6) as pool:
         claimed = dict(zip(workers, pool.map(claim_all, workers), strict=True))
     assert sorted(chain.from_iterable(claimed.values())) == list(range(20))
-    for found in slots.rows():
-        assert found["slot"] in claimed[found["worker"]]
+    for slot in slots.rows():
+        assert slot["slot"] in claimed[slot["worker"]]
     assert slots.claim(B, 20) is None
 
 
-def test_owing_again_changes_nothing_and_more_adds(slots):
+def test_adding_again_changes_nothing_and_a_larger_total_adds(slots):
     slots.claim(A, 20)
     slots.note(A, 0, {"params": {"x": 1}, "number": 7})
     before = slots.rows()
-    slots.owe(PLAN, 22)
+    slots.add_missing(PLAN, 22)
     assert slots.rows()[:20] == before
     assert len(slots.rows()) == 22
     assert slots.claim(B, 1) is None
@@ -69,9 +69,9 @@ def test_a_lost_claim_is_opened_with_its_parameters_and_cannot_be_finished(slots
     assert slots.claim(A, 20) == Claim(0, None)
     slots.note(A, 0, {"params": {"x": 0.5}, "number": 3})
     assert slots.reopen_lost(grace=60) == []
-    assert slots.reopen_lost([A]) == [Lost(0, 3, {"x": 0.5}, 1)]
+    assert slots.reopen_lost([A]) == [LostSlot(0, 3, {"x": 0.5}, 1)]
     assert slots.claim(A, 20) == Claim(0, {"x": 0.5})
-    assert slots.reopen_lost([A], were_ended=True) == [Lost(0, None, {"x": 0.5}, 1)]
+    assert slots.reopen_lost([A], were_ended=True) == [LostSlot(0, None, {"x": 0.5}, 1)]
     assert slots.claim(B, 20) == Claim(0, {"x": 0.5})
     assert slots.rows()[0]["number"] is None
     assert not slots.note(A, 0, {"number": 9})
@@ -90,10 +90,10 @@ def test_silence_and_death_on_this_machine_lose_a_claim(slots):
     assert [(one.slot, one.deaths) for one in lost] == [(1, 0), (0, 1), (2, 1)]
 
 
-def test_a_beat_keeps_a_claim(slots):
+def test_a_heartbeat_keeps_a_claim(slots):
     slots.claim(A, 20)
     slots.note(A, 0, {"beat": 0.0})
-    with Beating(slots, A, 0, seconds=0.01):
+    with Heartbeat(slots, A, 0, seconds=0.01):
         while slots.rows()[0]["beat"] == 0.0:
             pass
     assert slots.reopen_lost(grace=30) == []

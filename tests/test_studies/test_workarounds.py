@@ -15,10 +15,10 @@ from studies.space import Parameter, Range
 @pytest.fixture
 def storage(tmp_path):
     with pytest.warns(optuna.exceptions.ExperimentalWarning):
-        found = RDBStorage(f"sqlite:///{tmp_path}/o.db", heartbeat_interval=1, grace_period=1)
-    yield found
-    found.remove_session()
-    found.engine.dispose()
+        storage = RDBStorage(f"sqlite:///{tmp_path}/o.db", heartbeat_interval=1, grace_period=1)
+    yield storage
+    storage.remove_session()
+    storage.engine.dispose()
 
 
 def test_optunas_heartbeat_overlooks_a_trial_that_died_before_its_first_beat(storage):
@@ -43,7 +43,7 @@ def test_enqueue_trial_ignores_unknown_names_and_takes_values_out_of_range():
 
 
 def test_a_pruned_trial_has_its_value_at_the_largest_step():
-    """So a confirmation's stopped trial is told complete with its mean (studies/telling.py)."""
+    """So a confirmation's stopped trial is told complete with its mean (studies/optuna_sync.py)."""
     study = optuna.create_study()
     trial = study.ask()
     for step, value in ((7, 0.7), (2, 0.2)):

@@ -1,7 +1,8 @@
-"""Studies whose trials take a fraction of a second, and a crew inside the test's own process."""
+"""Studies whose trials take a fraction of a second, run inside the test's own process."""
 
 import os
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from bench.experiment.model import Experiment
 from bench.experiment.study import ConfirmStudy, ScreenStudy
 from mln.config import LossSpec
 from studies import run as run_module
-from studies.outcome import FamilyGain, Report, Run, StudyResult, TrialJob, TrialOutcome
+from studies.outcome import FamilyGain, ReportValue, Run, StudyResult, TrialJob, TrialOutcome
 from studies.plan import instances, points
-from studies.run import run_study
+from studies.run import Workers, run_study
 from studies.slots import worker_name
 from studies.space import MODE, MUTATION_SIGMA, POPULATION, SWITCH_POINT
 from studies.storage import _storage
@@ -29,6 +30,8 @@ NUMBERS = {
     SWITCH_POINT: {"low": 0.2, "high": 0.8},
 }
 """A space without conditions, for the samplers that need one."""
+
+OF_WORKERS = [field.name for field in fields(Workers)]
 
 KINDS: dict[str, dict[str, Any]] = {
     "screen": {"kind": "screen", "trials": 6, "startup_trials": 3, "rungs": 3, "reduction": 2},
@@ -78,7 +81,17 @@ def experiment(
     return Experiment.model_validate(config)
 
 
-def instant(job: TrialJob, report: Report) -> TrialOutcome:
+def untuned(kind: str = "screen", **study: Any) -> Experiment:
+    """An experiment with the evolution's own defaults, and the whole space unless narrowed."""
+    unset: dict[str, Any] = {"budget": 10_000_000}
+    if kind != "ablate":
+        unset |= {"tune": None, "space": {}}
+    config = {"name": "x", "evolution": {"families": ["moons"]}}
+    evolution = Experiment.model_validate(config).evolution
+    return experiment(kind, **{**unset, **study}).model_copy(update={"evolution": evolution})
+
+
+def instant(job: TrialJob, report: ReportValue) -> TrialOutcome:
     """A trial by formula: a function of the job, as real ones are, with reports and rows."""
     study = job.experiment.study
     assert study is not None
@@ -106,7 +119,7 @@ def instant(job: TrialJob, report: Report) -> TrialOutcome:
     return TrialOutcome(value, is_pruned, tuple(steps[: len(values)]), tuple(values), (run,))
 
 
-def priced(job: TrialJob, report: Report) -> TrialOutcome:
+def priced(job: TrialJob, report: ReportValue) -> TrialOutcome:
     """As `instant`, at the cost of the budget that it has."""
     outcome = instant(job, report)
     budget = int(job.params["evolution.settings.budget"])
@@ -115,7 +128,7 @@ def priced(job: TrialJob, report: Report) -> TrialOutcome:
     return outcome._replace(value=value, runs=(run._replace(member_steps=budget),))
 
 
-def leisurely(job: TrialJob, report: Report) -> TrialOutcome:
+def leisurely(job: TrialJob, report: ReportValue) -> TrialOutcome:
     """As `instant`, but there is time to be killed, and no picture is drawn."""
     time.sleep(0.1)
     outcome = instant(job, report)
@@ -123,21 +136,21 @@ def leisurely(job: TrialJob, report: Report) -> TrialOutcome:
     return outcome._replace(runs=())
 
 
-def faulty(job: TrialJob, report: Report) -> TrialOutcome:
+def faulty(job: TrialJob, report: ReportValue) -> TrialOutcome:
     """Slot 1 raises."""
     if job.slot == 1:
         raise ValueError("oh no\nmore")
     return instant(job, report)
 
 
-def deadly(job: TrialJob, report: Report) -> TrialOutcome:
+def deadly(job: TrialJob, report: ReportValue) -> TrialOutcome:
     """Slot 1 kills its process."""
     if job.slot == 1:
         os._exit(9)
     return leisurely(job, report)
 
 
-class Inline(run_module._Crew):
+class Inline(run_module._WorkerProcesses):
     """Works in the test's own process instead of starting others, so that a test is quick."""
 
     def _start_one(self) -> None:
@@ -148,14 +161,20 @@ class Inline(run_module._Crew):
 @pytest.fixture
 def inline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Studies run without processes and leave no files."""
-    monkeypatch.setattr(run_module, "_Crew", Inline)
+    monkeypatch.setattr(run_module, "_WorkerProcesses", Inline)
     monkeypatch.setattr("studies.records._upload", lambda *_: None)
 
 
 def run(experiment: Experiment, url: str, **arguments: Any) -> StudyResult:
-    """Run a study with trials by formula."""
+    """Run a study with trials by formula; arguments of Workers or of run_study."""
     given = {"evaluate": instant, "grace": 0.0, **arguments}
-    return run_study(experiment, url, Path("/nowhere"), **given)
+    workers = Workers(**{name: given.pop(name) for name in OF_WORKERS if name in given})
+    return run_study(experiment, url, Path("/nowhere"), workers=workers, **given)
+
+
+def system_attrs(study: optuna.Study) -> dict[str, Any]:
+    """What the dashboard keeps of a study."""
+    return study._storage.get_study_system_attrs(study._study_id)
 
 
 def find_study(experiment: Experiment, url: str) -> optuna.Study:

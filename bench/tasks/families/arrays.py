@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bench.errors import InputError
 from bench.tasks.base import Labels
-from bench.tasks.splits import LEAST_OF_A_CLASS, Parts, check_classes, drawn, fixed_test
+from bench.tasks.splits import MIN_PER_CLASS, Parts, check_classes, drawn, fixed_test
 from mln.task import Split, Task
 
 
@@ -66,24 +66,27 @@ class ArrayFamily:
         return _checked(self)
 
     def draw(self, seed: SeedSequence, *, test: bool) -> Task:
-        """The clean task at `seed`; without `test` its test split is None."""
-        found = self.arrays()
-        size, rest = found.parts.valid_size, found.parts.rest
-        train, inner, outer = drawn(self.stem, found.y, rest, size, size, seed, minimum=1)
-        mean, deviation = found.x[train].mean(0), found.x[train].std(0)
+        """The clean task at `seed`; without `test` its test split is None.
+
+        Raises InputError for data that cannot be used.
+        """
+        arrays = self.arrays()
+        parts = arrays.parts
+        train, inner, outer = drawn(self.stem, arrays.y, parts.rest, parts.valid_sizes, seed)
+        mean, deviation = arrays.x[train].mean(0), arrays.x[train].std(0)
         deviation = np.where(deviation > 0, deviation, 1.0)
 
         def take(rows: Labels) -> Split:
-            return Split(((found.x[rows] - mean) / deviation).astype(np.float32), found.y[rows])
+            return Split(((arrays.x[rows] - mean) / deviation).astype(np.float32), arrays.y[rows])
 
         return Task(
             name=self.name,
-            features=found.x.shape[1],
-            classes=len(found.classes),
+            features=arrays.x.shape[1],
+            classes=len(arrays.classes),
             train=take(train),
             inner_valid=take(inner),
             outer_valid=take(outer),
-            test=take(found.parts.test) if test else None,
+            test=take(parts.test) if test else None,
             image=self.image,
         )
 
@@ -117,7 +120,7 @@ def _checked(family: ArrayFamily) -> Arrays:
     names, y = np.unique(labels, return_inverse=True)
     classes = tuple(map(str, names))
     y = y.astype(np.int64)
-    check_classes(where, y[: count if official else None], classes, LEAST_OF_A_CLASS)
+    check_classes(where, y[: count if official else None], classes, MIN_PER_CLASS)
     numbers = np.arange(len(y))
     parts = Parts(numbers[count:], numbers[:count]) if official else fixed_test(y, minimum=1)
     return Arrays(x, y, classes, parts)

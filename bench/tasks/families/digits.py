@@ -8,10 +8,9 @@ from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
 from bench.tasks.base import Labels
-from bench.tasks.splits import Parts, drawn, fixed_test
+from bench.tasks.splits import Parts, ValidSizes, drawn, fixed_test
 from mln.task import Split, Task
 
-CLASSES = 10
 # A fixed scale, not one fitted to a split: every task sees a digit as the same numbers.
 PIXEL_MAX, PIXEL_MEAN, PIXEL_DEVIATION = 16.0, 0.305, 0.376
 
@@ -19,7 +18,7 @@ PIXEL_MAX, PIXEL_MEAN, PIXEL_DEVIATION = 16.0, 0.305, 0.376
 @lru_cache(maxsize=1)
 def examples() -> Split:
     """All 1,797 digits: x [1797, 64] at the fixed scale, read-only; y [1797]."""
-    from sklearn.datasets import load_digits  # takes half a second, which `list` need not pay
+    from sklearn.datasets import load_digits  # takes half a second, which `list` does without
 
     raw = load_digits()
     x = ((raw.data / PIXEL_MAX - PIXEL_MEAN) / PIXEL_DEVIATION).astype(np.float32)
@@ -40,7 +39,7 @@ class Digits:
 
     name: str = "digits"
     features: int = 64
-    classes: int = CLASSES
+    classes: int = 10
     train_size: tuple[int, int] = (858, 858)
     image: tuple[int, int, int] = (1, 8, 8)
     inner_valid_size: int = 200
@@ -62,8 +61,7 @@ class Digits:
             self.name,
             examples().y,
             test_and_rest().rest,
-            self.inner_valid_size,
-            self.outer_valid_size,
+            ValidSizes(self.inner_valid_size, self.outer_valid_size),
             seed,
         )
 

@@ -17,10 +17,10 @@ from bench.tasks.base import Labels
 from bench.tasks.cache import Bytes, content_digest, key_of
 from bench.tasks.data_root import located
 from bench.tasks.families.pictures import Decoded, Image, PictureFamily, Pictures, store, stored
-from bench.tasks.splits import LEAST_OF_A_CLASS, check_classes
+from bench.tasks.splits import MIN_PER_CLASS, check_classes
 
 ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
-GREY = {"1", "L", "LA", "I;16"}
+GREY_MODES = {"1", "L", "LA", "I;16"}
 SIDES = range(4, 513)
 OFFICIAL_PARTS = ("train", "test")
 DECODED_AT_ONCE = 256
@@ -101,7 +101,7 @@ class FolderPictures(PictureFamily):
 
 @lru_cache(maxsize=8)
 def _content(place: Path) -> str:
-    """Found once in a process: to look at 60,000 files takes half a second."""
+    """Taken once in a process: to look at 60,000 files takes half a second."""
     return f"{content_digest(_files(place))} pillow {metadata.version('pillow')}"
 
 
@@ -159,7 +159,7 @@ def listed(where: str, names: Sequence[str]) -> Listing:
     number = {name: label for label, name in enumerate(classes)}
     y = np.array([number[parts[i][level]] for i in order], np.int64)
     count = sum(part[0] == "train" for part in parts) if official else None
-    check_classes(where, y[:count], classes, LEAST_OF_A_CLASS)
+    check_classes(where, y[:count], classes, MIN_PER_CLASS)
     return Listing(tuple(pictures[i] for i in order), y, classes, count)
 
 
@@ -177,7 +177,7 @@ def decoded(
     grey = first.shape[2] == 1
 
     def block(start: int) -> Bytes:
-        found = []
+        pictures = []
         for name in listing.names[start : start + DECODED_AT_ONCE]:
             picture = _decode(where, name, read, size)
             if picture.shape[:2] != (height, width):
@@ -189,8 +189,8 @@ def decoded(
                 raise InputError(
                     f"{where}: {name} has colours, {listing.names[0]} has none; make all alike"
                 )
-            found.append(np.broadcast_to(picture, (height, width, 1 if grey else 3)))
-        return np.stack(found).transpose(0, 3, 1, 2).reshape(len(found), -1)
+            pictures.append(np.broadcast_to(picture, (height, width, 1 if grey else 3)))
+        return np.stack(pictures).transpose(0, 3, 1, 2).reshape(len(pictures), -1)
 
     image = (1 if grey else 3, height, width)
     return Decoded(
@@ -216,7 +216,7 @@ def _decode(where: str, name: str, read: Callable[[str], bytes], size: int | Non
 
     try:
         with Pillow.open(io.BytesIO(read(name))) as opened:
-            picture = opened.convert("L" if opened.mode in GREY else "RGB")
+            picture = opened.convert("L" if opened.mode in GREY_MODES else "RGB")
     except Exception as error:  # a damaged picture has many ways to fail
         reason = str(error).partition("<")[0].strip() or type(error).__name__
         raise InputError(f"{where}: {name} cannot be decoded: {reason}") from error

@@ -10,9 +10,9 @@ import numpy as np
 
 from bench.errors import InputError
 from bench.tasks.cache import Bytes, content_digest, key_of
-from bench.tasks.data_root import VARIABLE, data_root
+from bench.tasks.data_root import DATA_ROOT_VARIABLE, data_root
 from bench.tasks.families.pictures import (
-    BLOCK,
+    PICTURES_PER_BLOCK,
     Decoded,
     Image,
     PictureFamily,
@@ -20,14 +20,14 @@ from bench.tasks.families.pictures import (
     store,
     stored,
 )
-from bench.tasks.splits import LARGEST_VALID, check_classes
+from bench.tasks.splits import MAX_VALID_SIZE, check_classes
 
-IDX = tuple(
+IDX_FILES = tuple(
     f"{part}-{kind}"
     for part in ("train", "t10k")
     for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")
 )
-BATCHES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "batches.meta")
+CIFAR10_FILES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "batches.meta")
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class OfficialPictures(PictureFamily):
     train_size: tuple[int, int] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "train_size", (self.training - 2 * LARGEST_VALID,) * 2)
+        object.__setattr__(self, "train_size", (self.training - 2 * MAX_VALID_SIZE,) * 2)
 
     @property
     def stem(self) -> str:
@@ -83,7 +83,7 @@ class OfficialPictures(PictureFamily):
             ) from error
 
     def _torchvision(self) -> Any:
-        from torchvision import datasets  # takes a second, which a filled cache need not pay
+        from torchvision import datasets  # takes a second, which a filled cache does without
 
         return getattr(datasets, self.kind)
 
@@ -92,7 +92,7 @@ class OfficialPictures(PictureFamily):
         if root is None:
             raise InputError(
                 f"task '{self.name}': say where {self.folder} lies, with --data-root DIR or "
-                f"{VARIABLE}, or fetch it: mln-bench download {self.name} --data-root DIR"
+                f"{DATA_ROOT_VARIABLE}, or fetch it: mln-bench download {self.name} --data-root DIR"
             )
         return root
 
@@ -136,8 +136,8 @@ class OfficialPictures(PictureFamily):
 
 def _blocks(parts: list[Bytes]) -> Iterator[Bytes]:
     for pictures in parts:
-        for start in range(0, len(pictures), BLOCK):
-            block = pictures[start : start + BLOCK].transpose(0, 3, 1, 2)
+        for start in range(0, len(pictures), PICTURES_PER_BLOCK):
+            block = pictures[start : start + PICTURES_PER_BLOCK].transpose(0, 3, 1, 2)
             yield block.reshape(len(block), -1)
 
 
@@ -154,7 +154,7 @@ def _line(error: Exception) -> str:
 
 def _grey(name: str, kind: str, description: str, data: str) -> OfficialPictures:
     return OfficialPictures(
-        name, kind, f"{kind}/raw", IDX, (1, 28, 28), 10, 60_000, description, data
+        name, kind, f"{kind}/raw", IDX_FILES, (1, 28, 28), 10, 60_000, description, data
     )
 
 
@@ -183,7 +183,7 @@ OFFICIAL = {
             "cifar10",
             "CIFAR10",
             "cifar-10-batches-py",
-            BATCHES,
+            CIFAR10_FILES,
             (3, 32, 32),
             10,
             50_000,

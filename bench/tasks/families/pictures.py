@@ -18,7 +18,7 @@ from mln.examples import Examples, Table
 from mln.task import Split, Task
 
 Image = tuple[int, int, int]
-BLOCK = 4096
+PICTURES_PER_BLOCK = 4096
 
 
 class Pictures(NamedTuple):
@@ -98,16 +98,18 @@ def store(key: str, decoded: Decoded) -> Pictures:
         mean=mean,
         deviation=deviation,
     )
-    found = stored(key)
-    assert found is not None
-    return found
+    pictures = stored(key)
+    assert pictures is not None
+    return pictures
 
 
 def _moments(table: Table, rows: Labels, channels: int) -> tuple[Floats, Floats]:
     """Mean and standard deviation of each channel [channels], exactly, from whole numbers."""
     count, total, squares = 0, np.zeros(channels), np.zeros(channels)
-    for start in range(0, len(rows), BLOCK):
-        block = table[rows[start : start + BLOCK]].reshape(-1, channels, table.shape[1] // channels)
+    for start in range(0, len(rows), PICTURES_PER_BLOCK):
+        block = table[rows[start : start + PICTURES_PER_BLOCK]].reshape(
+            -1, channels, table.shape[1] // channels
+        )
         wide = block.astype(np.int64)
         total += wide.sum((0, 2))
         squares += (wide**2).sum((0, 2))
@@ -132,23 +134,26 @@ class PictureFamily(ABC):
         """The pictures, from the cache; InputError where they are not there or damaged."""
 
     def draw(self, seed: SeedSequence, *, test: bool) -> Task:
-        """The clean task at `seed`; without `test` its test split is None."""
-        found = self.pictures()
-        size, rest = found.parts.valid_size, found.parts.rest
-        train, inner, outer = drawn(self.stem, found.y, rest, size, size, seed, minimum=1)
+        """The clean task at `seed`; without `test` its test split is None.
+
+        Raises InputError for data that cannot be used.
+        """
+        pictures = self.pictures()
+        parts = pictures.parts
+        train, inner, outer = drawn(self.stem, pictures.y, parts.rest, parts.valid_sizes, seed)
 
         def take(rows: NDArray[np.int64]) -> Split:
-            return Split(found.examples(rows), found.y[rows])
+            return Split(pictures.examples(rows), pictures.y[rows])
 
         return Task(
             name=self.name,
-            features=found.table.shape[1],
-            classes=len(found.classes),
+            features=pictures.table.shape[1],
+            classes=len(pictures.classes),
             train=take(train),
             inner_valid=take(inner),
             outer_valid=take(outer),
-            test=take(found.parts.test) if test else None,
-            image=found.image,
+            test=take(parts.test) if test else None,
+            image=pictures.image,
         )
 
 
@@ -181,16 +186,16 @@ def doubled(
         return None
     count, columns = table.shape
     path = Path(str(table.filename)).with_suffix(f".{label}.table")
-    found = mapped(path, 2 * count, columns)
-    if found is None:
-        starts = range(0, count, BLOCK)
+    both = mapped(path, 2 * count, columns)
+    if both is None:
+        starts = range(0, count, PICTURES_PER_BLOCK)
         write_table(
             path,
             chain(
-                (table[start : start + BLOCK] for start in starts),
-                (change(table[start : start + BLOCK], start) for start in starts),
+                (table[start : start + PICTURES_PER_BLOCK] for start in starts),
+                (change(table[start : start + PICTURES_PER_BLOCK], start) for start in starts),
             ),
         )
-        found = mapped(path, 2 * count, columns)
-    assert found is not None
-    return Doubled(found)
+        both = mapped(path, 2 * count, columns)
+    assert both is not None
+    return Doubled(both)

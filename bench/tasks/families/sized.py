@@ -12,8 +12,8 @@ from bench.tasks.families.synthetic import SyntheticFamily, blobs, classificatio
 from mln.random import generator
 from mln.task import Task
 
-FEATURES, CLASSES = (2, 32), (2, 10)
-MOST_INFORMATIVE = 10
+FEATURE_RANGE, CLASS_RANGE = (2, 32), (2, 10)
+MAX_INFORMATIVE = 10
 
 
 def sized_blobs(name: str, features: int, classes: int) -> SyntheticFamily:
@@ -26,7 +26,7 @@ def sized_blobs(name: str, features: int, classes: int) -> SyntheticFamily:
 
 def sized_classification(name: str, features: int, classes: int) -> SyntheticFamily:
     """About 60 % informative and 25 % redundant features; two clusters a class where they fit."""
-    informative = min(max(2, round(0.6 * features)), MOST_INFORMATIVE)
+    informative = min(max(2, round(0.6 * features)), MAX_INFORMATIVE)
     if classes > 2**informative:
         raise InputError(
             f"task '{name}': {features} features have room for {2**informative} classes, "

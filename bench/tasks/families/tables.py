@@ -14,15 +14,15 @@ from bench.errors import InputError, nearest
 from bench.tasks.base import Labels
 from bench.tasks.cache import content_digest
 from bench.tasks.data_root import located
-from bench.tasks.splits import LEAST_OF_A_CLASS, TEST_SHARE, Parts, check_classes, drawn, fixed_test
+from bench.tasks.splits import MIN_PER_CLASS, TEST_SHARE, Parts, check_classes, drawn, fixed_test
 from mln.task import Split, Task
 
 if TYPE_CHECKING:
     import pandas as pd
     from sklearn.compose import ColumnTransformer
 
-MOST_CLASSES = 1000
-MOST_FEATURES = 4096
+MAX_CLASSES = 1000
+MAX_FEATURES = 4096
 
 
 class Columns(NamedTuple):
@@ -64,25 +64,28 @@ class TableFamily(ABC):
         """The table; InputError where it cannot be used."""
 
     def draw(self, seed: SeedSequence, *, test: bool) -> Task:
-        """The task at `seed`; without `test` its test split is None."""
-        found = self.columns()
-        size, rest = found.parts.valid_size, found.parts.rest
-        train, inner, outer = drawn(self.stem, found.y, rest, size, size, seed, minimum=1)
-        preprocessing = _preprocessing(found)
-        preprocessing.fit(found.frame.iloc[train])
+        """The task at `seed`; without `test` its test split is None.
+
+        Raises InputError for data that cannot be used.
+        """
+        columns = self.columns()
+        parts = columns.parts
+        train, inner, outer = drawn(self.stem, columns.y, parts.rest, parts.valid_sizes, seed)
+        preprocessing = _preprocessing(columns)
+        preprocessing.fit(columns.frame.iloc[train])
 
         def take(rows: NDArray[np.int64]) -> Split:
-            x = preprocessing.transform(found.frame.iloc[rows])
-            return Split(np.ascontiguousarray(x, np.float32), found.y[rows])
+            x = preprocessing.transform(columns.frame.iloc[rows])
+            return Split(np.ascontiguousarray(x, np.float32), columns.y[rows])
 
         return Task(
             name=self.name,
-            features=found.features,
-            classes=len(found.classes),
+            features=columns.features,
+            classes=len(columns.classes),
             train=take(train),
             inner_valid=take(inner),
             outer_valid=take(outer),
-            test=take(found.parts.test) if test else None,
+            test=take(parts.test) if test else None,
         )
 
 
@@ -179,7 +182,7 @@ def checked(where: str, frame: "pd.DataFrame", labels: "pd.Series[Any]") -> Colu
         row = int(np.flatnonzero(labels.isna())[0]) + 1
         raise InputError(f"{where}: row {row} has no label in column {labels.name!r}")
     names, y = np.unique(labels.astype(str).to_numpy(object).astype(str), return_inverse=True)
-    if len(names) > min(MOST_CLASSES, max(len(y) // 2, 2)) and len(y) >= 2:
+    if len(names) > min(MAX_CLASSES, max(len(y) // 2, 2)) and len(y) >= 2:
         raise InputError(
             f"{where}: column {labels.name!r} has {len(names)} different labels in {len(y)} rows; "
             "a classification needs fewer classes"
@@ -187,7 +190,7 @@ def checked(where: str, frame: "pd.DataFrame", labels: "pd.Series[Any]") -> Colu
     if frame.columns.empty:
         raise InputError(f"{where}: there is no column but the label's")
     classes = tuple(map(str, names))
-    check_classes(where, y, classes, LEAST_OF_A_CLASS)
+    check_classes(where, y, classes, MIN_PER_CLASS)
     numbers: list[str] = []
     words: dict[str, list[str]] = {}
     made = {}
@@ -211,7 +214,7 @@ def checked(where: str, frame: "pd.DataFrame", labels: "pd.Series[Any]") -> Colu
         pd.DataFrame(made), y.astype(np.int64), classes, fixed_test(y, minimum=1),
         tuple(numbers), words,
     )  # fmt: skip
-    if columns.features > MOST_FEATURES:
+    if columns.features > MAX_FEATURES:
         widest = max(words, key=lambda name: len(words[name]), default="")
         raise InputError(
             f"{where}: {columns.features} features are too many; column {widest!r} alone has "

@@ -13,7 +13,7 @@ PROJECTED = 32
 """Dimensions in which examples are compared; others are projected on as many at random."""
 REFERENCES = 1000
 NEIGHBOURS = 10
-BLOCK = 2048
+ROWS_PER_BLOCK = 2048
 
 
 def noise(task: Task, rate: float, rng: Generator) -> Task:
@@ -53,26 +53,26 @@ def _resemblance(task: Task, rng: Generator) -> Floats:
     projection = None
     if task.features > PROJECTED:
         projection = rng.standard_normal((task.features, PROJECTED)).astype(np.float32)
-    blocks = [_compared(task, projection, start) for start in range(0, y.size, BLOCK)]
+    blocks = [_compared(task, projection, start) for start in range(0, y.size, ROWS_PER_BLOCK)]
     x = np.concatenate(blocks)
     per_class = max(REFERENCES // task.classes, 1)
     chosen = np.flatnonzero(random_ranks(y, rng) < per_class)
     one_hot = np.eye(task.classes, dtype=np.float32)[y[chosen]]
-    found = []
-    for start in range(0, y.size, BLOCK):
-        part = x[start : start + BLOCK]
+    likeness = []
+    for start in range(0, y.size, ROWS_PER_BLOCK):
+        part = x[start : start + ROWS_PER_BLOCK]
         distance = (part**2).sum(1)[:, None] - 2 * part @ x[chosen].T + (x[chosen] ** 2).sum(1)
         own = chosen == np.arange(start, start + len(part))[:, None]
         distance = np.where(own, np.inf, np.maximum(distance, 0))
         near = min(NEIGHBOURS, distance.shape[1] - 1)
         width = np.partition(distance, near - 1, axis=1)[:, near - 1 : near]
         weight = np.exp(-distance / np.maximum(width, 1e-12))
-        found.append(weight @ one_hot / np.maximum(weight.sum(1, keepdims=True), 1e-30))
-    return np.concatenate(found)
+        likeness.append(weight @ one_hot / np.maximum(weight.sum(1, keepdims=True), 1e-30))
+    return np.concatenate(likeness)
 
 
 def _compared(task: Task, projection: "NDArray[np.float32] | None", start: int) -> Floats:
-    x = np.asarray(task.train.x[start : start + BLOCK])
+    x = np.asarray(task.train.x[start : start + ROWS_PER_BLOCK])
     return (x if projection is None else x @ projection).astype(np.float32)
 
 

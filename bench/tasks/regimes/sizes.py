@@ -8,7 +8,7 @@ from numpy.random import Generator
 from bench.tasks.base import Floats, Labels, random_ranks, stratified_order
 from mln.task import Task
 
-LEAST_PER_CLASS = 2
+MIN_KEPT_PER_CLASS = 2
 
 
 def few(task: Task, labels: float, rng: Generator) -> Task:
@@ -16,7 +16,7 @@ def few(task: Task, labels: float, rng: Generator) -> Task:
 
     x keeps the scale of the full training split.
     """
-    order = stratified_order(task.train.y, rng, minimum=LEAST_PER_CLASS)
+    order = stratified_order(task.train.y, rng, minimum=MIN_KEPT_PER_CLASS)
     return _keep(task, np.sort(order[: int(labels)]))
 
 
@@ -55,5 +55,5 @@ def _shrink(task: Task, share: Floats, rng: Generator) -> Task:
     """Keep `share` [classes] of the largest class's size of each class."""
     y = task.train.y
     largest = np.bincount(y, minlength=task.classes).max()
-    sizes = np.maximum(np.round(largest * share), LEAST_PER_CLASS)
+    sizes = np.maximum(np.round(largest * share), MIN_KEPT_PER_CLASS)
     return _keep(task, np.flatnonzero(random_ranks(y, rng) < sizes[y]))

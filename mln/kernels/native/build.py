@@ -20,9 +20,13 @@ from typing import Literal, NamedTuple
 
 from filelock import FileLock
 
+from mln.cache_folder import cache_folder
+
 KERNEL, PROBE = "rollout.cpp", "probe.cpp"
+CACHE_PART = "kernels"
+"""Of the cache."""
 # None of these changes the processor's floating-point state, and NaN stays NaN: -fno-math-errno
-# and -fno-trapping-math only say that nobody asks for errno or floating-point traps.
+# and -fno-trapping-math only say that nothing reads errno or uses floating-point traps.
 # -O2 is as fast as -O3 here, where the loops that matter are written out, and builds in 2/3 of
 # the time.
 OPTIONS = ("-std=c++17", "-O2", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math")
@@ -33,16 +37,7 @@ STALE = 3600.0
 
 
 class BuildError(Exception):
-    """The library cannot be had; the message says why and what to do, in one line."""
-
-
-def cache_folder() -> Path:
-    """$MLN_CACHE, or mln-bench below $XDG_CACHE_HOME or ~/.cache; its folder `kernels`."""
-    own = os.environ.get("MLN_CACHE")
-    if own:
-        return Path(own) / "kernels"
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "mln-bench" / "kernels"
+    """The library is not available; the message says why and what to do, in one line."""
 
 
 class Variant(NamedTuple):
@@ -65,7 +60,7 @@ def probe() -> Path:
 def _built(main: str, definitions: tuple[str, ...]) -> Path:
     compiler = find_compiler()
     options = [*OPTIONS, *QUIET, _architecture(), *definitions]
-    place = cache_folder() / f"{Path(main).stem}-{_key(compiler, options)}.so"
+    place = cache_folder(CACHE_PART) / f"{Path(main).stem}-{_key(compiler, options)}.so"
     if not place.exists():
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -100,8 +95,8 @@ def sources() -> list[Path]:
 def _build(compiler: list[str], options: list[str], main: str, place: Path) -> None:
     _remove_stale(place.parent)
     # The ending keeps a file that is being written from being taken for a library.
-    handle, name = tempfile.mkstemp(".building", place.stem + ".", place.parent)
-    os.close(handle)
+    descriptor, name = tempfile.mkstemp(".building", place.stem + ".", place.parent)
+    os.close(descriptor)
     source = next(file for file in sources() if file.name == main)
     try:
         done = subprocess.run(

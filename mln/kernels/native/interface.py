@@ -13,12 +13,12 @@ from mln.kernels.native import build
 from mln.kernels.native.build import BuildError, Variant
 
 RULES = {"sgd": 0, "adam": 1, "adamw": 2}
-LOSSES = ("mln", "ce", "mse", "mae", "gce", "sce", "label_smoothing", "focal", "poly1")
-"""Kinds of losses in the order of LossKind in loss.hpp."""
+FUSED_KINDS = ("mln", "ce", "mse", "mae", "gce", "sce", "label_smoothing", "focal", "poly1")
+"""The kinds of losses that the kernel has, in the order of LossKind in loss.hpp."""
 ACTIVATIONS = ("tanh", "relu", "silu")
 
 
-class Spec(Structure):
+class SpecStruct(Structure):
     """What the members of a rollout share; see rollout.cpp."""
 
     _fields_ = [
@@ -44,7 +44,7 @@ class Spec(Structure):
     ]
 
 
-class Evaluation(Structure):
+class EvaluationStruct(Structure):
     """Rows [count] whose logits [classes, count] are wanted after `step` steps."""
 
     _fields_ = [
@@ -55,7 +55,7 @@ class Evaluation(Structure):
     ]
 
 
-class Member(Structure):
+class MemberStruct(Structure):
     """One learner; see rollout.cpp."""
 
     _fields_ = [
@@ -63,7 +63,7 @@ class Member(Structure):
         ("lr", c_double),
         ("loss", c_void_p),
         ("evaluations", c_int64),
-        ("evaluation", POINTER(Evaluation)),
+        ("evaluation", POINTER(EvaluationStruct)),
         ("diverged_at", c_int64),
     ]
 
@@ -71,10 +71,10 @@ class Member(Structure):
 class Trainer:
     """A workspace of a library for one rollout; to be used by one thread, as a context.
 
-    The first one of a variant may build its library; raises BuildError.
+    The first one of a variant may build its library. Raises BuildError, and on entry MemoryError.
     """
 
-    def __init__(self, variant: Variant, spec: Spec) -> None:
+    def __init__(self, variant: Variant, spec: SpecStruct) -> None:
         self._library = _kernel(variant)
         self._spec = spec
 
@@ -84,7 +84,7 @@ class Trainer:
             raise MemoryError("the compiled kernel's workspace")
         return self
 
-    def __call__(self, member: Member) -> None:
+    def __call__(self, member: MemberStruct) -> None:
         """Train a member; its weights, logits and diverged_at are filled."""
         self._library.mln_train(self._workspace, ctypes.byref(member))
 
@@ -99,7 +99,7 @@ def obstacle(learner: LearnerSpec, loss: LossSpec | str, device: str) -> str | N
     if learner.kind == "module":
         return "the fused kernel trains perceptrons and convolutional networks, not modules"
     if isinstance(loss, str):
-        if loss not in LOSSES[1:]:
+        if loss not in FUSED_KINDS[1:]:
             return f"the fused kernel does not have the loss {loss}"
     elif (
         loss.kind != "network"
@@ -132,14 +132,14 @@ def unavailable() -> str | None:
 
 @lru_cache
 def _kernel(variant: Variant) -> ctypes.CDLL:
-    found = _loaded(partial(build.compiled, variant))
-    found.mln_create.restype = c_void_p
-    found.mln_create.argtypes = [c_void_p]
-    found.mln_train.restype = None
-    found.mln_train.argtypes = [c_void_p, c_void_p]
-    found.mln_destroy.restype = None
-    found.mln_destroy.argtypes = [c_void_p]
-    return found
+    library = _loaded(partial(build.compiled, variant))
+    library.mln_create.restype = c_void_p
+    library.mln_create.argtypes = [c_void_p]
+    library.mln_train.restype = None
+    library.mln_train.argtypes = [c_void_p, c_void_p]
+    library.mln_destroy.restype = None
+    library.mln_destroy.argtypes = [c_void_p]
+    return library
 
 
 def _loaded(find: Callable[[], Path]) -> ctypes.CDLL:

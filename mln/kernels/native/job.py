@@ -8,14 +8,21 @@ from numpy.typing import NDArray
 
 from mln.kernels.alignment import aligned
 from mln.kernels.native.build import Variant
-from mln.kernels.native.interface import ACTIVATIONS, LOSSES, RULES, Evaluation, Member, Spec
+from mln.kernels.native.interface import (
+    ACTIVATIONS,
+    FUSED_KINDS,
+    RULES,
+    EvaluationStruct,
+    MemberStruct,
+    SpecStruct,
+)
 from mln.losses.base import OneParameter, StackedLoss
 from mln.losses.formulas import SymmetricCrossEntropy
 from mln.losses.network import NetworkLoss
 from mln.problem import Problem
 from mln.rollout import Members
 
-MANY_INPUTS, FEW_OUTPUTS = 256, 4
+MIN_WIDE_INPUTS, MIN_WIDE_OUTPUTS = 256, 4
 """From so many inputs, and outputs, on a layer's weights are better kept as [in, out]."""
 
 
@@ -28,7 +35,7 @@ class Measurement(NamedTuple):
     y: NDArray[np.int64]
 
 
-class Job:
+class NativeJob:
     """What the library needs for a rollout; the arrays that its structures point to live in it.
 
     spec: what all members share, for the library of `variant`; measurements: what is scored, in
@@ -45,7 +52,7 @@ class Job:
         self.start = np.ascontiguousarray(start, np.float32)
         self.loss = _loss_numbers(losses)
         self.measurements = _measurements(problem, points)
-        for rows in (self.batch_index, *(found.rows for found in self.measurements)):
+        for rows in (self.batch_index, *(at.rows for at in self.measurements)):
             if rows.size and not 0 <= rows.min() <= rows.max() < len(problem.pool):
                 raise IndexError(f"a row of the problem lies outside its pool, 0 to {rows.max()}")
         self.pool = np.ascontiguousarray(problem.pool)
@@ -60,16 +67,16 @@ class Job:
 
     def member(
         self, number: int, logits: Sequence[NDArray[np.float32]], weights: NDArray[np.float32]
-    ) -> Member:
+    ) -> MemberStruct:
         """A member to train; its logits [C, E] of each measurement and weights [W] are filled."""
         slot = int(self.members.slot[number])
-        evaluations = (Evaluation * len(self.measurements))(
+        evaluations = (EvaluationStruct * len(self.measurements))(
             *(
-                Evaluation(m.step, m.rows.shape[1], m.rows[slot].ctypes.data, z.ctypes.data)
+                EvaluationStruct(m.step, m.rows.shape[1], m.rows[slot].ctypes.data, z.ctypes.data)
                 for m, z in zip(self.measurements, logits, strict=True)
             )
         )
-        return Member(
+        return MemberStruct(
             batch_index=self.batch_index[slot].ctypes.data,
             batch_y=self.batch_y[slot].ctypes.data,
             start=self.start[slot if self.members.start is None else number].ctypes.data,
@@ -80,10 +87,10 @@ class Job:
             evaluation=evaluations,
         )
 
-    def _spec(self, losses: StackedLoss) -> Spec:
+    def _spec(self, losses: StackedLoss) -> SpecStruct:
         problem, learner, training = self.problem, self.problem.learner, self.problem.training
         channels, height, width = problem.image or (0, 0, 0)
-        spec = Spec(
+        spec = SpecStruct(
             features=problem.features,
             classes=problem.classes,
             batch=training.batch_size,
@@ -103,7 +110,7 @@ class Job:
             momentum=training.momentum,
             decay=training.weight_decay,
             schedule=self.schedule.ctypes.data,
-            loss_kind=LOSSES.index(losses.kind),
+            loss_kind=FUSED_KINDS.index(losses.kind),
             pool=self.pool.ctypes.data,
             pool_bytes=self.pool.dtype == np.uint8,
             pool_scale=self.scale.ctypes.data,
@@ -126,7 +133,7 @@ def variant_of(problem: Problem) -> Variant:
         return Variant(adam, "IMAGES")
     outputs = (*problem.learner.hidden, problem.classes)[0]
     inputs = problem.features
-    wide = inputs >= MANY_INPUTS and inputs >= 2 * outputs and outputs >= FEW_OUTPUTS
+    wide = inputs >= MIN_WIDE_INPUTS and inputs >= 2 * outputs and outputs >= MIN_WIDE_OUTPUTS
     return Variant(adam, "WIDE" if wide else "NARROW")
 
 
@@ -151,7 +158,7 @@ def _loss_numbers(losses: StackedLoss) -> NDArray[np.float32]:
 
 
 def _measurements(problem: Problem, points: Sequence[int]) -> list[Measurement]:
-    found, padded = [], {}
+    measurements, padded = [], {}
     for step in sorted({int(point) for point in points}):
         if not 1 <= step <= problem.training.steps:
             continue
@@ -164,5 +171,5 @@ def _measurements(problem: Problem, points: Sequence[int]) -> list[Measurement]:
                     np.ascontiguousarray(np.pad(phase.rows, extra), np.int64),
                     np.pad(phase.y, extra, constant_values=-1),
                 )
-            found.append(Measurement(step, name, *padded[name, phase.since]))
-    return found
+            measurements.append(Measurement(step, name, *padded[name, phase.since]))
+    return measurements

@@ -1,8 +1,8 @@
 "use strict";
 // A click on a heading sorts its table: by number where its cells begin with one, else by text.
 const number = (text) => {
-  const found = text.replace(/\u2212/g, "-").replace(/,/g, "").match(/^[\s<>=[+]*(-?\d*\.?\d+(e[+-]?\d+)?)/i);
-  return found ? parseFloat(found[1]) : NaN;
+  const match = text.replace(/\u2212/g, "-").replace(/,/g, "").match(/^[\s<>=[+]*(-?\d*\.?\d+(e[+-]?\d+)?)/i);
+  return match ? parseFloat(match[1]) : NaN;
 };
 const value = (row, column) => row.cells[column] ? row.cells[column].textContent.trim() : "";
 for (const table of document.querySelectorAll("table.sortable")) {

@@ -10,15 +10,15 @@ from reports.data.load import rules_of
 from reports.figures import benchmark as figures
 from reports.figures import comparison as comparison_figures
 from reports.page.model import Picture, Section
-from reports.page.wording import PLUS_MINUS, counted, listed, unit_of
+from reports.page.wording import PLUS_MINUS, counted, listed, p_text, unit_of
 from reports.significance.material import Material
 from reports.stats import ranks
 from reports.stats.types import Vector
 
-MOST_PANELS = 8
+MAX_PANELS = 8
 """Tasks that a figure with one panel per task shows: those with the largest effects."""
 
-MOST_ROWS = 40
+MAX_FOREST_TASKS = 40
 """Tasks that a forest shows."""
 
 
@@ -48,7 +48,7 @@ def intervals(material: Material) -> pd.DataFrame:
     return frame.iloc[places.argsort(kind="stable")].reset_index(drop=True)
 
 
-def shown_tasks(material: Material, most: int = MOST_PANELS) -> list[str]:
+def shown_tasks(material: Material, most: int = MAX_PANELS) -> list[str]:
     """All tasks in the experiment's order, or the `most` with the largest mean difference."""
     tasks = material.data.tasks
     if len(tasks) <= most:
@@ -61,7 +61,7 @@ def shown_tasks(material: Material, most: int = MOST_PANELS) -> list[str]:
     return [task for task in tasks if task in chosen]
 
 
-def shown_text(material: Material, most: int = MOST_PANELS) -> str:
+def shown_text(material: Material, most: int = MAX_PANELS) -> str:
     """The sentence of a caption that says which tasks are drawn."""
     count = len(material.data.tasks)
     if count <= most:
@@ -76,20 +76,20 @@ def pairs(material: Material, tasks: list[str]) -> pd.DataFrame:
     for item in material.primary:
         if item.task not in wanted or not item.n:
             continue
-        found = material.data.scores.of_comparison(
+        pair = material.data.scores.of_comparison(
             item.task, item.learner, item.candidate, item.baseline, item.lr_policy, metric
         )
-        d = stats.differences(found.candidate, found.baseline)
-        order = np.argsort(found.candidate - found.baseline, kind="stable")
+        d = stats.differences(pair.candidate, pair.baseline)
+        order = np.argsort(pair.candidate - pair.baseline, kind="stable")
         parts.append(
             pd.DataFrame(
                 {
                     "task": item.task,
                     "candidate": item.candidate,
                     "baseline": item.baseline,
-                    "seed": found.seeds[order],
-                    "candidate_score": found.candidate[order] * factor,
-                    "baseline_score": found.baseline[order] * factor,
+                    "seed": pair.seeds[order],
+                    "candidate_score": pair.candidate[order] * factor,
+                    "baseline_score": pair.baseline[order] * factor,
                     "difference": d * factor,
                 }
             )
@@ -111,13 +111,13 @@ def differences(material: Material) -> Section | None:
         f"n = {n}; unit: {unit.difference}; {material.better()}. Grey: ROPE, "
         f"{PLUS_MINUS}{unit.value(report.rope)}."
     )
-    wide = frame[frame["task"].isin(shown_tasks(material, MOST_ROWS))]
+    wide = frame[frame["task"].isin(shown_tasks(material, MAX_FOREST_TASKS))]
     forest = Picture(
         "forest",
         partial(figures.forest, wide, drawn, rope, label),
         f"Mean paired difference with its {level} t interval, tuned rate. {shared} Filled: "
         f"better or worse ({material.correction()}); hollow: equivalent, inconclusive or refused. "
-        f"Tasks in the order of their mean effect.{shown_text(material, MOST_ROWS)}",
+        f"Tasks in the order of their mean effect.{shown_text(material, MAX_FOREST_TASKS)}",
     )
     tasks = shown_tasks(material)
     points = pairs(material, tasks)
@@ -140,7 +140,7 @@ def _slopes(material: Material, points: pd.DataFrame, axis: str, n: str) -> list
     report = material.data.experiment.report
     own = points[points["baseline"] == points["baseline"].iloc[0]]
     groups = own[["task", "candidate"]].drop_duplicates()
-    kept = groups.iloc[:MOST_PANELS]
+    kept = groups.iloc[:MAX_PANELS]
     own = own.merge(kept, on=["task", "candidate"])
     cut = "" if len(kept) == len(groups) else f" The first {len(kept)} of {len(groups)} pairs."
     metric = report.metric.replace("_", " ")
@@ -172,9 +172,7 @@ def all_pairs(material: Material) -> Section | None:
         d = pd.DataFrame(means[:, None] - means[None, :], index=names, columns=names)
         entries.append((task, d, p))
         test = ranks.friedman(sign * values.to_numpy())
-        lines.append(
-            f"{task}: F = {test.f:.1f}, p {'< .001' if test.p_f < 0.001 else f'= {test.p_f:.3f}'}"
-        )
+        lines.append(f"{task}: F = {test.f:.1f}, p {p_text(test.p_f)}")
     if not entries:
         return None
     n = max(len(scores) for scores in data.scores.matrix("tuned").values())
@@ -204,7 +202,7 @@ def power(material: Material) -> Section | None:
     d: dict[str, Vector] = {}
     for item in material.primary:
         if item.task in tasks and item.n >= 3 and item.baseline == report.baselines[0]:
-            found = material.data.scores.of_comparison(
+            pair = material.data.scores.of_comparison(
                 item.task,
                 item.learner,
                 item.candidate,
@@ -213,7 +211,7 @@ def power(material: Material) -> Section | None:
                 report.metric,
             )
             name = f"{item.task}, {item.candidate}"
-            d[name] = stats.differences(found.candidate, found.baseline) * unit.factor
+            d[name] = stats.differences(pair.candidate, pair.baseline) * unit.factor
     if not d:
         return None
     alpha = report.alpha / max(len(material.primary), 1)

@@ -8,50 +8,51 @@ import pandas as pd
 from reports.data.load import rules_of
 from reports.figures import aggregate as aggregate_figures
 from reports.page.model import Picture, Section
-from reports.page.wording import PLUS_MINUS, counted, unit_of
+from reports.page.wording import PLUS_MINUS, counted, p_text, unit_of
 from reports.significance import tables
-from reports.significance.across import FEWEST_POOLED, Across
+from reports.significance.across import MIN_POOLED_TASKS, Across
 from reports.significance.material import Material
 from reports.stats import aggregate, bayes, ranks
-from reports.verdicts.gate import FEWEST_TASKS
-from reports.verdicts.prospects import FEWEST_RUNS
+from reports.verdicts.gate import MIN_TASKS
+from reports.verdicts.prospects import MIN_RUNS
 
-FEWEST_FOR_RANKS = 11
+MIN_TASKS_FOR_RANKS = 11
 """Tasks from which ranks are compared and posteriors shown."""
 
 
 def across(material: Material) -> Section | None:
-    found = material.across
-    if found is None:
+    """Mean ranks, interquartile means and chances over all tasks; None below two tasks."""
+    summary = material.across
+    if summary is None:
         return None
     report = material.data.experiment.report
     unit = unit_of(report.metric)
     pooled = (
         "Pooled: mean difference in a random-effects model over tasks, which speaks of tasks like "
         "these, with its t interval. "
-        if found.tasks >= FEWEST_POOLED
+        if summary.tasks >= MIN_POOLED_TASKS
         else ""
     )
     caption = (
-        f"{found.tasks} tasks, {found.seeds} seeds, tuned rate. Mean rank of the task means (1 is "
-        f"best). IQM: interquartile mean over all runs, with a {100 * (1 - report.alpha):g} % "
+        f"{summary.tasks} tasks, {summary.seeds} seeds, tuned rate. Mean rank of the task means (1 "
+        f"is best). IQM: interquartile mean over all runs, with a {100 * (1 - report.alpha):g} % "
         "bootstrap interval stratified by task and paired by seed "
-        f"({len(found.weights):,} resamples), not corrected. "
+        f"({len(summary.weights):,} resamples), not corrected. "
         f"{pooled}P(beats): chance that a run of the loss beats one of the baseline on the same "
         "task, with its bootstrap interval."
     )
     text = ["Mean ranks, IQMs and chances speak of these tasks alone."]
-    if found.tasks < found.planned:
+    if summary.tasks < summary.planned:
         text.append("Tasks on which a loss lacks a run are left out here.")
-    if pooled and found.tasks < FEWEST_TASKS:
-        text.append(f"With {found.tasks} tasks the pooled differences are weak.")
-    baselines = [name for name in report.baselines if f"improvement_{name}" in found.table]
-    table = tables.across(found, baselines, unit, caption)
-    pictures = [_aggregates(material, found, baselines), _profiles(material, found)]
+    if pooled and summary.tasks < MIN_TASKS:
+        text.append(f"With {summary.tasks} tasks the pooled differences are weak.")
+    baselines = [name for name in report.baselines if f"improvement_{name}" in summary.table]
+    table = tables.across(summary, baselines, unit, caption)
+    pictures = [_aggregates(material, summary, baselines), _profiles(material, summary)]
     return Section("across", "All tasks together", text, [table], pictures)
 
 
-def _aggregates(material: Material, found: Across, baselines: list[str]) -> Picture:
+def _aggregates(material: Material, summary: Across, baselines: list[str]) -> Picture:
     report = material.data.experiment.report
     unit = unit_of(report.metric)
     good = "higher" if rules_of(material.data).sign > 0 else "lower"
@@ -59,28 +60,28 @@ def _aggregates(material: Material, found: Across, baselines: list[str]) -> Pict
         "aggregates",
         partial(
             aggregate_figures.aggregates,
-            found.table,
+            summary.table,
             baselines,
             material.style,
             unit.factor,
             f"{report.metric} ({unit.axis})",
         ),
-        f"Left: interquartile mean over {found.tasks} tasks x {found.seeds} seeds, {good} is "
+        f"Left: interquartile mean over {summary.tasks} tasks x {summary.seeds} seeds, {good} is "
         "better. Others: probability that a run beats one of the baseline on the same task, half "
         f"for ties; above 1/2 favours the loss. Bars: {100 * (1 - report.alpha):g} % bootstrap "
         "intervals, stratified by task, paired by seed, not corrected. Losses by mean rank.",
     )
 
 
-def _profiles(material: Material, found: Across) -> Picture:
+def _profiles(material: Material, summary: Across) -> Picture:
     report = material.data.experiment.report
     unit, sign = unit_of(report.metric), rules_of(material.data).sign
-    low, high = np.quantile(found.scores, (0.002, 1.0))
+    low, high = np.quantile(summary.scores, (0.002, 1.0))
     thresholds = np.linspace(float(low), float(high), 81)
     wanted = [*report.baselines, *material.data.candidates]
     lines = {
-        loss: aggregate.profile(found.scores[:, :, k], thresholds, found.weights)
-        for k, loss in enumerate(found.losses)
+        loss: aggregate.profile(summary.scores[:, :, k], thresholds, summary.weights)
+        for k, loss in enumerate(summary.losses)
         if loss in wanted
     }
     shown = sign * thresholds * unit.factor
@@ -94,7 +95,7 @@ def _profiles(material: Material, found: Across) -> Picture:
             material.style,
             f"{report.metric.replace('_', ' ')} ({unit.axis})",
         ),
-        f"Performance profiles: share of runs over {found.tasks} tasks x {found.seeds} seeds "
+        f"Performance profiles: share of runs over {summary.tasks} tasks x {summary.seeds} seeds "
         f"{verb} each {report.metric.replace('_', ' ')}, tuned rate; higher is better. Bands: "
         "pointwise 95 % bootstrap intervals, stratified by task, not corrected.",
     )
@@ -107,14 +108,14 @@ def new_tasks(material: Material) -> Section | None:
         return None
     report = material.data.experiment.report
     unit, n = unit_of(report.metric), max(item.n for item in items)
-    enough = n >= FEWEST_TASKS
+    enough = n >= MIN_TASKS
     text = [
         f"A claim about new tasks takes the task, mean over its seeds, as the unit: n = "
         f"{counted(n, 'task')}."
         + (
             ""
             if enough
-            else f" It needs at least {FEWEST_TASKS}; with fewer the differences are descriptive."
+            else f" It needs at least {MIN_TASKS}; with fewer the differences are descriptive."
         ),
         "Tasks were chosen by hand, not drawn at random: the claim reaches as far as they are "
         "typical.",
@@ -130,42 +131,44 @@ def new_tasks(material: Material) -> Section | None:
         report.alpha,
     )
     pictures = []
-    found = material.across
-    if found and found.tasks >= FEWEST_FOR_RANKS:
-        pictures = [*_ranking(material, found), _posteriors(material, found)]
+    summary = material.across
+    if summary and summary.tasks >= MIN_TASKS_FOR_RANKS:
+        pictures = [*_ranking(material, summary), _posteriors(material, summary)]
     return Section("new_tasks", "New tasks", text, [table], pictures)
 
 
-def _ranking(material: Material, found: Across) -> list[Picture]:
-    if found.friedman is None or found.critical_difference is None:
+def _ranking(material: Material, summary: Across) -> list[Picture]:
+    if summary.friedman is None or summary.critical_difference is None:
         return []
-    means = found.scores.mean(axis=1)
-    names = list(found.losses)
+    means = summary.scores.mean(axis=1)
+    names = list(summary.losses)
     mean_rank = dict(zip(names, ranks.mean_ranks(np.round(means, 7)).tolist(), strict=True))
     p = pd.DataFrame(ranks.nemenyi(means), index=names, columns=names)
     caption = (
-        f"Mean ranks of the task means over n = {found.tasks} tasks, 1 is best; bars join losses "
+        f"Mean ranks of the task means over n = {summary.tasks} tasks, 1 is best; bars join losses "
         f"that Nemenyi's test does not separate at .05 (critical difference "
-        f"{found.critical_difference:.2f}; it corrects for all pairs). Iman-Davenport F = "
-        f"{found.friedman.f:.2f}, p "
-        f"{'< .001' if found.friedman.p_f < 0.001 else f'= {found.friedman.p_f:.3f}'}."
+        f"{summary.critical_difference:.2f}; it corrects for all pairs). Iman-Davenport F = "
+        f"{summary.friedman.f:.2f}, p {p_text(summary.friedman.p_f)}."
     )
     draw = partial(
         aggregate_figures.critical_difference,
         mean_rank,
         p,
-        found.critical_difference,
+        summary.critical_difference,
         material.style,
     )
     return [Picture("critical_difference", draw, caption)]
 
 
-def _posteriors(material: Material, found: Across) -> Picture:
-    report, names = material.data.experiment.report, list(found.losses)
-    means = found.scores.mean(axis=1)
+def _posteriors(material: Material, summary: Across) -> Picture:
+    report, names = material.data.experiment.report, list(summary.losses)
+    means = summary.scores.mean(axis=1)
     posteriors = {
         f"{candidate} - {baseline}": bayes.signed_rank(
-            means[:, names.index(candidate)], means[:, names.index(baseline)], report.rope
+            means[:, names.index(candidate)],
+            means[:, names.index(baseline)],
+            report.rope,
+            rng=np.random.default_rng(0),
         )
         for candidate in material.data.candidates
         for baseline in report.baselines
@@ -176,7 +179,7 @@ def _posteriors(material: Material, found: Across) -> Picture:
     return Picture(
         "posteriors",
         partial(aggregate_figures.simplex, shown),
-        f"Bayesian signed-rank test over n = {found.tasks} tasks: posterior draws of the chances "
+        f"Bayesian signed-rank test over n = {summary.tasks} tasks: posterior draws of the chances "
         "that on a new task the candidate is better, equivalent "
         f"(ROPE {PLUS_MINUS}{unit.value(report.rope)} {unit.difference}) or worse than the "
         "baseline; the numbers are the shares of draws in each third. Secondary, no correction."
@@ -185,11 +188,12 @@ def _posteriors(material: Material, found: Across) -> Picture:
 
 
 def method(material: Material) -> Section | None:
+    """What the evolution runs say about the method; None without a claim."""
     if not material.claims:
         return None
     runs = len(material.data.evolved)
     unit = unit_of(material.data.experiment.report.metric)
-    enough = runs >= FEWEST_RUNS
+    enough = runs >= MIN_RUNS
     text = (
         f"Here both the evolution run and the test seed are drawn: "
         f"{counted(runs, 'independent run')}. All runs meet the same baseline on the same seeds, "
@@ -198,7 +202,7 @@ def method(material: Material) -> Section | None:
         "p: the larger of a two-sided sign-flip test over runs and of the crossed t test; Holm "
         "over all rows."
         if enough
-        else f"With fewer than {FEWEST_RUNS} runs this table is descriptive: no test of the "
+        else f"With fewer than {MIN_RUNS} runs this table is descriptive: no test of the "
         f"method could reach p = .05 (its floor is {min(1.0, 2.0 ** (1 - runs)):.3g})."
     )
     caption = (

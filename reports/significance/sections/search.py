@@ -12,6 +12,7 @@ from reports.significance.material import Material
 
 
 def evolution(material: Material) -> Section | None:
+    """Shapes of the evolved losses and the course of their evolution; None without any."""
     data, pictures = material.data, []
     drawn = material.style
     if not data.shapes.empty:
@@ -57,6 +58,7 @@ def evolution(material: Material) -> Section | None:
 
 
 def study(material: Material) -> Section | None:
+    """The study of the evolution's settings; None where there was none."""
     data = material.data
     if data.trials.empty:
         return None

@@ -19,7 +19,7 @@ from bench.experiment.model import load
 from bench.store.schema import cells
 from bench.store.store import Store
 from bench.tasks.catalogue import FAMILIES
-from bench.tasks.resolve import identity, shape
+from bench.tasks.resolve import resolve
 from mln.config import LossSpec
 
 QUICK = [
@@ -83,8 +83,8 @@ def test_keys_hold_the_file_of_a_plug_in(folder: Path, monkeypatch: pytest.Monke
         plugins.forget_files()
         load(str(folder / "plugins.toml"))
         return [
-            identity("rings+noise=0.2"),
-            identity("rings|spirals"),
+            resolve("rings+noise=0.2").identity(),
+            resolve("rings|spirals").identity(),
             reference("asymmetric", LossSpec()).identity(),
             learner_identity(learner("residual")),
         ]
@@ -102,17 +102,17 @@ def test_keys_hold_the_file_of_a_plug_in(folder: Path, monkeypatch: pytest.Monke
         for place, (old, new) in enumerate(zip(before, after, strict=True)):
             assert (old != new) == (place in touched), (name, place)
         before = after
-    assert identity("spirals") == ["spirals", ""]
+    assert resolve("spirals").identity() == ["spirals", ""]
 
 
 def test_a_name_of_a_plug_in_is_as_good_as_any(folder: Path) -> None:
     experiment = load(str(folder / "plugins.toml"))
     assert experiment.benchmark is not None
     assert experiment.benchmark.learner.kind == "module"
-    assert shape("iris") == (4, 3)
+    assert resolve("iris").shape == (4, 3)
     assert reference("asymmetric", LossSpec()).parameter == 0.5
     with pytest.raises(InputError, match="did you mean 'rings'"):
-        shape("ringz")
+        resolve("ringz")
 
 
 @pytest.mark.parametrize(
@@ -137,6 +137,10 @@ def test_a_name_of_a_plug_in_is_as_good_as_any(folder: Path) -> None:
             "tasks need a `name` of letters",
         ),
         ("LEARNERS = [3]", "learners need a `name`"),
+        (
+            "from bench import LossEntry\nLOSSES = 2 * [LossEntry('mine', '', '')]",
+            "two losses are called 'mine'; rename one",
+        ),
     ],
 )
 def test_a_bad_file_is_one_line_and_leaves_nothing(tmp_path: Path, text: str, words: str) -> None:
@@ -184,7 +188,7 @@ def test_bad_arrays_are_one_line(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / "arrays.py").write_text(NAN)
     plugins.load_files([tmp_path / "arrays.py"])
     with pytest.raises(InputError, match=words):
-        shape(name)
+        _ = resolve(name).shape
 
 
 def test_an_installed_package_names_its_objects_as_entry_points(
@@ -200,10 +204,10 @@ def test_an_installed_package_names_its_objects_as_entry_points(
     monkeypatch.syspath_prepend(str(tmp_path))
     FAMILIES.forget_added()
     try:
-        assert shape("rings") == (2, 3)
-        found = identity("rings")
-        assert found[0] == "rings"
-        assert found[2].startswith("1.2 ")
+        assert resolve("rings").shape == (2, 3)
+        name, _, digest = resolve("rings").identity()
+        assert name == "rings"
+        assert digest.startswith("1.2 ")
         assert [p.name for p in metadata.entry_points(group="mln_bench.tasks")] == ["rings"]
     finally:
         monkeypatch.undo()

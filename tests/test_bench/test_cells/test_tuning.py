@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from test_bench.tiny import tiny
 
-from bench.catalogue.losses import LARGEST_GRID, LOSSES, LossEntry
+from bench.catalogue.losses import LOSSES, MIN_GRID_VALUES, LossEntry
 from bench.catalogue.metrics import METRICS
 from bench.cells.loss_ref import LossRef, reference
 from bench.cells.seeds import Purpose
-from bench.cells.training import Job, Member, class_counts, train
+from bench.cells.training import Member, TrainingJob, class_counts, train
 from bench.cells.tuning import choose, finer, plans
-from bench.cli.listing import listing
 from bench.errors import InputError
 from bench.experiment.checks import load_checked
 from bench.experiment.model import Experiment, load
@@ -43,9 +42,9 @@ def run(experiment: Experiment, folder: Path) -> tuple[Store, RunSummary]:
     store = Store(f"sqlite:///{folder}/mln.db")
     pool: WorkerPool = Here()  # type: ignore[assignment]
     runner = Runner(experiment, store, folder / "artifacts", pool, Silent())
-    found = runner.run()
+    counts = runner.run()
     assert runner.errors == []
-    return store, found
+    return store, counts
 
 
 def small(parameter_values: int, losses: list[str]) -> Experiment:
@@ -60,16 +59,18 @@ def small(parameter_values: int, losses: list[str]) -> Experiment:
     return experiment.model_copy(update={"tuning": TuningSection.model_validate(tuning)})
 
 
-@pytest.mark.parametrize("values", range(1, LARGEST_GRID + 1))
+@pytest.mark.parametrize("values", range(1, MIN_GRID_VALUES + 1))
 def test_every_loss_is_tried_in_as_many_configurations(values: int) -> None:
     tuning = TuningSection(rates=RATES, parameter_values=values)
     refs = [reference(name, LossSpec()) for name in LOSSES]
     refs.append(LossRef("mln_1", "mln", None, LossSpec(), (0.0,)))
     for ref in refs:
-        found = {(plan.loss.parameter, lr) for plan in plans(tuning, ref) for lr in plan.rates}
-        assert len(found) == values * len(RATES), ref.name
-        assert {lr for _, lr in found} >= {RATES[0], RATES[-1]}
-        tried = {parameter for parameter, _ in found}
+        configurations = {
+            (plan.loss.parameter, lr) for plan in plans(tuning, ref) for lr in plan.rates
+        }
+        assert len(configurations) == values * len(RATES), ref.name
+        assert {lr for _, lr in configurations} >= {RATES[0], RATES[-1]}
+        tried = {parameter for parameter, _ in configurations}
         assert len(tried) == (values if ref.parameter is not None else 1)
         assert ref.parameter in tried  # the default is always among them
 
@@ -105,16 +106,6 @@ def test_bad_tuning_is_one_line(override: str, message: str) -> None:
 def test_a_loss_with_a_parameter_declares_a_grid() -> None:
     with pytest.raises(ValueError, match="declare 5 values"):
         LossEntry("short", "", "", "q", (0.1, 0.2))
-
-
-def test_the_list_of_losses_shows_parameters_and_their_values() -> None:
-    rows = {row["name"]: row for row in listing("losses")}
-    assert set(rows) == set(LOSSES)
-    assert rows["gce"]["parameter"] == "q"
-    assert rows["gce"]["default"] == 0.7
-    assert rows["gce"]["grid"] == "0.2 0.4 0.55 0.7 0.9"
-    assert rows["ce"]["grid"] is None
-    assert all(row["source"] and row["description"] for row in rows.values())
 
 
 def test_choosing_among_rates_and_parameters() -> None:
@@ -156,7 +147,7 @@ def test_tuning_scores_are_of_its_metric_on_inner_valid(metric: str, tmp_path: P
     benchmark = experiment.benchmark
     assert benchmark is not None
     members = tuple(Member(row["key"], row["seed"], row["lr"]) for row in rows)
-    job = Job(
+    job = TrainingJob(
         task, reference("ce", LossSpec()), members, experiment.seed, Purpose.TUNE,
         benchmark.learner, benchmark.training, benchmark.curve_points, "reference",
     )  # fmt: skip
@@ -185,8 +176,8 @@ def test_another_metric_is_another_tuning(tmp_path: Path) -> None:
 
 def test_the_chosen_parameter_is_the_one_of_the_cells(tmp_path: Path) -> None:
     experiment = small(3, ["gce", "logit_adjusted"])
-    store, found = run(experiment, tmp_path)
-    assert found == RunSummary(done=8, diverged=0, failed=0, missing=0)
+    store, counts = run(experiment, tmp_path)
+    assert counts == RunSummary(done=8, diverged=0, failed=0, missing=0)
     made = {row["loss"]: row for row in store.rows(choices)}
     assert {row["configurations"] for row in made.values()} == {6}
     assert made["ce"]["parameter"] is None
@@ -219,7 +210,7 @@ def test_a_learner_trains_under_its_own_parameter_and_another_key() -> None:
     def nll(name: str, parameter: float) -> float | None:
         loss = LossRef(name, name, parameter)
         members = (Member("k", 0, 0.1),)
-        job = Job(
+        job = TrainingJob(
             "digits+imbalance=10",
             loss,
             members,

@@ -24,8 +24,8 @@ DASK = ("--dask=local", "--jobs=2")
 
 
 def children(pid: int) -> list[int]:
-    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
-    return [int(word) for word in found.stdout.split()]
+    listed = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
+    return [int(word) for word in listed.stdout.split()]
 
 
 def alive(pid: int) -> bool:
@@ -71,7 +71,7 @@ def test_stopped_at_the_first_result_and_continued(
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stderr is not None
-    # After the note a line tells that work has begun, the next that something of it is done.
+    # After the note a line says that work has begun, the next that something of it is done.
     assert "too few" in process.stderr.readline()
     assert "started" in process.stderr.readline()
     process.stderr.readline()

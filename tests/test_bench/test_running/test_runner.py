@@ -12,7 +12,7 @@ from bench.catalogue.losses import LOSSES
 from bench.catalogue.metrics import METRICS
 from bench.cells.loss_ref import LossRef, reference
 from bench.cells.seeds import Purpose, seed_for
-from bench.cells.training import Job, Member, train
+from bench.cells.training import Member, TrainingJob, train
 from bench.cells.tuning import choose
 from bench.errors import InputError
 from bench.experiment.model import Experiment
@@ -20,10 +20,12 @@ from bench.running.runner import Runner
 from bench.running.status import RunSummary, summary
 from bench.store.schema import cells, choices, evolutions, grid, learners, tunings
 from bench.store.store import Store
+from bench.tasks.resolve import TaskRef
 from bench.workers.pool import Finished, WorkerPool
 from bench.workers.progress import Silent
 from mln import MetaLoss
 from mln.config import LossSpec, TrainingSpec
+from mln.task import TaskSource
 
 
 class Counting(Silent):
@@ -41,9 +43,9 @@ def run(experiment: Experiment, folder: Path, workers: int) -> tuple[Store, RunS
     counting = Counting()
     with WorkerPool(workers) as pool:
         runner = Runner(experiment, store, folder / "artifacts", pool, counting)
-        found = runner.run()
+        counts = runner.run()
     assert runner.errors == []
-    return store, found, counting.phases
+    return store, counts, counting.phases
 
 
 def results(store: Store) -> list[Any]:
@@ -82,18 +84,18 @@ def test_the_learners_of_a_coevolution_are_measured_once(tmp_path: Path) -> None
 
 
 def test_a_run_does_what_is_missing_and_depends_on_nothing_else(tmp_path: Path) -> None:
-    whole, found, phases = run(tiny(), tmp_path / "whole", workers=2)
-    assert found == RunSummary(done=2 * 2 * 6 * 6, diverged=0, failed=0, missing=0)
+    whole, counts, phases = run(tiny(), tmp_path / "whole", workers=2)
+    assert counts == RunSummary(done=2 * 2 * 6 * 6, diverged=0, failed=0, missing=0)
     assert len(phases) == 3
     _, again, phases = run(tiny(), tmp_path / "whole", workers=2)
-    assert again == found
+    assert again == counts
     assert phases == []
 
     # In pieces: fewer tasks, losses and seeds first, and one worker.
     folder = tmp_path / "pieces"
     run(tiny(tasks=["spirals"], losses=["mse", "ce"], seeds=1), folder, workers=1)
-    pieces, found_in_pieces, _ = run(tiny(), folder, workers=1)
-    assert found_in_pieces == found
+    pieces, counts_in_pieces, _ = run(tiny(), folder, workers=1)
+    assert counts_in_pieces == counts
     everything = [
         row for row in results(pieces) if row.get("fingerprint") in (None, tiny().fingerprint())
     ]
@@ -117,9 +119,9 @@ def test_a_lost_cell_is_trained_again_to_the_same_bits(tmp_path: Path) -> None:
     with store.transaction() as connection:
         connection.execute(cells.delete().where(cells.c.seed == 1))
     assert summary(experiment, store).missing == 2 * 2
-    _, found, phases = run(experiment, tmp_path, workers=1)
+    _, counts, phases = run(experiment, tmp_path, workers=1)
     assert phases == ["benchmark"]
-    assert found.missing == 0
+    assert counts.missing == 0
     assert results(store) == before
 
 
@@ -137,8 +139,8 @@ def test_a_diverged_cell_is_done_and_a_failed_one_is_tried_again(
     experiment = experiment.model_copy(
         update={"tuning": experiment.tuning.model_copy(update={"common_rate": 1e30})}
     )
-    _, found, _ = run(experiment, tmp_path, workers=1)
-    assert found == RunSummary(done=4, diverged=4, failed=0, missing=0)
+    _, counts, _ = run(experiment, tmp_path, workers=1)
+    assert counts == RunSummary(done=4, diverged=4, failed=0, missing=0)
     store = Store(f"sqlite:///{tmp_path}/mln.db")
     diverged = store.rows(cells, status="diverged")[0]
     assert diverged["metrics"]["accuracy"] is None
@@ -147,8 +149,8 @@ def test_a_diverged_cell_is_done_and_a_failed_one_is_tried_again(
     with store.transaction() as connection:
         connection.execute(cells.update().values(status="failed").where(cells.c.seed == 0))
     assert summary(experiment, store).failed == 4
-    _, found, _ = run(experiment, tmp_path, workers=1)
-    assert found.failed == 0
+    _, counts, _ = run(experiment, tmp_path, workers=1)
+    assert counts.failed == 0
 
 
 def run_here(_pool, work, jobs, on_message=None):
@@ -157,23 +159,24 @@ def run_here(_pool, work, jobs, on_message=None):
         yield Finished(job, work(job), None)
 
 
-def job(purpose: Purpose, loss: LossRef, count: int = 2) -> Job:
+def job(purpose: Purpose, loss: LossRef, count: int = 2) -> TrainingJob:
     benchmark = tiny().benchmark
     assert benchmark is not None
     members = tuple(Member(f"k{seed}", seed, 0.01) for seed in range(count))
-    return Job(
+    return TrainingJob(
         "digits", loss, members, 5, purpose, benchmark.learner, benchmark.training, 4, "analytic"
     )
 
 
 def test_the_test_split_is_drawn_for_the_benchmark_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[bool] = []
-    from bench.tasks import resolve as register
+    original = TaskRef.source
 
-    original = register.source
-    monkeypatch.setattr(
-        register, "source", lambda name, *, test: drawn.append(test) or original(name, test=test)
-    )
+    def source(self: TaskRef, *, test: bool) -> TaskSource:
+        drawn.append(test)
+        return original(self, test=test)
+
+    monkeypatch.setattr(TaskRef, "source", source)
     ce = reference("ce", LossSpec())
     tuned = train(job(Purpose.TUNE, ce))
     tested = train(job(Purpose.TEST, ce))

@@ -10,7 +10,7 @@ from numpy.random import SeedSequence
 from PIL import Image
 
 from bench.errors import InputError
-from bench.tasks.resolve import source
+from bench.tasks.resolve import resolve
 
 SEED = SeedSequence(3)
 
@@ -58,6 +58,6 @@ def some_idx(root: Path) -> tuple[np.ndarray, np.ndarray]:
 def refused(name: str, words: str) -> None:
     """Drawing a task of this name is refused in one line that holds these words."""
     with pytest.raises(InputError) as caught:
-        source(name, test=False)(SEED)
+        resolve(name).source(test=False)(SEED)
     assert words in str(caught.value), caught.value
     assert "\n" not in str(caught.value)

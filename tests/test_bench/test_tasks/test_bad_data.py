@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_bench.test_tasks.data_files import FRAME, refused, some_idx, write_idx, write_pictures
 
-from bench.tasks.families.official import IDX
+from bench.tasks.families.official import IDX_FILES
 
 pytestmark = pytest.mark.usefixtures("root")
 
@@ -70,13 +70,13 @@ def bad_idx(root: Path) -> dict[str, str]:
     some_idx(root)
     for folder in ("FashionMNIST", "KMNIST"):
         (root / folder / "raw").mkdir(parents=True)
-        for name in IDX:
+        for name in IDX_FILES:
             whole = (root / "MNIST" / "raw" / name).read_bytes()
             (root / folder / "raw" / name).write_bytes(whole)
-    cut = root / "FashionMNIST" / "raw" / IDX[0]
+    cut = root / "FashionMNIST" / "raw" / IDX_FILES[0]
     cut.write_bytes(cut.read_bytes()[:-5000])
     write_idx(root / "KMNIST" / "raw", np.zeros((30, 28, 28), np.uint8), np.full(20, 3), "train")
-    (root / "MNIST" / "raw" / IDX[2]).unlink()
+    (root / "MNIST" / "raw" / IDX_FILES[2]).unlink()
     return {
         "mnist": "mln-bench download mnist",
         "fashion_mnist": "damaged",

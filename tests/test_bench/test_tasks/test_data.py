@@ -1,6 +1,5 @@
 """Data from files: read as they are, decoded once, mapped ever after."""
 
-import os
 import pickle
 import subprocess
 import sys
@@ -16,13 +15,13 @@ from torchvision import datasets
 from torchvision.datasets.utils import calculate_md5
 
 from bench import testing
-from bench.tasks.cache import cache_folder, content_digest
+from bench.tasks.cache import data_cache
 from bench.tasks.catalogue import family_of
 from bench.tasks.families import folders as folders_module
 from bench.tasks.families import official
 from bench.tasks.families import pictures as pictures_module
 from bench.tasks.families.pictures import PictureFamily
-from bench.tasks.resolve import canonical, identity, image, shape, source
+from bench.tasks.resolve import resolve
 from mln.examples import Examples
 from mln.task import Task
 
@@ -36,7 +35,7 @@ def numbers(task: Task) -> np.ndarray:
 
 def test_idx_files_become_the_official_test_split(root: Path) -> None:
     x, y = some_idx(root)
-    task = source("mnist", test=True)(SEED)
+    task = resolve("mnist").source(test=True)(SEED)
     assert task.image == (1, 28, 28)
     assert task.test is not None
     np.testing.assert_array_equal(task.test.y, y[200:])
@@ -78,7 +77,7 @@ def test_cifar10_is_read_in_its_official_layout(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     x, y = write_batches(root, monkeypatch)
-    task = source("cifar10", test=True)(SEED)
+    task = resolve("cifar10").source(test=True)(SEED)
     assert (task.features, task.classes, task.image) == (3072, 10, (3, 32, 32))
     assert task.test is not None
     np.testing.assert_array_equal(task.test.y, y[200:])
@@ -101,7 +100,7 @@ def test_a_folder_or_zip_of_pictures(root: Path, packed: bool) -> None:
             for file in sorted((root / "pets").rglob("*.png")):
                 archive.write(file, file.relative_to(root))
         name = "folder:pets.zip"
-    task = source(name, test=True)(SEED)
+    task = resolve(name).source(test=True)(SEED)
     assert (task.features, task.classes, task.image) == (243, 2, (3, 9, 9))
     assert task.test is not None
     assert list(task.test.y) == [0] * 6 + [1] * 4
@@ -121,32 +120,33 @@ def test_pictures_of_any_size_are_scaled_and_cut_and_a_split_is_drawn(root: Path
     write_pictures(root / "some" / "x", {"a": 10, "b": 10}, (20, 12), "L")
     write_pictures(root / "some" / "x", {"c": 10}, (16, 30), "L")
     refused("folder:some", "give size=N")
-    assert image("folder:some,size=8") == (1, 8, 8)
-    first, second = (source("folder:some,size=8", test=True)(SeedSequence(k)) for k in range(2))
+    ref = resolve("folder:some,size=8")
+    assert ref.image == (1, 8, 8)
+    first, second = (ref.source(test=True)(SeedSequence(k)) for k in range(2))
     np.testing.assert_array_equal(numbers(first), numbers(second))
     assert len(numbers(first)) == 9
-    assert canonical("folder: some , size=8+noise=0.2") == "folder:some,size=8+noise=0.2"
+    assert resolve("folder: some , size=8+noise=0.2").name == "folder:some,size=8+noise=0.2"
 
 
 def test_a_path_with_signs_of_its_own_is_quoted(root: Path) -> None:
     write_pictures(root / "a+b,c", {"x": 8, "y": 8})
     refused("folder:a+b,c", "unknown regime 'b,c'")
-    assert shape("folder:a%2Bb%2Cc") == (243, 2)
-    assert canonical("folder:a%2Bb%2Cc+noise=0.1") == "folder:a%2Bb%2Cc+noise=0.1"
+    assert resolve("folder:a%2Bb%2Cc").shape == (243, 2)
+    assert resolve("folder:a%2Bb%2Cc+noise=0.1").name == "folder:a%2Bb%2Cc+noise=0.1"
 
 
 def test_keys_hold_the_content_and_not_the_place(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_pictures(root / "one", {"x": 8, "y": 8})
-    before = identity("folder:one+noise=0.2")
+    before = resolve("folder:one+noise=0.2").identity()
     (root / "one").rename(root / "two")
-    assert identity("folder:two+noise=0.2") == before
-    assert source("folder:two", test=False)(SEED).train.y.size
+    assert resolve("folder:two+noise=0.2").identity() == before
+    assert resolve("folder:two").source(test=False)(SEED).train.y.size
     pixels = np.zeros((9, 9, 3), np.uint8)
     Image.fromarray(pixels).save(root / "two" / "x" / "000.png")
     folders_module._content.cache_clear()  # a process looks at a folder once
-    assert identity("folder:two+noise=0.2") != before
+    assert resolve("folder:two+noise=0.2").identity() != before
 
 
 def test_decoded_once_and_mapped_ever_after(root: Path) -> None:
@@ -154,15 +154,15 @@ def test_decoded_once_and_mapped_ever_after(root: Path) -> None:
 
     def total() -> float:
         official._pictures.cache_clear()
-        return float(np.asarray(source("mnist", test=True)(SEED).train.x).sum())
+        return float(np.asarray(resolve("mnist").source(test=True)(SEED).train.x).sum())
 
     first = total()
-    files = sorted(path.suffix for path in cache_folder().iterdir())
+    files = sorted(path.suffix for path in data_cache().iterdir())
     assert files == [".digest", ".npz", ".table"]
     code = (
         "import numpy as np, sys; from numpy.random import SeedSequence\n"
-        "from bench.tasks.resolve import source\n"
-        "x = source('mnist', test=True)(SeedSequence(3)).train.x\n"
+        "from bench.tasks.resolve import resolve\n"
+        "x = resolve('mnist').source(test=True)(SeedSequence(3)).train.x\n"
         "print('torch' in sys.modules, type(x.table).__name__, float(np.asarray(x).sum()))\n"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -170,7 +170,7 @@ def test_decoded_once_and_mapped_ever_after(root: Path) -> None:
     assert ended.stdout.split() == ["False", "memmap", str(first)], ended.stderr
 
     # What a killed writer leaves is not taken for the whole, and is made again.
-    table = next(cache_folder().glob("*.table"))
+    table = next(data_cache().glob("*.table"))
     content = table.read_bytes()
     table.unlink()
     table.write_bytes(content[:1000])
@@ -178,23 +178,11 @@ def test_decoded_once_and_mapped_ever_after(root: Path) -> None:
     assert table.read_bytes() == content
 
 
-def test_a_digest_is_remembered_by_size_and_time(root: Path) -> None:
-    file = root / "data"
-    file.write_bytes(b"abc")
-    first = content_digest([("data", file)])
-    file.write_bytes(b"abd")
-    os.utime(file, ns=(1, 1))
-    assert content_digest([("data", file)]) != first
-    file.write_bytes(b"abc")
-    os.utime(file, ns=(2, 2))
-    assert content_digest([("data", file)]) == first
-
-
 @pytest.mark.parametrize("regime", ["blur=1", "input_noise=0.5", "occlusion=0.3", "missing=0.2"])
 def test_damaged_pictures_are_rows_of_one_table(root: Path, regime: str) -> None:
     some_idx(root)
-    clean = source("mnist", test=True)(SEED)
-    task = source(f"mnist+{regime}+rotation_drift=0.5", test=True)(SEED)
+    clean = resolve("mnist").source(test=True)(SEED)
+    task = resolve(f"mnist+{regime}+rotation_drift=0.5").source(test=True)(SEED)
     assert task.drift is not None
     after = task.drift.after
     assert after.test is not None
@@ -225,10 +213,11 @@ def test_no_purpose_but_the_benchmark_reads_a_test_picture(
         return original(self, rows)
 
     monkeypatch.setattr(pictures_module.Pictures, "examples", recorded)
+    draw = resolve("mnist+noise=0.3+few=40").source(test=False)
     for index in range(20):
-        source("mnist+noise=0.3+few=40", test=False)(SeedSequence(index))
+        draw(SeedSequence(index))
     assert max(touched) < 200
-    source("mnist", test=True)(SEED)
+    resolve("mnist").source(test=True)(SEED)
     assert max(touched) == 249
 
 
@@ -240,8 +229,9 @@ def test_a_table_of_numbers_words_and_gaps(root: Path, ending: str) -> None:
     else:
         FRAME.to_parquet(path)
     name = f"table:t.{ending},label=kind"
-    assert shape(name) == (4, 2)  # age, size, oslo, rome
-    task = source(name, test=True)(SEED)
+    ref = resolve(name)
+    assert ref.shape == (4, 2)  # age, size, oslo, rome
+    task = ref.source(test=True)(SEED)
     np.testing.assert_allclose(task.train.x[:, :2].mean(0), 0, atol=1e-5)
     np.testing.assert_allclose(task.train.x[:, :2].std(0), 1, atol=1e-5)
     for split in testing.splits(task).values():
@@ -255,12 +245,12 @@ def test_preprocessing_never_sees_a_test_row(root: Path) -> None:
     FRAME.to_csv(root / "t.csv", index=False)
     family = family_of("table:t.csv,label=kind", "")
     test = family.columns().parts.test  # type: ignore[attr-defined]
-    before = source("table:t.csv,label=kind", test=False)(SEED)
+    before = resolve("table:t.csv,label=kind").source(test=False)(SEED)
     changed = FRAME.copy()
     changed.loc[test, "size"] = 1e6
     changed.loc[test, "age"] = -50.0
     changed.to_csv(root / "u.csv", index=False)
-    after = source("table:u.csv,label=kind", test=False)(SEED)
+    after = resolve("table:u.csv,label=kind").source(test=False)(SEED)
     assert testing.bits(before) == testing.bits(after)
 
 
@@ -280,9 +270,9 @@ def test_real_pictures_conform(name: str, real_data: Path, monkeypatch: pytest.M
     monkeypatch.setenv("MLN_DATA_ROOT", str(real_data))
     family = family_of(name, name)
     assert isinstance(family, PictureFamily)
-    found = family.pictures()
-    assert len(found.y) == (60_000 if name == "cifar10_jpeg" else 70_000)
-    assert len(found.parts.test) == 10_000
-    assert set(np.bincount(found.y[found.parts.test])) <= set(range(800, 1200))
+    pictures = family.pictures()
+    assert len(pictures.y) == (60_000 if name == "cifar10_jpeg" else 70_000)
+    assert len(pictures.parts.test) == 10_000
+    assert set(np.bincount(pictures.y[pictures.parts.test])) <= set(range(800, 1200))
     for check in testing.TASK_CHECKS:
         check(name)

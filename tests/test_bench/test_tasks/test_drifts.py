@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.random import SeedSequence
 
-from bench.catalogue.metrics import METRICS
-from bench.cells.drift_scores import adaptability, drift_points
+from bench.catalogue.metrics import METRICS, DriftSteps, Measured
+from bench.cells.drift_scores import drift_points
 from bench.cells.loss_ref import reference
 from bench.cells.seeds import Purpose
-from bench.cells.training import Job, Member, train
+from bench.cells.training import Member, TrainingJob, train
 from bench.errors import InputError
-from bench.tasks.resolve import canonical, source
+from bench.tasks.resolve import resolve
 from mln.config import LearnerSpec, LossSpec, TrainingSpec
 from mln.drift import Timing
 from mln.task import Split, Task
@@ -21,7 +21,7 @@ SEEDS = [SeedSequence(index) for index in range(4)]
 
 
 def before_and_after(name: str, seed: SeedSequence) -> list[tuple[Split, Split]]:
-    task = source(name, test=True)(seed)
+    task = resolve(name).source(test=True)(seed)
     assert task.drift is not None
     after = task.drift.after
     assert task.test is not None
@@ -62,27 +62,31 @@ def test_points_and_pictures_turn_by_a_quarter() -> None:
 
 
 def test_class_frequencies_become_a_long_tail() -> None:
-    found = []
+    class_counts = []
     for seed in SEEDS:
         pairs = before_and_after("digits+prior_drift=0.5", seed)
         for old, new in pairs:
             assert len(old.y) == len(new.y)
             known = {row.tobytes() for row in np.asarray(old.x)}
             assert {row.tobytes() for row in np.asarray(new.x)} <= known
-        found.append(np.bincount(pairs[0][1].y, minlength=10))
-    shares = np.sort(np.mean([np.sort(counts) for counts in found], 0))[::-1]
+        class_counts.append(np.bincount(pairs[0][1].y, minlength=10))
+    shares = np.sort(np.mean([np.sort(counts) for counts in class_counts], 0))[::-1]
     expected = 10 ** (-np.arange(10) / 9)
     assert np.abs(shares / shares.sum() - expected / expected.sum()).max() < 0.03
-    assert len({int(counts.argmax()) for counts in found}) > 1
+    assert len({int(counts.argmax()) for counts in class_counts}) > 1
 
 
 def test_names_of_drifts() -> None:
     name = "digits+over=0.2+noise=0.1+label_drift=0.3:0.7"
-    assert canonical(name) == "digits+noise=0.1+label_drift=0.3:0.7+over=0.2"
-    starts = {source(name, test=False)(seed).drift.start for seed in SEEDS}  # type: ignore[union-attr]
+    ref = resolve(name)
+    assert ref.name == "digits+noise=0.1+label_drift=0.3:0.7+over=0.2"
+    assert ref.drifts
+    assert not resolve("digits+noise=0.1").drifts
+    draw = ref.source(test=False)
+    starts = {draw(seed).drift.start for seed in SEEDS}  # type: ignore[union-attr]
     assert len(starts) == len(SEEDS)
     assert all(0.3 <= start <= 0.7 for start in starts)
-    assert canonical("digits+label_drift=0.5+over=0") == "digits+label_drift=0.5"
+    assert resolve("digits+label_drift=0.5+over=0").name == "digits+label_drift=0.5"
     for bad, words in {
         "digits+over=0.2": "needs a drift",
         "digits+label_drift=0.5+prior_drift=0.5": "exclude each other",
@@ -91,7 +95,7 @@ def test_names_of_drifts() -> None:
         "wine+blur=1": "is for tasks of pictures",
     }.items():
         with pytest.raises(InputError, match=words):
-            canonical(bad)
+            resolve(bad)
 
 
 @given(st.floats(0.05, 0.95), st.floats(0, 0.9), st.integers(2, 500))
@@ -107,24 +111,32 @@ def test_adaptability_by_hand() -> None:
     timing = Timing(0.5, 0.0, 100)  # the 51st minibatch is the first of the changed task
     points = np.array([25, 50, 51, 75, 100])
     accuracy = np.array([0.5, 0.8, 0.2, 0.6, 0.8])
-    found = adaptability(points, accuracy, timing, 100)
-    assert found.post_drift_accuracy == 0.2
+
+    def score(metric: str, accuracy: np.ndarray) -> float:
+        compute = METRICS[metric].compute
+        assert compute is not None
+        drift = DriftSteps(timing.first, timing.last)
+        of_curve, others = points != 51, np.full(5, np.nan)
+        return compute(
+            Measured(100, points, of_curve, others, accuracy, others, others, others, drift)
+        )
+
+    assert score("post_drift_accuracy", accuracy) == 0.2
     area = ((0.2 + 0.6) / 2 * 24 + (0.6 + 0.8) / 2 * 25) / 49
-    assert found.post_drift_area == pytest.approx(area)
+    assert score("post_drift_area", accuracy) == pytest.approx(area)
     # 95 % of 0.8 is reached between steps 75 and 100, 4/5 of the way, 45 steps after step 50.
-    assert found.recovery_steps == pytest.approx(75 + 0.8 * 25 - 50)
-    never = adaptability(points, np.minimum(accuracy, 0.5), timing, 100)
-    assert never.recovery_steps == pytest.approx(75 - 24 + (0.475 - 0.2) / 0.3 * 24 - 50)
-    low = adaptability(points, np.array([0.5, 0.8, 0.2, 0.3, 0.3]), timing, 100)
-    assert low.recovery_steps == 50
-    lost = adaptability(points, np.array([0.5, 0.8, 0.2, np.nan, np.nan]), timing, 100)
-    assert np.isnan(lost.recovery_steps)
-    assert np.isnan(lost.post_drift_area)
+    assert score("recovery_steps", accuracy) == pytest.approx(75 + 0.8 * 25 - 50)
+    never = score("recovery_steps", np.minimum(accuracy, 0.5))
+    assert never == pytest.approx(75 - 24 + (0.475 - 0.2) / 0.3 * 24 - 50)
+    assert score("recovery_steps", np.array([0.5, 0.8, 0.2, 0.3, 0.3])) == 50
+    lost = np.array([0.5, 0.8, 0.2, np.nan, np.nan])
+    assert np.isnan(score("recovery_steps", lost))
+    assert np.isnan(score("post_drift_area", lost))
 
 
-def job(task: str, seeds: int) -> Job:
+def job(task: str, seeds: int) -> TrainingJob:
     members = tuple(Member(f"k{seed}", seed, 0.01) for seed in range(seeds))
-    return Job(
+    return TrainingJob(
         task,
         reference("ce", LossSpec()),
         members,
@@ -138,8 +150,7 @@ def job(task: str, seeds: int) -> Job:
 
 
 def test_a_learner_falls_at_a_drift_and_rises_again() -> None:
-    found = train(job("digits+label_drift=0.5", 2))
-    for outcome in found:
+    for outcome in train(job("digits+label_drift=0.5", 2)):
         assert set(outcome.metrics) == set(METRICS)
         scores = {name: value for name, value in outcome.metrics.items() if value is not None}
         assert outcome.curve["step"] == [15, 30, 31, 45, 60]
@@ -165,8 +176,10 @@ def kept(task: Task) -> list[int]:
 
 
 def test_a_drift_composes_with_what_comes_before_it() -> None:
-    task = source("digits+few=60+noise=0.3+input_noise=1+label_drift=0.5", test=False)(SEEDS[0])
-    plain = source("digits+few=60+noise=0.3", test=False)(SEEDS[0])
+    task, plain = (
+        resolve(f"digits+few=60+noise=0.3{more}").source(test=False)(SEEDS[0])
+        for more in ("+input_noise=1+label_drift=0.5", "")
+    )
     assert task.drift is not None
     assert kept(task) == kept(plain) == kept(task.drift.after)
     np.testing.assert_array_equal(task.train.y, plain.train.y)

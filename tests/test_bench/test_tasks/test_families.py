@@ -12,10 +12,10 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from bench.errors import InputError
 from bench.tasks.base import Concern, balanced_labels, random_ranks, stratified_order
-from bench.tasks.catalogue import self_contained
+from bench.tasks.catalogue import available, self_contained
 from bench.tasks.families import digits
 from bench.tasks.families import synthetic as families
-from bench.tasks.resolve import available, mixture, shape, source
+from bench.tasks.resolve import mixture, resolve
 from mln.task import Split, Task
 
 NAMES = self_contained()
@@ -36,8 +36,9 @@ def bits(task: Task) -> list[bytes]:
 @quick
 @given(st.sampled_from(NAMES), seeds)
 def test_shapes_types_and_classes(name: str, seed: SeedSequence) -> None:
-    task = source(name, test=True)(seed)
-    assert (task.name, task.features, task.classes) == (name, *shape(name))
+    ref = resolve(name)
+    task = ref.source(test=True)(seed)
+    assert (task.name, task.features, task.classes) == (name, *ref.shape)
     assert len(splits(task)) == 4
     for x, y in splits(task):
         assert x.dtype == np.float32
@@ -52,7 +53,7 @@ def test_shapes_types_and_classes(name: str, seed: SeedSequence) -> None:
 @quick
 @given(st.sampled_from(SYNTHETIC), seeds)
 def test_synthetic_sizes_balance_and_scale(name: str, seed: SeedSequence) -> None:
-    task = source(name, test=True)(seed)
+    task = resolve(name).source(test=True)(seed)
     train, *others = splits(task)
     assert 60 <= train.y.size <= 200
     assert [split.y.size for split in others] == [200, 512, 1000]
@@ -65,7 +66,7 @@ def test_synthetic_sizes_balance_and_scale(name: str, seed: SeedSequence) -> Non
 @quick
 @given(st.sampled_from(NAMES), seeds)
 def test_a_task_is_a_pure_function_of_its_seed(name: str, seed: SeedSequence) -> None:
-    with_test, without = source(name, test=True), source(name, test=False)
+    with_test, without = (resolve(name).source(test=test) for test in (True, False))
     assert bits(with_test(seed)) == bits(pickle.loads(pickle.dumps(with_test))(seed))
     assert bits(without(seed)) == bits(with_test(seed).without_test())
     assert without(seed).test is None
@@ -73,7 +74,7 @@ def test_a_task_is_a_pure_function_of_its_seed(name: str, seed: SeedSequence) ->
 
 @pytest.mark.parametrize("name", NAMES)
 def test_seeds_give_different_tasks(name: str) -> None:
-    draw = source(name, test=False)
+    draw = resolve(name).source(test=False)
     assert bits(draw(SeedSequence(0))) != bits(draw(SeedSequence(1)))
 
 
@@ -89,15 +90,16 @@ def test_test_examples_are_not_built_unless_asked_for(
         return original(seed, *key)
 
     monkeypatch.setattr(families, "generator", recorded)
-    source(name, test=False)(SeedSequence(3))
+    resolve(name).source(test=False)(SeedSequence(3))
     assert Concern.TEST not in used
-    source(name, test=True)(SeedSequence(3))
+    resolve(name).source(test=True)(SeedSequence(3))
     assert Concern.TEST in used
 
 
 def test_synthetic_splits_share_no_example() -> None:
     for name in SYNTHETIC:
-        x = np.concatenate([split.x for split in splits(source(name, test=True)(SeedSequence(5)))])
+        task = resolve(name).source(test=True)(SeedSequence(5))
+        x = np.concatenate([split.x for split in splits(task)])
         assert len(np.unique(x, axis=0)) == len(x)
 
 
@@ -110,7 +112,7 @@ def test_digits_test_split_is_fixed_and_apart(seed: SeedSequence) -> None:
     assert [part.size for part in parts] == [539, 858, 200, 200]
     assert len(np.unique(everything)) == everything.size == digits.examples().y.size
     assert not set(test) & set(rest)
-    drawn = source("digits", test=True)(seed).test
+    drawn = resolve("digits").source(test=True)(seed).test
     assert drawn is not None
     np.testing.assert_array_equal(drawn.x, digits.examples().x[test])
     np.testing.assert_array_equal(drawn.y, digits.examples().y[test])
@@ -118,13 +120,14 @@ def test_digits_test_split_is_fixed_and_apart(seed: SeedSequence) -> None:
 
 def test_digits_never_trains_or_validates_on_a_test_image() -> None:
     test = {image.tobytes() for image in digits.examples().x[digits.test_and_rest()[0]]}
+    draw = resolve("digits").source(test=False)
     for seed in range(20):
-        for split in splits(source("digits", test=False)(SeedSequence(seed))):
+        for split in splits(draw(SeedSequence(seed))):
             assert not test & {image.tobytes() for image in split.x}
 
 
 def test_digits_splits_are_stratified() -> None:
-    for split in splits(source("digits", test=True)(SeedSequence(1))):
+    for split in splits(resolve("digits").source(test=True)(SeedSequence(1))):
         whole = np.bincount(digits.examples().y) / digits.examples().y.size
         assert np.abs(np.bincount(split.y) - whole * split.y.size).max() < 2.5
 
@@ -133,7 +136,7 @@ def accuracies(name: str) -> np.ndarray:
     """k-nearest-neighbour and linear accuracy [12, 2] on outer_valid."""
     rows = []
     for index in range(12):
-        task = source(name, test=False)(SeedSequence([7, index]))
+        task = resolve(name).source(test=False)(SeedSequence([7, index]))
         models = (KNeighborsClassifier(5), LogisticRegression(max_iter=500))
         rows.append([model.fit(*task.train).score(*task.outer_valid) for model in models])
     return np.array(rows)
@@ -142,13 +145,13 @@ def accuracies(name: str) -> np.ndarray:
 @pytest.mark.parametrize("name", SYNTHETIC)
 def test_a_family_is_learnable_and_not_trivial(name: str) -> None:
     neighbours, linear = accuracies(name).mean(axis=0)
-    assert neighbours > 1 / shape(name)[1] + 0.25
+    assert neighbours > 1 / resolve(name).shape[1] + 0.25
     assert max(neighbours, linear) < 0.98
 
 
 @pytest.mark.parametrize("name", ["circles", "xor", "checkerboard", "gaussian_quantiles"])
 def test_some_families_are_beyond_a_linear_classifier(name: str) -> None:
-    assert accuracies(name)[:, 1].mean() < 1 / shape(name)[1] + 0.1
+    assert accuracies(name)[:, 1].mean() < 1 / resolve(name).shape[1] + 0.1
 
 
 def test_a_mixture_draws_every_component_and_nothing_else() -> None:
@@ -159,7 +162,7 @@ def test_a_mixture_draws_every_component_and_nothing_else() -> None:
     task = mixture(names, test=True)(SeedSequence(0))
     assert task.test is not None
     assert bits(task.without_test()) == bits(drawn[0])
-    assert bits(task) == bits(source(task.name, test=True)(SeedSequence(0)))
+    assert bits(task) == bits(resolve(task.name).source(test=True)(SeedSequence(0)))
     pickle.loads(pickle.dumps(mixture(names)))(SeedSequence(0))
     with pytest.raises(InputError, match="at least one"):
         mixture([])

@@ -8,9 +8,8 @@ from numpy.random import SeedSequence
 
 from bench.errors import InputError
 from bench.tasks.catalogue import self_contained
-from bench.tasks.names import parse
-from bench.tasks.regimes.register import REGIMES
-from bench.tasks.resolve import available_regimes, canonical, mixture, shape, source
+from bench.tasks.regimes.catalogue import REGIMES, available_regimes
+from bench.tasks.resolve import mixture, resolve
 from mln.task import Split, Task
 
 NAMES = self_contained()
@@ -29,7 +28,8 @@ def same(first: Split | None, second: Split | None) -> bool:
 
 def pair(name: str, regimes: str, seed: SeedSequence) -> tuple[Task, Task]:
     """The task without and with regimes; all but the training split must be the same."""
-    clean, task = source(name, test=True)(seed), source(f"{name}+{regimes}", test=True)(seed)
+    refs = resolve(name), resolve(f"{name}+{regimes}")
+    clean, task = (ref.source(test=True)(seed) for ref in refs)
     assert same(clean.outer_valid, task.outer_valid)
     assert same(clean.test, task.test)
     assert task.train.x.dtype == np.float32
@@ -108,8 +108,10 @@ def test_few_keeps_a_stratified_subset(name: str, labels: int, seed: SeedSequenc
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_fewest_labels_are_two_per_class(name: str) -> None:
+    _, classes = resolve(name).shape
+    draw = resolve(f"{name}+few={2 * classes}").source(test=False)
     for index in range(10):
-        task = source(f"{name}+few={2 * shape(name)[1]}", test=False)(SeedSequence(index))
+        task = draw(SeedSequence(index))
         assert (np.bincount(task.train.y) == 2).all()
 
 
@@ -134,7 +136,7 @@ def test_imbalance_shrinks_classes_to_the_ratio(
 
 
 def test_the_large_class_is_drawn_by_the_seed() -> None:
-    draw = source("digits+imbalance=20", test=False)
+    draw = resolve("digits+imbalance=20").source(test=False)
     largest = {int(np.bincount(draw(SeedSequence(k)).train.y).argmax()) for k in range(40)}
     assert len(largest) >= 7
 
@@ -155,16 +157,16 @@ def test_regimes_combine_without_disturbing_each_other(name: str, seed: SeedSequ
 
 
 def test_a_range_draws_each_task_its_own_value() -> None:
-    clean = source("blobs_2", test=False)
-    noisy = source("blobs_2+noise=0.15:0.5", test=False)
-    few = source("blobs_2+few=20:40", test=False)
-    found, sizes = [], []
+    clean = resolve("blobs_2").source(test=False)
+    noisy = resolve("blobs_2+noise=0.15:0.5").source(test=False)
+    few = resolve("blobs_2+few=20:40").source(test=False)
+    rates, sizes = [], []
     for index in range(60):
         seed = SeedSequence(index)
-        found.append(np.mean(clean(seed).train.y != noisy(seed).train.y))
+        rates.append(np.mean(clean(seed).train.y != noisy(seed).train.y))
         sizes.append(few(seed).train.y.size)
-    assert 0.14 < min(found) < 0.22
-    assert 0.43 < max(found) < 0.51
+    assert 0.14 < min(rates) < 0.22
+    assert 0.43 < max(rates) < 0.51
     assert set(sizes) <= set(range(20, 41))
     assert len(set(sizes)) > 10
 
@@ -173,8 +175,9 @@ def test_a_source_refuses_nothing_it_promised_to_draw() -> None:
     regimes = ["few=50", "imbalance=60", "step=60", "noise=0.5", "pairflip=0.5+valid=noisy"]
     for name in NAMES:
         for regime in regimes:
-            task = source(f"{name}+{regime}", test=False)(SeedSequence(11))
-            assert task.name == canonical(f"{name}+{regime}")
+            ref = resolve(f"{name}+{regime}")
+            task = ref.source(test=False)(SeedSequence(11))
+            assert task.name == ref.name
             assert task.test is None
 
 
@@ -194,9 +197,10 @@ def test_a_source_refuses_nothing_it_promised_to_draw() -> None:
     ],
 )
 def test_canonical_names(name: str, expected: str) -> None:
-    assert canonical(name) == expected
-    assert parse(expected) == parse(name)
-    assert source(name, test=False)(SeedSequence(0)).name == expected
+    ref = resolve(name)
+    assert ref.name == expected
+    assert ref == resolve(expected)
+    assert ref.source(test=False)(SeedSequence(0)).name == expected
 
 
 @quick
@@ -206,9 +210,9 @@ def test_canonical_is_a_fixed_point_whatever_the_order(
 ) -> None:
     parts = [f"noise={rate}", f"few={labels}", f"imbalance={ratio}", "valid=noisy"]
     expected = f"{name}+few={labels}+imbalance={ratio}+noise={rate}+valid=noisy"
-    assert canonical("+".join([name, *(parts[i] for i in order)])) == expected
-    assert canonical(expected) == expected
-    assert shape(expected) == shape(name)
+    assert resolve("+".join([name, *(parts[i] for i in order)])).name == expected
+    assert resolve(expected).name == expected
+    assert resolve(expected).shape == resolve(name).shape
 
 
 @pytest.mark.parametrize(
@@ -240,11 +244,10 @@ def test_canonical_is_a_fixed_point_whatever_the_order(
     ],
 )
 def test_bad_names_get_one_clear_line(name: str, message: str) -> None:
-    for use in (parse, canonical, shape, lambda bad: source(bad, test=False)):
-        with pytest.raises(InputError) as caught:
-            use(name)
-        assert message in str(caught.value)
-        assert "\n" not in str(caught.value)
+    with pytest.raises(InputError) as caught:
+        resolve(name)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
     with pytest.raises(InputError):
         mixture(["moons", name])
 
@@ -254,4 +257,4 @@ def test_every_regime_shows_an_example_that_works() -> None:
     assert [example.partition("=")[0] for example in examples] == [*REGIMES, "valid"]
     for example in examples[:-1]:
         name = f"digits+label_drift=0.5+{example}" if "over=" in example else f"digits+{example}"
-        assert canonical(name) == name
+        assert resolve(name).name == name

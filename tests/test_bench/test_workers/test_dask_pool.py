@@ -1,14 +1,19 @@
 """Dask workers: the same interface and the same bits as worker processes, whatever dies."""
 
-from collections.abc import Iterator
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dask
 import pytest
 from distributed import LocalCluster
+from distributed.client import FutureCancelledError
 from test_bench.test_running.test_runner import results
-from test_bench.test_workers.pool_work import work
+from test_bench.test_workers.pool_work import times_tried, whose, work
 from test_bench.tiny import TINY, tiny
 
 from bench.errors import InputError, Unavailable
@@ -17,7 +22,8 @@ from bench.running.runner import Runner
 from bench.store.schema import cells, evolutions
 from bench.store.store import Store
 from bench.workers import dask_pool
-from bench.workers.dask_pool import DaskPool
+from bench.workers.dask_pool import CONNECTION_LOST, DaskPool, Gathered, gathered
+from bench.workers.dask_worker import Answer
 from bench.workers.pool import WorkerDied, WorkerPool
 from bench.workers.progress import Silent
 
@@ -46,6 +52,131 @@ def test_every_job_ends_once_and_a_killer_takes_no_neighbour_with_it(pool: DaskP
     assert heard
     assert set(heard) <= set(jobs)
     assert [item.result for item in pool.run(work, [5])] == [25]
+
+
+def before_fetching(
+    pool: DaskPool, monkeypatch: pytest.MonkeyPatch, act: Callable[[Any], Awaitable[None]]
+) -> None:
+    """Whenever a job has ended, `act` on its future before its result is fetched."""
+    fetch = pool._client.gather
+
+    async def gather(future: Any, *, asynchronous: bool) -> Any:
+        while not future.done():
+            await asyncio.sleep(0.01)
+        await act(future)
+        return await fetch(future, asynchronous=asynchronous)
+
+    monkeypatch.setattr(pool._client, "gather", gather)
+
+
+def kill_first_holder(pool: DaskPool, killed: list[int]) -> Callable[[Any], Awaitable[None]]:
+    """Kill the worker that holds the first result, and go on when the scheduler knows of it."""
+    assert pool._cluster is not None
+    scheduler, nannies = pool._cluster.scheduler, pool._cluster.workers.values()
+
+    async def act(future: Any) -> None:
+        if killed:
+            return
+        [holder] = scheduler.tasks[future.key].who_has
+        [pid] = [nanny.pid for nanny in nannies if nanny.worker_address == holder.address]
+        killed.append(pid)
+        os.kill(pid, signal.SIGKILL)
+        while scheduler.workers.get(holder.address) is holder:
+            await asyncio.sleep(0.01)
+
+    return act
+
+
+def test_a_result_that_is_lost_with_its_worker_is_computed_again(
+    pool: DaskPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed: list[int] = []
+    before_fetching(pool, monkeypatch, kill_first_holder(pool, killed))
+    [finished] = pool.run(whose, [1])
+    assert finished.error is None
+    assert len(killed) == 1
+    assert finished.result not in killed
+
+
+def test_a_job_that_kills_its_worker_when_its_lost_result_is_computed_again(
+    pool: DaskPool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    killed: list[int] = []
+    before_fetching(pool, monkeypatch, kill_first_holder(pool, killed))
+    # Its first result is lost, its second attempt kills its worker, its third is made alone.
+    [finished] = pool.run(times_tried, [(tmp_path / "tries", 2)])
+    assert (finished.result, finished.error) == (3, None)
+    assert len(killed) == 1
+
+
+def test_a_job_that_the_scheduler_was_told_to_forget_is_run_again_alone(
+    pool: DaskPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancelled: list[Any] = []
+
+    async def cancel_first(future: Any) -> None:
+        if not cancelled:
+            cancelled.append(future.key)
+            await pool._client.cancel(future, asynchronous=True)
+
+    before_fetching(pool, monkeypatch, cancel_first)
+    assert sorted(item.result for item in pool.run(work, [1, 2, 3])) == [1, 4, 9]
+    assert len(cancelled) == 1
+
+
+def test_a_job_whose_result_is_always_lost_ends_without_one(
+    pool: DaskPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cancel(future: Any) -> None:
+        await pool._client.cancel(future, asynchronous=True)
+
+    before_fetching(pool, monkeypatch, cancel)
+    [finished] = pool.run(work, [1])
+    assert isinstance(finished.error, WorkerDied)
+    assert "result was lost" in str(finished.error)
+
+
+@pytest.mark.parametrize("status", ["finished", "lost", "pending", "cancelled", "error"])
+def test_an_answer_is_a_result_whatever_has_become_of_its_worker(
+    status: str, pool: DaskPool
+) -> None:
+    there: Any = {"processor": "x"}
+
+    async def gather(future: Any, *, asynchronous: bool) -> Answer:
+        future.status = status
+        return Answer(4, None, there)
+
+    client: Any = SimpleNamespace(gather=gather)
+    future: Any = SimpleNamespace(status="finished")
+    outcome = asyncio.run(gathered(client, future))
+    assert pool._finished(2, outcome) == (2, 4, None, there)
+
+
+def test_without_an_answer_the_error_says_what_is_lost(pool: DaskPool) -> None:
+    def outcome(error: Exception, status: str) -> Gathered:
+        async def gather(_: Any, *, asynchronous: bool) -> Answer:
+            raise error
+
+        client: Any = SimpleNamespace(gather=gather)
+        future: Any = SimpleNamespace(status=status)
+        return asyncio.run(gathered(client, future))
+
+    own = OSError("no such file at the worker")
+    assert pool._finished(1, outcome(own, "error")).error is own
+    # Also where the client has found a scheduler again: that one knows nothing of the jobs.
+    for error, status in (
+        (FutureCancelledError("key", CONNECTION_LOST), "cancelled"),
+        (OSError("in <TCP>: Stream is closed"), "finished"),
+        (OSError("in <TCP>: Stream is closed"), "lost"),
+    ):
+        with pytest.raises(Unavailable, match="the Dask scheduler local is lost"):
+            pool._finished(1, outcome(error, status))
+    for error, status in (
+        (FutureCancelledError("key", "scheduler-restart"), "cancelled"),
+        (FutureCancelledError("key", None), "cancelled"),
+        (ValueError("a result that cannot be read here"), "finished"),
+    ):
+        assert isinstance(pool._finished(1, outcome(error, status)).error, dask_pool.GivenUp)
 
 
 def run(experiment: Experiment, folder: Path, pool: DaskPool | WorkerPool) -> Store:
@@ -117,3 +248,12 @@ def test_a_scheduler_that_is_lost_ends_the_command_in_one_line() -> None:
         lost.close()
         with pytest.raises(Unavailable, match="the same command continues"):
             list(jobs)
+
+
+def test_a_pool_that_has_lost_its_scheduler_for_good_says_so_again() -> None:
+    with cluster(1) as one, DaskPool(one.scheduler_address) as pool:
+        assert [item.result for item in pool.run(work, [2])] == [4]
+        pool._client.close()
+        for use in (lambda: list(pool.run(work, [1])), lambda: pool.workers):
+            with pytest.raises(Unavailable, match="the same command continues"):
+                use()

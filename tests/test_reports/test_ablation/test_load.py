@@ -10,7 +10,8 @@ from bench.errors import InputError
 from bench.experiment.model import Experiment
 from bench.store import schema as tables
 from bench.store.store import Store
-from reports.ablation.report import load_ablation, write_ablation
+from reports.ablation.data import load_ablation
+from reports.ablation.report import write_ablation
 
 MODE, START = "evolution.settings.mode", "evolution.loss.start"
 STUDY, FAMILIES = "what matters?", ("rings", "spirals")
@@ -40,7 +41,7 @@ def ablation(design="factorial"):
 
 
 def filled(path, cells=CROSSED, *, done=None, without=(), seeds=6, diverged=0):
-    """A store whose study owes all `cells`; `done` are the slots with gains on so many seeds."""
+    """A store whose study declares all `cells`; the slots `done` have gains on so many seeds."""
     store, slots = Store(f"sqlite:///{path}"), range(len(cells))
     done = set(slots if done is None else done)
     store.put(
@@ -81,7 +82,7 @@ def test_rows_in_and_an_ablation_out(tmp_path):
     ]  # fmt: skip
     assert len(data.gains) == 6 * 6 * 2
     assert data.gains.groupby("slot")[MODE].first().tolist() == [cell[MODE] for cell in CROSSED]
-    assert data.unfinished == ()
+    assert data.missing_slots == ()
 
 
 def test_a_setting_that_a_cell_lacks_is_not_used(tmp_path):
@@ -92,7 +93,7 @@ def test_a_setting_that_a_cell_lacks_is_not_used(tmp_path):
 
 def test_a_level_that_never_ran_refuses_what_is_left(tmp_path):
     store = filled(tmp_path / "a.db", done={0, 1, 2, 3})
-    assert load_ablation(store, ablation()).unfinished == (4, 5)
+    assert load_ablation(store, ablation()).missing_slots == (4, 5)
     report = write_ablation(store, ablation(), tmp_path / "report")
     assert {effect.decision.verdict for effect in report.analysis.effects} == {"refused"}
     document = json.loads(report.paths.json.read_text())
@@ -101,7 +102,7 @@ def test_a_level_that_never_ran_refuses_what_is_left(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("stored", "said"),
+    ("stored", "text"),
     [
         ({"done": {0, 1, 2, 3, 5}}, "1 of 6 cells have no result"),
         (
@@ -117,13 +118,13 @@ def test_a_level_that_never_ran_refuses_what_is_left(tmp_path):
         ),
     ],
 )
-def test_what_is_missing_is_said_once_in_one_line(tmp_path, stored, said):
+def test_what_is_missing_is_said_once_in_one_line(tmp_path, stored, text):
     store = filled(tmp_path / "a.db", **stored)
     report = write_ablation(store, ablation(), tmp_path / "report")
-    told = [text for text in report.warnings if "independent" not in text]
-    assert told == [f"Not finished: {said}."]
-    assert report.paths.html.read_text().count(said) == 1
-    assert report.paths.json.read_text().count(said) == 1
+    lines = [line for line in report.warnings if "independent" not in line]
+    assert lines == [f"Not finished: {text}."]
+    assert report.paths.html.read_text().count(text) == 1
+    assert report.paths.json.read_text().count(text) == 1
     reasons = {effect.decision.reason.split(";")[0] for effect in report.analysis.effects}
     assert reasons == {"not finished"}
     assert json.loads(report.paths.json.read_text())["warnings"] == list(report.warnings)
@@ -144,9 +145,9 @@ def test_a_hole_in_a_cell_leaves_its_seed_out(tmp_path):
     assert report.analysis.seeds == 5
 
 
-@pytest.mark.parametrize("lacking", [0, 1])
-def test_a_leave_one_out_without_one_of_its_cells(tmp_path, lacking):
-    store = filled(tmp_path / "a.db", ONE_OUT, done={0, 1, 2} - {lacking})
+@pytest.mark.parametrize("missing_slot", [0, 1])
+def test_a_leave_one_out_without_one_of_its_cells(tmp_path, missing_slot):
+    store = filled(tmp_path / "a.db", ONE_OUT, done={0, 1, 2} - {missing_slot})
     report = write_ablation(store, ablation("leave_one_out"), tmp_path / "report")
     assert any("1 of 3 cells have no result" in text for text in report.warnings)
     assert not report.is_whole

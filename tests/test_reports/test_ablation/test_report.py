@@ -11,7 +11,8 @@ from bench.errors import InputError
 from bench.experiment.model import Experiment
 from bench.store import schema as tables
 from bench.store.store import Store
-from reports.ablation import report as ablation
+from reports.ablation.data import AblationData, load_ablation
+from reports.ablation.report import render_ablation, write_ablation
 
 MODE, CO = "evolution.settings.mode", "evolution.settings.coevolution"
 FAMILIES = ("spirals", "rings", "blobs_8")
@@ -40,13 +41,13 @@ def gains(effect=None, *, seeds=8, noise=0.004, interaction=0.0, one_out=False):
 
 
 def data(frame, design="factorial"):
-    return ablation.AblationData(
+    return AblationData(
         experiment(), "what matters?", design, (MODE, CO), frame, {"budget": 160_000}
     )
 
 
 def render(frame, path, design="factorial"):
-    return ablation.render_ablation(data(frame, design), path, ["mln-bench ablate x"])
+    return render_ablation(data(frame, design), path, ["mln-bench ablate x"])
 
 
 def verdicts(report):
@@ -82,11 +83,11 @@ def test_where_the_two_analyses_disagree_the_verdict_says_which_to_trust(tmp_pat
     wild = np.random.default_rng(4).normal(0.02, 0.05, 8)
     frame["gain"] += np.where(frame[CO] == "fresh", wild[frame["seed"]], 0)
     report = render(frame, tmp_path)
-    [told] = [text for text in report.findings if "disagree" in text]
-    assert "disagree on mode (Holm p " in told
-    assert told.endswith("between seeds.")
-    assert "trust the paired tests" in told
-    assert told in report.paths.html.read_text().replace("&lt;", "<").replace("&gt;", ">")
+    [sentence] = [text for text in report.findings if "disagree" in text]
+    assert "disagree on mode (Holm p " in sentence
+    assert sentence.endswith("between seeds.")
+    assert "trust the paired tests" in sentence
+    assert sentence in report.paths.html.read_text().replace("&lt;", "<").replace("&gt;", ">")
     assert not any("disagree" in text for text in render(gains(), tmp_path / "other").findings)
 
 
@@ -176,15 +177,19 @@ def stored(path, frame):
 def test_an_ablation_is_read_from_its_store(tmp_path):
     frame = gains({"es": -0.03})
     store = stored(tmp_path / "mln.db", frame)
-    found = ablation.load_ablation(store, ABLATION)
+    loaded = load_ablation(store, ABLATION)
     pd.testing.assert_frame_equal(
-        found.gains, frame.sort_values(["slot", "seed", "family"], ignore_index=True)[
-            list(found.gains.columns)
+        loaded.gains, frame.sort_values(["slot", "seed", "family"], ignore_index=True)[
+            list(loaded.gains.columns)
         ],
     )  # fmt: skip
-    assert (found.study, found.design, found.factors) == ("what matters?", "factorial", (MODE, CO))
-    assert found.protocol["text"] == "Six cells."
-    report = ablation.write_ablation(store, ABLATION, tmp_path / "out")
+    assert (loaded.study, loaded.design, loaded.factors) == (
+        "what matters?",
+        "factorial",
+        (MODE, CO),
+    )
+    assert loaded.protocol["text"] == "Six cells."
+    report = write_ablation(store, ABLATION, tmp_path / "out")
     store.close()
     assert report.warnings == ()
     assert verdicts(report)["mode", "es"] == "worse"
@@ -205,7 +210,7 @@ def test_an_ablation_is_read_from_its_store(tmp_path):
 def test_a_stored_ablation_that_is_not_finished_says_so(tmp_path, kept, warned):
     frame = gains()
     store = stored(tmp_path / "mln.db", frame[kept(frame)])
-    report = ablation.write_ablation(store, ABLATION, tmp_path / "out")
+    report = write_ablation(store, ABLATION, tmp_path / "out")
     store.close()
     assert len(report.warnings) == 1
     assert report.warnings[0].startswith(warned)
@@ -214,17 +219,17 @@ def test_a_stored_ablation_that_is_not_finished_says_so(tmp_path, kept, warned):
 
 def test_latex_tables_need_no_unicode(tmp_path):
     report = render(gains(), tmp_path)
-    found = [
+    texts = [
         path.read_text(encoding="utf-8") for path in report.paths.tables if path.suffix == ".tex"
     ]
-    assert r"partial $\eta$$^2$" in "".join(found)
-    assert all(text.isascii() for text in found)
+    assert r"partial $\eta$$^2$" in "".join(texts)
+    assert all(text.isascii() for text in texts)
 
 
 def test_an_ablation_without_gains_is_refused_with_the_command(tmp_path):
     store = stored(tmp_path / "mln.db", gains()[:0])
     with pytest.raises(InputError, match="run `mln-bench ablate`"):
-        ablation.load_ablation(store, ABLATION)
+        load_ablation(store, ABLATION)
     with pytest.raises(InputError, match="no \\[study\\] of kind ablate"):
-        ablation.load_ablation(store, experiment())
+        load_ablation(store, experiment())
     store.close()

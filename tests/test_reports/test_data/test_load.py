@@ -86,7 +86,7 @@ def test_losses_and_tasks_without_any_row_are_missing(tmp_path):
     assert not data.curves.values
 
 
-def test_a_task_is_owed_the_learner_of_its_own_rows_alone(tmp_path):
+def test_a_task_needs_the_learner_of_its_own_rows_alone(tmp_path):
     store = Store(f"sqlite:///{tmp_path / 'a.db'}")
     wanted = experiment(**{**SMALL, "tasks": ("moons", "digits"), "seeds": 1})
     both = [

@@ -25,16 +25,16 @@ def test_tasks_of_both_stand_side_by_side_in_one_family(tmp_path):
     data = merge([first, second])
     assert data.tasks == ["moons", "rings [first]", "rings [second]", "digits"]
     assert data.candidates == ("mln_1 [first]", "mln_1 [second]")
-    found = [item for item in compare(data) if item.family == "primary"]
-    assert {item.family_size for item in found} == {8}
-    assert {item.verdict for item in found} - {"refused"}
+    items = [item for item in compare(data) if item.family == "primary"]
+    assert {item.family_size for item in items} == {8}
+    assert {item.verdict for item in items} - {"refused"}
     alone = {
         (i.task, i.baseline): i.p
         for part in (first, second)
         for i in compare(part)
         if i.family == "primary"
     }
-    assert {item.p for item in found} == set(alone.values())
+    assert {item.p for item in items} == set(alone.values())
     report = render(data, tmp_path / "out")
     assert "first+second" in report.paths.html.read_text()
 
@@ -57,6 +57,6 @@ def test_one_experiments_tests_must_not_be_anothers_tuning(tmp_path):
     second = loaded(tmp_path / "b.db", tasks=("rings",), name="second")
     first.provenance["seeds"] = {"test": apart["test"]}
     second.provenance["seeds"] = {"tune": apart["test"][-1:]}
-    found = compare(merge([first, second]))
-    assert {item.verdict for item in found} == {"refused"}
-    assert all("1 seed of test and tune overlap" in item.reason for item in found)
+    items = compare(merge([first, second]))
+    assert {item.verdict for item in items} == {"refused"}
+    assert all("1 seed of test and tune overlap" in item.reason for item in items)

@@ -27,22 +27,22 @@ def band(values, factor=1.0):
     """The band of runs with one step."""
     groups = pd.DataFrame({"task": "t", "loss": ["ce"] * len(values)})
     column = np.array(values)[:, None]
-    [found] = curves.bands(column, np.array([5]), groups, factor).to_dict("records")
-    return found
+    [record] = curves.bands(column, np.array([5]), groups, factor).to_dict("records")
+    return record
 
 
 def test_curve_bands_are_t_intervals():
     values = np.array([0.5, 0.6, 0.8])
-    found = band(values, 100.0)
+    of_three = band(values, 100.0)
     expected = stats.ttest_1samp(100 * values, 0).confidence_interval()
-    assert (found["low"], found["high"]) == pytest.approx((expected.low, expected.high))
-    assert (found["n"], found["mean"]) == (3, pytest.approx(100 * values.mean()))
+    assert (of_three["low"], of_three["high"]) == pytest.approx((expected.low, expected.high))
+    assert (of_three["n"], of_three["mean"]) == (3, pytest.approx(100 * values.mean()))
 
 
 def test_the_band_of_one_seed_is_empty():
-    found = band([0.5])
-    assert np.isnan(found["low"])
-    assert found["mean"] == 0.5
+    of_one = band([0.5])
+    assert np.isnan(of_one["low"])
+    assert of_one["mean"] == 0.5
 
 
 def test_curves_on_different_steps_are_united():
@@ -50,17 +50,17 @@ def test_curves_on_different_steps_are_united():
     builder.add({"step": [1, 3], "accuracy": [0.1, None]})
     builder.add(None)
     builder.add({"step": [2, 3], "accuracy": [0.2, 0.3]})
-    found = builder.build()
-    assert found.steps.tolist() == [1, 2, 3]
-    assert np.nan_to_num(found.values["accuracy"], nan=-1).round(4).tolist() == pytest.approx(
+    united = builder.build()
+    assert united.steps.tolist() == [1, 2, 3]
+    assert np.nan_to_num(united.values["accuracy"], nan=-1).round(4).tolist() == pytest.approx(
         np.array([[0.1, -1, -1], [-1, -1, -1], [-1, 0.2, 0.3]])
     )
 
 
 def test_first_passage():
     values = np.array([[0.1, 0.5, 0.4], [0.1, 0.2, 0.3], [np.nan, 0.9, 0.9]], dtype=np.float32)
-    found = curves.first_passage(values, np.array([10, 20, 30]), np.full(3, 0.5, np.float32))
-    assert np.nan_to_num(found, nan=-1).tolist() == [20, -1, 20]
+    steps = curves.first_passage(values, np.array([10, 20, 30]), np.full(3, 0.5, np.float32))
+    assert np.nan_to_num(steps, nan=-1).tolist() == [20, -1, 20]
 
 
 def test_a_step_that_only_some_runs_have_is_no_failure():
@@ -68,9 +68,9 @@ def test_a_step_that_only_some_runs_have_is_no_failure():
         [[0.5, np.nan, 0.7], [0.5, 0.6, 0.7], [0.1, np.nan, np.nan], [0.4, 0.3, np.nan]]
     )
     groups = pd.DataFrame({"task": ["drifts", "drifts", "drifts", "other"]})
-    found = curves.completed(values, groups, np.array([False, False, True, False]), 0.0)
+    whole = curves.completed(values, groups, np.array([False, False, True, False]), 0.0)
     # The second step is one run's own; the third run diverged before the last.
-    assert np.nan_to_num(found, nan=-1).tolist() == [
+    assert np.nan_to_num(whole, nan=-1).tolist() == [
         [0.5, -1, 0.7], [0.5, -1, 0.7], [0.1, -1, 0.0], [0.4, 0.3, -1],
     ]  # fmt: skip
     ended = curves.completed(values[2:3], groups[:1], np.array([True]), 0.0)
@@ -193,5 +193,5 @@ def test_a_history_without_a_switch_is_drawn():
 
 def test_a_dozen_losses_all_look_different():
     losses = [f"loss_{number}" for number in range(14)]
-    found = looks([*losses, "mln_1"], ["mln_1"])
-    assert len({(look.color, look.dash) for look in found.values()}) == 15
+    styles = looks([*losses, "mln_1"], ["mln_1"])
+    assert len({(look.color, look.dash) for look in styles.values()}) == 15

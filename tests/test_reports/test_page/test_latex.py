@@ -10,7 +10,8 @@ from test_reports.test_study import test_report as test_study_report
 
 from reports.page import latex, references
 from reports.page.latex import latex_text
-from reports.regression.report import compare_rows, write_regression
+from reports.regression.compare import compare_rows
+from reports.regression.report import write_regression
 from reports.significance import report as render
 from reports.study.report import write_study
 
@@ -49,8 +50,8 @@ def pages(report, tmp_path_factory):
     study = write_study(store, winner, default, folder / "study")
     store.close()
     ablation = test_ablation.render(test_ablation.gains(interaction=0.04), folder / "ablation")
-    found = compare_rows(report.paths.rows, report.paths.rows)
-    compared = write_regression(found, folder / "compare", ("a.csv", "b.csv"))
+    changes = compare_rows(report.paths.rows, report.paths.rows)
+    compared = write_regression(changes, folder / "compare", ("a.csv", "b.csv"))
     return [report.paths, study.paths, ablation.paths, compared]
 
 

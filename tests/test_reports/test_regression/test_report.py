@@ -7,7 +7,8 @@ from test_reports.simulated import simulated
 
 from bench.errors import InputError
 from reports.data.load import load
-from reports.regression.report import compare_rows, document, write_regression
+from reports.regression.compare import compare_rows
+from reports.regression.report import document, write_regression
 
 
 @pytest.fixture
@@ -32,38 +33,42 @@ def moved(rows, difference):
 
 
 def test_the_same_run_is_unchanged(rows, tmp_path):
-    found = compare_rows(written(rows, tmp_path / "a.csv"), written(rows[::-1], tmp_path / "b.csv"))
-    assert found.is_clean
-    assert {change.verdict for change in found.changes} == {"unchanged"}
-    assert found.findings == ("All 96 common rows are the same in accuracy.",)
+    regression = compare_rows(
+        written(rows, tmp_path / "a.csv"), written(rows[::-1], tmp_path / "b.csv")
+    )
+    assert regression.is_clean
+    assert {change.verdict for change in regression.changes} == {"unchanged"}
+    assert regression.findings == ("All 96 common rows are the same in accuracy.",)
 
 
 @pytest.mark.parametrize(("difference", "verdict"), [(-0.02, "worse"), (0.02, "better"),
                                                      (0.0002, "equivalent")])  # fmt: skip
 def test_a_change_of_the_code_has_a_verdict(rows, tmp_path, difference, verdict):
     a = written(rows, tmp_path / "a.csv")
-    found = compare_rows(a, written(moved(rows, difference), tmp_path / "b.csv"))
-    [change] = [change for change in found.changes if change.changed]
+    regression = compare_rows(a, written(moved(rows, difference), tmp_path / "b.csv"))
+    [change] = [change for change in regression.changes if change.changed]
     assert (change.task, change.loss, change.lr_policy) == ("rings", "mse", "tuned")
     assert change.verdict == verdict
     assert change.decision.numbers.mean_difference == pytest.approx(difference)
-    assert found.is_clean == (verdict != "worse")
+    assert regression.is_clean == (verdict != "worse")
 
 
 def test_missing_rows_and_statuses_are_named(rows, tmp_path):
     other = rows.drop(index=[0, 1])
     other.loc[5, "status"] = "diverged"
-    found = compare_rows(written(rows, tmp_path / "a.csv"), written(other, tmp_path / "b.csv"))
-    assert not found.is_clean
-    assert found.warnings == ("2 rows of A missing in B.", "1 row changed status.")
+    regression = compare_rows(written(rows, tmp_path / "a.csv"), written(other, tmp_path / "b.csv"))
+    assert not regression.is_clean
+    assert regression.warnings == ("2 rows of A missing in B.", "1 row changed status.")
 
 
 def test_the_report_is_written(rows, tmp_path):
     a, b = written(rows, tmp_path / "a.csv"), written(moved(rows, -0.02), tmp_path / "b.csv")
-    found = compare_rows(a, b)
-    paths = write_regression(found, tmp_path / "out", ("a.csv", "b.csv"), ["mln-bench compare"])
+    regression = compare_rows(a, b)
+    paths = write_regression(
+        regression, tmp_path / "out", ("a.csv", "b.csv"), ["mln-bench compare"]
+    )
     assert json.loads(paths.json.read_text()) == json.loads(
-        json.dumps(document(found, ("a.csv", "b.csv"), ["mln-bench compare"]))
+        json.dumps(document(regression, ("a.csv", "b.csv"), ["mln-bench compare"]))
     )
     assert "mse on rings at the tuned rate: B fell short of A" in paths.html.read_text()
 

@@ -45,10 +45,10 @@ def test_top_marks_nothing_below_six_seeds(tmp_path):
 
 
 def test_three_evolution_runs_are_descriptive(tmp_path):
-    found, comparisons = claims.method_claims(loaded(tmp_path / "a.db", tasks=("a",), runs=3))
+    method, comparisons = claims.method_claims(loaded(tmp_path / "a.db", tasks=("a",), runs=3))
     assert {item.verdict for item in comparisons} == {"refused"}
-    assert [claim.baseline for claim in found] == ["ce", "mse"]
-    for claim in found:
+    assert [claim.baseline for claim in method] == ["ce", "mse"]
+    for claim in method:
         assert claim.p is None
         assert claim.p_holm is None
         assert claim.mean == pytest.approx(np.mean(list(claim.gains.values())))
@@ -65,9 +65,9 @@ def test_six_evolution_runs_are_tested(tmp_path):
 def test_runs_that_are_too_few_for_the_family_are_said_at_the_head(tmp_path):
     effects = {f"mln_{run}": 0.05 for run in range(1, 7)}
     data = loaded(tmp_path / "a.db", tasks=("a", "b"), runs=6, seeds=12, effects=effects)
-    found, _ = claims.method_claims(data)
-    assert {claim.verdict for claim in found} == {"inconclusive"}
-    sentences = findings(data, compare(data), found)
+    method, _ = claims.method_claims(data)
+    assert {claim.verdict for claim in method} == {"inconclusive"}
+    sentences = findings(data, compare(data), method)
     assert sentences[-1].startswith("6 evolution runs are too few for 4 comparisons of the method")
     assert "it takes 8 (evolution.runs)" in sentences[-1]
     assert not any("The method, over" in sentence for sentence in sentences)
@@ -79,9 +79,9 @@ def test_no_claim_about_the_method_without_evolution(tmp_path):
 
 
 def test_few_tasks_are_descriptive(small):
-    found = summary.across_tasks(small)
-    assert found.tasks == 2
-    assert found.friedman is None
+    across = summary.across_tasks(small)
+    assert across.tasks == 2
+    assert across.friedman is None
     assert {item.verdict for item in claims.new_tasks(small)} == {"refused"}
     assert all("descriptive" in item.reason for item in claims.new_tasks(small))
 
@@ -89,8 +89,8 @@ def test_few_tasks_are_descriptive(small):
 def test_six_tasks_are_tested_on_their_means(tmp_path):
     effects = {"mln_1": 0.05, "mse": -0.05}
     data = loaded(tmp_path / "a.db", tasks=TASKS, runs=1, effects=effects, spread=0.002)
-    found = summary.across_tasks(data)
-    table = found.table.set_index("loss")
+    across = summary.across_tasks(data)
+    table = across.table.set_index("loss")
     assert list(table["mean_rank"]) == [1, 2, 3]
     against = claims.new_tasks(data)
     assert [(item.baseline, item.n, item.unit) for item in against] == [
@@ -107,10 +107,10 @@ def test_six_tasks_are_tested_on_their_means(tmp_path):
 
 def test_ranks_turn_when_lower_is_better(tmp_path):
     settings = {"tasks": TASKS[:2], "runs": 1, "effects": {"mln_1": 0.05}, "spread": 0.002}
-    found = summary.across_tasks(
+    across = summary.across_tasks(
         loaded(tmp_path / "a.db", report={"direction": "minimise"}, **settings)
     )
-    last = found.table.iloc[-1]
+    last = across.table.iloc[-1]
     assert last["loss"] == "mln_1"
     assert last["difference_ce"] > 0
     assert last["difference_ce_low"] < last["difference_ce"] < last["difference_ce_high"]

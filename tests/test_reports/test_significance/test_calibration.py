@@ -14,13 +14,14 @@ from reports.page.wording import unit_of
 from reports.stats.crossed import crossed
 from reports.verdicts import verdict
 from reports.verdicts.decision import Question, decide
-from reports.verdicts.verdict import Rules
+from reports.verdicts.kinds import VERDICTS, is_decided
+from reports.verdicts.verdict import Basis, Rules
 
 pytestmark = pytest.mark.slow
 
 EXPERIMENTS = 2000
 POINTS = unit_of("accuracy")
-FOUND = {"better", "worse", "better_unsized", "worse_unsized"}
+DECIDED = set(filter(is_decided, VERDICTS))
 RULES = Rules("maximise", 0.005, 0.05)
 
 
@@ -57,11 +58,11 @@ def test_families_without_an_effect_are_rarely_called_one():
     false, covered, intervals = 0, 0, 0
     for number in range(EXPERIMENTS):
         kind = kinds[number % 4]
-        found = decide(family(rng, kind), RULES, POINTS, "seed", sensitivity=False)
-        false += bool(FOUND & {decision.verdict for decision in found})
+        decisions = decide(family(rng, kind), RULES, POINTS, "seed", sensitivity=False)
+        false += bool(DECIDED & {decision.verdict for decision in decisions})
         if kind != "outliers":  # a t interval does not promise anything there
-            intervals += len(found)
-            covered += sum(d.numbers.ci_low <= 0 <= d.numbers.ci_high for d in found)
+            intervals += len(decisions)
+            covered += sum(d.numbers.ci_low <= 0 <= d.numbers.ci_high for d in decisions)
     rate, low, high = share(false, EXPERIMENTS)
     print(
         f"\nfamilies with a false better or worse: {rate:.2%} [{low:.2%}, {high:.2%}] "
@@ -74,18 +75,18 @@ def test_families_without_an_effect_are_rarely_called_one():
 @pytest.mark.parametrize(("seeds", "size"), [(8, 4), (10, 1), (10, 12), (20, 1), (20, 6), (30, 12)])
 def test_power_at_the_stated_detectable_difference(seeds, size):
     """One comparison of a family has exactly the effect that the report states as detectable."""
-    rng, sd, found = np.random.default_rng(2), 0.01, 0
+    rng, sd, shown = np.random.default_rng(2), 0.01, 0
     spread = rng.normal(0, sd, 100_000)
     numbers = verdict.measure(spread[:seeds], np.zeros(seeds), RULES)._replace(sd_difference=sd)
-    effect = verdict.plan(numbers, RULES, size).detectable
+    effect = verdict.plan(numbers, Basis(RULES, POINTS, family=size)).detectable
     zeros = np.zeros(seeds)
     for _ in range(EXPERIMENTS):
         questions = [Question("a", "b", effect + rng.normal(0, sd, seeds), zeros)]
         # The others have no effect and p = 1, so that Holm is at its strictest level.
         questions += [Question("a", "b", zeros, zeros)] * (size - 1)
         decision = decide(questions, RULES, POINTS, "seed", sensitivity=False)[0]
-        found += decision.p_holm < RULES.alpha
-    rate, low, high = share(found, EXPERIMENTS)
+        shown += decision.p_holm < RULES.alpha
+    rate, low, high = share(shown, EXPERIMENTS)
     print(f"\npower, n = {seeds}, family of {size}: {rate:.1%} [{low:.1%}, {high:.1%}]")
     assert 0.77 <= rate <= 0.83
 
@@ -117,7 +118,7 @@ def test_claims_about_new_tasks_are_calibrated():
         own = rng.normal(0, 0.01, (tasks, 1)) + rng.normal(0, 0.01, (tasks, seeds))
         zeros = np.zeros(tasks)
         question = Question("a", "b", own.mean(axis=1), zeros)
-        false += decide([question], RULES, POINTS, "task")[0].verdict in FOUND
+        false += decide([question], RULES, POINTS, "task")[0].verdict in DECIDED
         pooled += scipy_stats.ttest_1samp(own.ravel(), 0).pvalue < 0.05
     rate, low, high = share(false, EXPERIMENTS)
     print(
@@ -134,7 +135,7 @@ def test_real_learners_against_themselves():
 
     from bench.cells.loss_ref import reference
     from bench.cells.seeds import Purpose
-    from bench.cells.training import Job, Member, train
+    from bench.cells.training import Member, TrainingJob, train
     from mln.config import LearnerSpec, LossSpec, TrainingSpec
     from mln.kernels import engine
 
@@ -143,18 +144,18 @@ def test_real_learners_against_themselves():
     scores = []
     for start in range(0, 2 * comparisons * seeds, 500):
         members = tuple(Member(str(k), k, 0.01) for k in range(start, start + 500))
-        job = Job(
+        job = TrainingJob(
             "digits", reference("ce", LossSpec()), members, 5, Purpose.TEST,
             learner, TrainingSpec(steps=100, batch_size=32), 4, engine.choose(learner, "ce", "cpu"),
         )  # fmt: skip
         scores += [outcome.metrics["accuracy"] for outcome in train(job)]
     values = np.array(scores).reshape(2, comparisons, seeds)
-    found = [
+    decisions = [
         decide([Question("ce", "ce", a, b)], RULES, POINTS, "seed", sensitivity=False)[0]
         for a, b in zip(*values, strict=True)
     ]
-    false = sum(decision.verdict in FOUND for decision in found)
-    covered = sum(d.numbers.ci_low <= 0 <= d.numbers.ci_high for d in found)
+    false = sum(decision.verdict in DECIDED for decision in decisions)
+    covered = sum(d.numbers.ci_low <= 0 <= d.numbers.ci_high for d in decisions)
     bound = int(scipy_stats.binom.ppf(0.975, comparisons, 0.05))
     print(
         f"\nreal A/A on digits: {false} of {comparisons} false alarms (bound {bound}); "

@@ -25,8 +25,8 @@ def primary(comparisons):
 
 
 def test_families(small):
-    found = {family.name: len(family.pairings) for family in families(small)}
-    assert found == {
+    sizes = {family.name: len(family.pairings) for family in families(small)}
+    assert sizes == {
         "accuracy, tuned rate, declared baselines": 8,
         "accuracy, tuned rate, other losses": 4,
         "accuracy, common rate, declared baselines": 8,
@@ -40,8 +40,8 @@ def test_families(small):
 
 
 def test_every_metric_has_its_own_direction_and_rope(small):
-    found = {item.metric: (item.direction, item.rope) for item in compare(small)}
-    assert found == {
+    rules = {item.metric: (item.direction, item.rope) for item in compare(small)}
+    assert rules == {
         "accuracy": ("maximise", 0.005),
         "accuracy_selected": ("maximise", 0.005),
         "area": ("maximise", 0.005),
@@ -59,12 +59,12 @@ def test_metrics_of_a_drift_are_compared_where_tasks_drift(tmp_path):
     ]
     store.put(tables.cells, drifted, replace=True)
     data = load(store, described)
-    found = [item for item in compare(data) if item.metric == "post_drift_accuracy"]
-    assert {item.task for item in found} == {"rings"}
-    assert {item.aspect for item in found} == {"adaptability"}
-    assert "refused" not in {item.verdict for item in found}
+    items = [item for item in compare(data) if item.metric == "post_drift_accuracy"]
+    assert {item.task for item in items} == {"rings"}
+    assert {item.aspect for item in items} == {"adaptability"}
+    assert "refused" not in {item.verdict for item in items}
     again = {(i.candidate, i.baseline): i.p for i in primary(compare(data)) if i.task == "rings"}
-    assert {(i.candidate, i.baseline): i.p for i in found} == again
+    assert {(i.candidate, i.baseline): i.p for i in items} == again
 
 
 def test_the_control_has_families_of_its_own(tmp_path):
@@ -108,8 +108,8 @@ def test_numbers_are_candidate_minus_baseline(small):
 
 
 def test_diverged_runs_are_counted_in_the_comparison(small):
-    found = {(i.task, i.baseline): i.diverged_baseline for i in primary(compare(small))}
-    assert found == {
+    diverged = {(i.task, i.baseline): i.diverged_baseline for i in primary(compare(small))}
+    assert diverged == {
         ("moons", "ce"): 0,
         ("moons", "mse"): 0,
         ("rings", "ce"): 0,
@@ -162,28 +162,28 @@ def test_lower_is_better_when_declared(tmp_path):
         "seeds": 10,
         "report": {"direction": "minimise"},
     }
-    found = primary(compared(tmp_path / "a.db", **settings))
-    assert {item.verdict for item in found if item.candidate == "mln_1"} == {"better"}
-    assert {item.verdict for item in found if item.candidate == "mln_2"} == {"worse"}
-    assert all(item.p_better == 1 for item in found if item.candidate == "mln_1")
+    items = primary(compared(tmp_path / "a.db", **settings))
+    assert {item.verdict for item in items if item.candidate == "mln_1"} == {"better"}
+    assert {item.verdict for item in items if item.candidate == "mln_2"} == {"worse"}
+    assert all(item.p_better == 1 for item in items if item.candidate == "mln_1")
 
 
 def test_equal_losses_are_equivalent(tmp_path):
-    found = compared(tmp_path / "a.db", effects={}, spread=0.0)
-    accuracies = [item for item in found if item.metric == "accuracy"]
+    items = compared(tmp_path / "a.db", effects={}, spread=0.0)
+    accuracies = [item for item in items if item.metric == "accuracy"]
     assert {item.verdict for item in accuracies} == {"equivalent"}
     assert {item.p for item in accuracies} == {1.0}
 
 
 def test_comparisons_are_valid_json(tmp_path):
-    found = compared(tmp_path / "a.db", effects={"mln_1": 0.02}, spread=0.0)
-    assert None in {item.dz for item in found}  # constant differences have no finite d_z
-    json.dumps([item.as_json() for item in found], allow_nan=False)
+    items = compared(tmp_path / "a.db", effects={"mln_1": 0.02}, spread=0.0)
+    assert None in {item.dz for item in items}  # constant differences have no finite d_z
+    json.dumps([item.as_json() for item in items], allow_nan=False)
 
 
 def test_eight_seeds_are_too_few_for_eight_comparisons(tmp_path):
-    found = primary(compared(tmp_path / "a.db", effects={"mln_1": 0.1}, spread=0.002))
-    item = found[0]
+    items = primary(compared(tmp_path / "a.db", effects={"mln_1": 0.1}, spread=0.002))
+    item = items[0]
     assert item.verdict == "inconclusive"
     assert "8 pairs are too few for 8 comparisons: Holm p cannot fall below 0.062" in item.reason
 

@@ -8,7 +8,7 @@ from measurements import report_load
 @pytest.mark.slow
 @pytest.mark.parametrize(("rows", "mebibytes"), [(100_000, 1024), (1_000_000, 8192)])
 def test_many_rows(rows: int, mebibytes: int) -> None:
-    found = report_load.measure(rows)
-    print(f"a report over {rows:,} rows: {found}")
-    assert found["rows"] == rows
-    assert found["peak_mib"] < mebibytes
+    measured = report_load.measure(rows)
+    print(f"a report over {rows:,} rows: {measured}")
+    assert measured["rows"] == rows
+    assert measured["peak_mib"] < mebibytes

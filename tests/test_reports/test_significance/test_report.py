@@ -12,7 +12,7 @@ import pytest
 from test_reports.simulated import simulated
 
 from bench.errors import InputError
-from reports.page.drawing import artists
+from reports.page.drawing import drawing_processes
 from reports.page.files import breakable
 from reports.significance import report as render
 
@@ -113,7 +113,7 @@ def test_the_page_says_what_was_found(report):
 
 
 def test_a_second_rendering_by_other_processes_has_the_same_bytes(report, small, tmp_path):
-    with artists(2) as executor:
+    with drawing_processes(2) as executor:
         again = render.render(small, tmp_path / "again", COMMANDS, executor)
     for path in again.paths.directory.rglob("*"):
         if path.is_file():

@@ -6,7 +6,7 @@ from reports.page.table import Table
 from reports.significance import protocol_tables, tables
 from reports.significance.comparisons import compare
 from reports.significance.material import Material
-from reports.verdicts.sentences import LABELS
+from reports.verdicts.kinds import VERDICTS
 
 
 def material(data):
@@ -46,10 +46,10 @@ def test_scores_mark_diverged_runs_and_keep_numbers_for_csv(small):
 
 
 def test_comparisons_have_one_row_each(small):
-    found = [item for item in compare(small) if item.family == "primary"]
-    table = tables.comparisons(found, "c", "C", "", 0.05)
-    assert len(table.shown) == len(found) == len(table.tags)
-    assert set(table.shown["verdict"]) <= set(LABELS.values())
+    items = [item for item in compare(small) if item.family == "primary"]
+    table = tables.comparisons(items, "c", "C", "", 0.05)
+    assert len(table.shown) == len(items) == len(table.tags)
+    assert set(table.shown["verdict"]) <= {kind.label for kind in VERDICTS.values()}
 
 
 def test_rates_and_budgets(small):

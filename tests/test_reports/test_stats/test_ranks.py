@@ -69,11 +69,11 @@ def test_stratified_bootstrap_is_paired():
     baseline = rng.normal(size=(4, 20))
     candidate = baseline + 0.1
     weights = aggregate.resamples(4, 20, count=500)
-    difference = aggregate.iqm_difference(candidate, baseline, weights)
-    assert difference == pytest.approx((0.1, 0.1, 0.1))
-    interval = aggregate.iqm_interval(baseline, weights)
+    draws = [aggregate.iqm_draws(scores, weights) for scores in (candidate, baseline)]
+    assert draws[0] - draws[1] == pytest.approx(0.1)
+    interval = aggregate.percentile_interval(aggregate.iqm(baseline), draws[1])
     assert interval.low < interval.estimate < interval.high
-    assert aggregate.iqm_interval(baseline, weights) == interval
+    assert (aggregate.iqm_draws(baseline, weights) == draws[1]).all()
     swapped = aggregate.improvement_interval(baseline, candidate, weights)
     forth = aggregate.improvement_interval(candidate, baseline, weights)
     assert forth.low < forth.estimate < forth.high
@@ -94,10 +94,10 @@ def test_a_performance_profile_falls_from_one_to_zero():
 def test_random_effects_of_the_eight_schools():
     effects = np.array([28, 8, -3, 7, -1, 1, 18, 12.0])
     errors = np.array([15, 10, 16, 11, 9, 11, 10, 18.0])
-    assert aggregate.fixed_effect(effects, errors**2) == pytest.approx((7.686, 4.072), abs=1e-3)
-    found = aggregate.random_effects(effects, errors**2)
-    assert found.estimate == pytest.approx(7.686, abs=1e-3)  # no variance between schools
-    assert found.high - found.estimate == pytest.approx(4.072 * 2.3646, abs=1e-2)
+    interval = aggregate.random_effects(effects, errors**2)
+    # No variance between schools: the mean and standard error of fixed effects.
+    assert interval.estimate == pytest.approx(7.686, abs=1e-3)
+    assert interval.high - interval.estimate == pytest.approx(4.072 * 2.3646, abs=1e-2)
 
 
 def test_random_effects_of_degenerate_effects():

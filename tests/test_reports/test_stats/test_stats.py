@@ -10,7 +10,7 @@ from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import ttost_paired
 
 from reports import stats
-from reports.stats import paired
+from reports.stats import intervals, paired
 
 MAIZE = np.array([6, 8, 14, 16, 23, 24, 28, 29, 41, -48, 49, 56, 60, -67, 75.0])
 SLEEP = np.array([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]) - np.array(
@@ -58,14 +58,12 @@ def test_lakens_2013():
     assert scipy_stats.ttest_rel(*LAKENS).statistic == pytest.approx(4.743, abs=1e-3)
 
 
-def test_holm_and_benjamini_hochberg():
+def test_holm():
     p = [0.01, 0.04, 0.03, 0.005]
     assert stats.holm(p) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert stats.benjamini_hochberg(p) == pytest.approx([0.02, 0.04, 0.04, 0.02])
     assert stats.holm([]).size == 0
     many = np.random.default_rng(1).uniform(size=40) ** 3
     assert stats.holm(many) == pytest.approx(multipletests(many, method="holm")[1])
-    assert stats.benjamini_hochberg(many) == pytest.approx(multipletests(many, method="fdr_bh")[1])
 
 
 def test_equivalence_equals_statsmodels():
@@ -120,12 +118,12 @@ def test_sign_flip_equals_scipy():
 def test_exact_and_lattice_sign_flip_agree(monkeypatch, n):
     rng = np.random.default_rng(4)
     smooth, counts = rng.normal(0.4, 1, n), rng.integers(-8, 14, n) / 539
-    found = [stats.sign_flip(d) for d in (smooth, counts)]
+    enumerated = [stats.sign_flip(d) for d in (smooth, counts)]
     monkeypatch.setattr(paired, "EXACT_UP_TO", 5)
     on_lattice = [stats.sign_flip(d) for d in (smooth, counts)]
-    assert [result.exact for result in (*found, *on_lattice)] == [True, True, False, True]
-    assert on_lattice[0].p == pytest.approx(found[0].p, rel=2e-3, abs=2e-5)
-    assert on_lattice[1].p == pytest.approx(found[1].p, abs=1e-12)
+    assert [result.exact for result in (*enumerated, *on_lattice)] == [True, True, False, True]
+    assert on_lattice[0].p == pytest.approx(enumerated[0].p, rel=2e-3, abs=2e-5)
+    assert on_lattice[1].p == pytest.approx(enumerated[1].p, abs=1e-12)
     assert on_lattice[0].p == stats.sign_flip(smooth[::-1]).p == stats.sign_flip(-smooth).p
 
 
@@ -158,6 +156,18 @@ def test_wilcoxon_equals_scipy_with_ties_and_zeros():
     method = scipy_stats.PermutationMethod(n_resamples=np.inf)
     expected = scipy_stats.wilcoxon(d, zero_method="zsplit", method=method)
     assert stats.wilcoxon(d)[:2] == pytest.approx((expected.statistic, expected.pvalue))
+
+
+def test_columns_of_one_interval_each():
+    columns = np.random.default_rng(2).normal(size=(7, 3))
+    columns[2:, 1] = columns[0, 2] = np.nan
+    columns[1, 1] = np.nan
+    n, *band = intervals.column_intervals(columns, confidence=0.9)
+    assert n.tolist() == [7, 1, 6]
+    for mean, low, high, column in zip(*band, columns.T, strict=True):
+        expected = stats.mean_interval(column[np.isfinite(column)], confidence=0.9)
+        assert (mean, low, high) == pytest.approx(expected, nan_ok=True)
+    assert intervals.t_half_width(2.0, 9) == pytest.approx(2 * 2.262157, abs=1e-6)
 
 
 def bootstrap_interval(d):

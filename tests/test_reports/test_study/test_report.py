@@ -1,19 +1,22 @@
 """The study report on simulated benchmarks."""
 
+import csv
 import json
 
+import pandas as pd
 import pytest
 from test_reports.simulated import experiment, fill
 
 from bench.errors import InputError
+from bench.store import schema as tables
 from bench.store.store import Store
-from reports.study.data import load_study
+from reports.study.data import best_place, load_study
 from reports.study.report import write_study
 
 SMALL = {"tasks": ("moons", "rings"), "losses": ("ce", "mse"), "seeds": 8}
 
 
-def stored(path, *, runs=7, winner=0.0):
+def stored(path, *, runs=7, winner=0.0, is_finished=True):
     """A study with the benchmarks of its winner and of the default; both experiments."""
     store = Store(f"sqlite:///{path}")
     first = experiment(name="winner", study=True, runs=runs, **SMALL)
@@ -21,20 +24,66 @@ def stored(path, *, runs=7, winner=0.0):
     names = [f"mln_{run + 1}" for run in range(runs)]
     fill(store, second, effects=dict.fromkeys(names, 0.0), salt=1)
     fill(store, first, effects=dict.fromkeys(names, winner), salt=2)
+    if is_finished:
+        finish(store, ranked_slots(store)[0])
     return store, first, second
+
+
+def ranked_slots(store):
+    """The slots of the complete trials, the largest value first."""
+    rows = [row for row in store.rows(tables.trials) if row["value"] is not None]
+    return [row["slot"] for row in sorted(rows, key=lambda row: -row["value"])]
+
+
+def finish(store, best_slot):
+    """Store what a study's command stores at its end; best_slot None: no trial is feasible."""
+    [best] = [
+        {name: row[name] for name in ("slot", "number", "value", "params")}
+        for row in store.rows(tables.trials)
+        if row["slot"] == best_slot
+    ] or [{}]
+    store.put(
+        tables.studies,
+        [{"study": "tuned", "kind": "screen", "experiment": "winner", "protocol": {}, "best": best,
+          "front": []}],
+    )  # fmt: skip
+
+
+def diverge(store, slots):
+    """Gains of all trials: in these slots one of eight judged learners diverged."""
+    store.put(
+        tables.gains,
+        [
+            {"study": "tuned", "slot": row["slot"], "seed": 0, "family": "gaussians",
+             "kind": "screen", "settings": row["params"], "gain": 0.0, "tasks": 8,
+             "diverged": int(row["slot"] in slots), "member_steps": 1000}
+            for row in store.rows(tables.trials)
+        ],
+    )  # fmt: skip
+
+
+def assert_named(report, trial):
+    """A trial is the best in the findings, the table of settings and report.json."""
+    assert any(f": trial {trial['number']} with a gain of " in text for text in report.findings)
+    document = json.loads(report.paths.json.read_text())
+    assert document["best"]["slot"] == trial["slot"]
+    assert document["best"]["value"] == trial["value"]
+    with (report.paths.directory / "tables/settings.csv").open() as file:
+        settings = {row["setting"]: row["winner"] for row in csv.DictReader(file)}
+    assert settings == {name: str(value) for name, value in trial["params"].items()}
 
 
 def test_a_better_winner_is_found_on_fresh_seeds(tmp_path):
     store, winner, default = stored(tmp_path / "a.db", winner=0.03)
     report = write_study(store, winner, default, tmp_path / "out", ["mln-bench report"])
     assert [gain.decision.verdict for gain in report.gains] == ["better", "better"]
-    assert report.gains[0].gains.shape == (7, 8)
+    assert report.gains[0].differences.shape == (7, 8)
     assert report.findings[0].startswith("The winner on moons exceeded the default by ")
     document = json.loads(report.paths.json.read_text())
-    assert document["bought"][0]["verdict"] == "better"
+    assert document["gains"][0]["verdict"] == "better"
     assert document["member_steps"] == 8 * 160_000
     text = report.paths.html.read_text()
-    for anchor in ("bought", "settings", "search", "importances", "response", "cost"):
+    for anchor in ("gains", "settings", "search", "importances", "response", "cost"):
         assert f'id="{anchor}"' in text
     assert report.warnings == ()
 
@@ -56,8 +105,60 @@ def test_without_fresh_seeds_nothing_is_claimed(tmp_path):
     store, winner, _ = stored(tmp_path / "a.db")
     report = write_study(store, winner, None, tmp_path / "out")
     assert report.gains == ()
-    assert "What tuning bought is not known" in report.warnings[0]
+    assert "What tuning gained is not known" in report.warnings[0]
     assert "optimistic" in report.findings[0]
+
+
+@pytest.mark.parametrize("is_finished", [True, False])
+def test_the_largest_value_is_not_the_best_if_it_is_infeasible(tmp_path, is_finished):
+    store, winner, default = stored(tmp_path / "a.db", is_finished=False)
+    first, second, *_ = ranked_slots(store)
+    diverge(store, {first})
+    if is_finished:
+        finish(store, second)
+    report = write_study(store, winner, default, tmp_path / "out")
+    assert_named(report, store.rows(tables.trials, slot=second)[0])
+    assert any(text.startswith("1 of 8 trials infeasible") for text in report.findings)
+    unfinished = [text for text in report.warnings if "The study is not finished" in text]
+    assert len(unfinished) == (not is_finished)
+
+
+def test_the_best_is_the_one_that_the_study_stored(tmp_path):
+    store, winner, default = stored(tmp_path / "a.db", is_finished=False)
+    third = ranked_slots(store)[2]
+    finish(store, third)
+    report = write_study(store, winner, default, tmp_path / "out")
+    assert_named(report, store.rows(tables.trials, slot=third)[0])
+    assert report.warnings == ()
+
+
+def test_a_study_that_goes_on_is_not_finished(tmp_path):
+    store, winner, default = stored(tmp_path / "a.db")
+    store.put(
+        tables.slots,
+        [{"study": "tuned", "slot": 8, "state": "open", "origin": "sampler", "params": None,
+          "worker": None, "number": None, "beat": None, "deaths": 0}],
+    )  # fmt: skip
+    [warning] = write_study(store, winner, default, tmp_path / "out").warnings
+    assert "not finished" in warning
+
+
+def test_a_study_without_a_feasible_trial_has_no_best(tmp_path):
+    store, winner, default = stored(tmp_path / "a.db", is_finished=False)
+    diverge(store, set(range(8)))
+    finish(store, None)
+    report = write_study(store, winner, default, tmp_path / "out")
+    assert json.loads(report.paths.json.read_text())["best"] == {}
+    assert report.warnings == ("No trial of the study is both complete and feasible.",)
+    assert not any("with a gain of" in text for text in report.findings)
+
+
+def test_of_equal_values_the_first_slot_is_the_best_so_far():
+    trials = pd.DataFrame(
+        {"slot": [3, 2, 1, 0], "number": [0, 1, 2, 3], "value": [0.2, 0.2, 0.3, None]}
+    )
+    assert best_place(trials, frozenset({1}), None) == 1
+    assert best_place(trials, frozenset({1, 2, 3}), None) is None
 
 
 def test_winner_and_default_must_be_alike(tmp_path):

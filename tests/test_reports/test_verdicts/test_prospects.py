@@ -25,13 +25,13 @@ def test_enough_is_the_first_that_is(family: int) -> None:
 
 
 def scales() -> list[tuple[str, str]]:
-    found = []
+    names = []
     for name in shipped():
         text = (resources.files("bench.experiment.shipped") / f"{name}.toml").read_text(
             encoding="utf-8"
         )
-        found += [(name, scale) for scale in ("full", *tomllib.loads(text).get("scales", {}))]
-    return found
+        names += [(name, scale) for scale in ("full", *tomllib.loads(text).get("scales", {}))]
+    return names
 
 
 @pytest.mark.parametrize(("name", "scale"), scales())

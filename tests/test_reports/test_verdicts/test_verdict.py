@@ -10,10 +10,11 @@ from reports.page.wording import unit_of
 from reports.verdicts import gate as gates
 from reports.verdicts import sentences, verdict
 from reports.verdicts.decision import Question, decide
-from reports.verdicts.verdict import Rules
+from reports.verdicts.verdict import Basis, Rules
 
 RULES = Rules("maximise", 0.005, 0.05)
 POINTS = unit_of("accuracy")
+ALONE = Basis(RULES, POINTS)
 MIRROR = {
     "better": "worse",
     "worse": "better",
@@ -57,7 +58,7 @@ def test_each_verdict(mean, sd, expected):
 def test_correction_can_take_a_verdict_away():
     numbers = verdict.measure(0.9 + noisy(0.02, 0.005), np.full(20, 0.9), RULES)
     assert verdict.judge(numbers, 0.06, RULES) == "inconclusive"
-    reason = verdict.explain("inconclusive", numbers, 0.06, RULES)
+    reason = verdict.explain("inconclusive", numbers, 0.06, ALONE)
     assert "does not survive the correction" in reason
 
 
@@ -66,10 +67,10 @@ def test_correction_can_take_a_verdict_away():
 )
 def test_a_bootstrap_interval_is_drawn_from_twenty_pairs_on(n, sensitivity, drawn):
     candidate, baseline = 0.9 + noisy(0.01, 0.005, n), np.full(n, 0.9)
-    [found] = decide(
+    [decision] = decide(
         [Question("a", "b", candidate, baseline)], RULES, POINTS, "seed", sensitivity=sensitivity
     )
-    limits = found.numbers.bca_low, found.numbers.bca_high
+    limits = decision.numbers.bca_low, decision.numbers.bca_high
     assert np.isfinite(limits).tolist() == [bool(drawn)] * 2
     if drawn:
         d = stats.differences(candidate, baseline)
@@ -94,13 +95,13 @@ scores = st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100)), min_size=
 @given(scores, st.integers(-50, 50), st.randoms())
 def test_symmetries(pairs, shift, random):
     a, b = pairs.T
-    found = verdict_of(a, b)
-    assert verdict_of(b, a) == MIRROR[found]
+    forth = verdict_of(a, b)
+    assert verdict_of(b, a) == MIRROR[forth]
     order = list(range(len(a)))
     random.shuffle(order)
-    assert verdict_of(a[order], b[order]) == found
-    assert verdict_of(a + shift / 10, b + shift / 10) == found
-    assert verdict_of(-a, -b, Rules("minimise", 0.005, 0.05)) == found
+    assert verdict_of(a[order], b[order]) == forth
+    assert verdict_of(a + shift / 10, b + shift / 10) == forth
+    assert verdict_of(-a, -b, Rules("minimise", 0.005, 0.05)) == forth
 
 
 def test_no_effect_is_rarely_called_one():
@@ -132,7 +133,6 @@ def test_gate_lets_a_sound_comparison_pass():
         ({"budgets": (15, 30)}, "tuning budgets differ (15 against 30 runs)"),
         ({"budgets": (None, 30)}, "tuning budgets differ (none against 30 runs)"),
         ({"metric": "train_loss"}, "not a common yardstick"),
-        ({"declared": False}, "no direction and ROPE of accuracy were declared"),
         (
             {"overlaps": gates.overlapping_seeds({"tune": range(3), "test": range(2, 9)})},
             "1 seed of tune and test overlap",
@@ -140,14 +140,15 @@ def test_gate_lets_a_sound_comparison_pass():
     ],
 )
 def test_gate_refuses(changes, reason):
-    assert any(reason in found for found in gate(**changes))
+    assert any(reason in refusal for refusal in gate(**changes))
 
 
 def in_words(d, p_holm, *, family=4, rules=RULES, baseline=None):
     baseline = np.full(len(d), 0.5) if baseline is None else baseline
     numbers = verdict.measure(baseline + d, baseline, rules)
     outcome = verdict.judge(numbers, p_holm, rules)
-    return sentences.sentence(("mln_1", "ce"), numbers, p_holm, family, outcome, rules, POINTS)
+    basis = Basis(rules, POINTS, family=family)
+    return sentences.sentence(("mln_1", "ce"), numbers, p_holm, outcome, basis)
 
 
 def test_sentence_of_a_better_loss():
@@ -180,11 +181,11 @@ def test_sentences_of_degenerate_differences():
 def test_plan_comes_from_the_spread_alone():
     small = verdict.measure(0.9 + noisy(0.0, 0.01), np.full(20, 0.9), RULES)
     large = verdict.measure(0.9 + noisy(0.03, 0.01), np.full(20, 0.9), RULES)
-    assert verdict.plan(small, RULES, 1) == pytest.approx(verdict.plan(large, RULES, 1))
-    planned = verdict.plan(small, RULES, 1)
+    assert verdict.plan(small, ALONE) == pytest.approx(verdict.plan(large, ALONE))
+    planned = verdict.plan(small, ALONE)
     assert planned.detectable == pytest.approx(0.66 * 0.01, rel=0.01)
     assert planned.seeds == 34  # d_z = 0.5
-    stricter = verdict.plan(small, RULES, 10)
+    stricter = verdict.plan(small, ALONE._replace(family=10))
     assert stricter.detectable > planned.detectable
     assert stricter.seeds > planned.seeds
 
@@ -204,14 +205,15 @@ def test_wider_claims_need_six_units(unit, word):
 
 def test_a_plan_knows_where_no_difference_can_be_shown():
     numbers = verdict.measure(0.9 + noisy(0.0, 0.01, 8), np.full(8, 0.9), RULES)
-    planned = verdict.plan(numbers, RULES, 8)
+    basis = ALONE._replace(family=8)
+    planned = verdict.plan(numbers, basis)
     assert planned.detectable == float("inf")
     assert planned.seeds >= 9
-    assert "no difference could be shown" in sentences.plan_text(planned, RULES, POINTS)
+    assert "no difference could be shown" in sentences.plan_text(planned, basis)
 
 
 def test_tasks_are_tested_by_ranks():
     baseline = np.linspace(0.4, 0.9, 12)
     candidate = baseline + np.linspace(0.001, 0.3, 12)
-    found = verdict.measure(candidate, baseline, RULES, unit="task")
-    assert found.p == found.p_wilcoxon
+    numbers = verdict.measure(candidate, baseline, RULES, unit="task")
+    assert numbers.p == numbers.p_wilcoxon

@@ -1,4 +1,4 @@
-"""Review: the dashboard serves what exists, on loopback, and makes nothing; pictures; export."""
+"""Review: the dashboard serves what exists, on loopback, and makes nothing; pictures."""
 
 import csv
 import io
@@ -6,22 +6,15 @@ import json
 import threading
 from urllib.request import urlopen
 
-import optuna
 import pytest
 from test_studies import tiny
-from typer.testing import CliRunner
 
-from bench.cli.app import app
 from bench.errors import InputError
-from bench.experiment.model import load
 from bench.store.store import Store
 from mln.files import load_loss
 from studies.dashboard.review import caution, launch_dashboard
-from studies.export import export
 from studies.protocol import METRIC
-from studies.results import best_evolution
 from studies.run import run_study
-from studies.worker import evaluate_trial
 
 
 def test_a_missing_storage_is_refused_and_not_made(url, tmp_path):
@@ -38,10 +31,10 @@ def test_a_storage_without_a_study_is_refused(url, tmp_path):
 
 @pytest.mark.parametrize("kind", ["screen", "ablate"])
 def test_the_dashboard_serves_the_study_with_its_artifacts(url, tmp_path, monkeypatch, kind):
-    monkeypatch.setattr("studies.run._Crew", tiny.Inline)
+    monkeypatch.setattr("studies.run._WorkerProcesses", tiny.Inline)
     experiment = tiny.experiment(kind, settings={"genetic": {"elites": 2}})
     artifacts = tmp_path / "artifacts"
-    run_study(experiment, url, artifacts, evaluate=evaluate_trial, trials=2)
+    run_study(experiment, url, artifacts, trials=2)
     seen = {}
 
     def look(serving):
@@ -91,7 +84,7 @@ def _end(stop):
 
 
 def test_a_port_in_use_is_refused(url, tmp_path, monkeypatch):
-    monkeypatch.setattr("studies.run._Crew", tiny.Inline)
+    monkeypatch.setattr("studies.run._WorkerProcesses", tiny.Inline)
     monkeypatch.setattr("studies.records._upload", lambda *_: None)
     tiny.run(tiny.experiment(), url, trials=2)
     for port in (1 << 17, 1):
@@ -105,46 +98,3 @@ def test_a_port_in_use_is_refused(url, tmp_path, monkeypatch):
 )
 def test_the_caution(host, is_safe):
     assert (caution(host) == "") is is_safe
-
-
-@pytest.mark.usefixtures("inline")
-def test_the_export_is_the_experiment_with_the_best_settings(url, tmp_path):
-    experiment = tiny.experiment()
-    with pytest.raises(InputError, match="no complete and feasible trial"):
-        export(experiment, None, tmp_path / "best.toml")
-    result = tiny.run(experiment, url)
-    export(experiment, result.best, tmp_path / "new" / "best.toml")
-    found = load(str(tmp_path / "new" / "best.toml"))
-    assert found.study is None
-    assert found.evolution == best_evolution(experiment, url)
-    assert found.evolution.settings.budget == experiment.evolution.settings.budget
-    same = ("seed", "device", "benchmark", "tuning", "report")
-    assert all(getattr(found, key) == getattr(experiment, key) for key in same)
-    assert "300 member-steps" in found.description
-
-
-@pytest.mark.slow
-def test_the_three_kinds_from_the_command_line(tmp_path):
-    small = [
-        "--set=study.budget=6000",
-        "--set=study.tasks=4",
-        "--set=evolution.settings.budget=6000",
-        "--set=evolution.settings.tasks_per_generation=1",
-        "--set=evolution.settings.training.steps=10",
-        "--set=tuning.rates=[0.01]",
-    ]
-    where = [f"--storage=sqlite:///{tmp_path}/mln.db", f"--artifacts={tmp_path}", "--workers=2"]
-    best = f"--export={tmp_path}/best.toml"
-    for words in (
-        ["study", "screen", "--trials=4", best],
-        ["study", "confirm"],
-        ["ablate", "ablate"],
-    ):
-        ended = CliRunner().invoke(app, [*words, *where, "--json", *small])
-        assert ended.exit_code == 0, ended.output
-        found = json.loads(ended.stdout)
-        assert found["counts"]["fail"] == 0
-        assert found["best"]["value"] is not None
-    ended = CliRunner().invoke(app, ["evolve", f"{tmp_path}/best.toml", *where[:2], "--jobs=1"])
-    assert ended.exit_code == 0, ended.output
-    assert len(optuna.get_all_study_names(f"sqlite:///{tmp_path}/mln.db")) == 3

@@ -1,0 +1,77 @@
+"""The verb `evolve`: the losses of an experiment."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.console import print_errors, print_rows
+from bench.cli.options import (
+    ARTIFACTS,
+    ArtifactsOption,
+    DaskOption,
+    DataRootOption,
+    ExperimentArgument,
+    JobsOption,
+    JsonOption,
+    SetOption,
+    StorageOption,
+)
+from bench.cli.settings import resolved_settings
+from bench.errors import InputError
+from bench.files import require_writable
+from bench.store.url import DEFAULT_URL
+
+
+def evolve(
+    experiment: ExperimentArgument,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="copy of the evolved loss")
+    ] = None,
+    overrides: SetOption = None,
+    storage: StorageOption = DEFAULT_URL,
+    data_root: DataRootOption = None,
+    artifacts: ArtifactsOption = ARTIFACTS,
+    jobs: JobsOption = None,
+    dask: DaskOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Evolve the experiment's losses; those in the storage are not evolved again."""
+    from bench.experiment.checks import load_checked
+    from bench.running.session import running
+
+    resolved = resolved_settings(load_checked(experiment, overrides or (), data_root), storage)
+    if resolved.evolution is None:
+        raise InputError(f"experiment {resolved.name}: has no [evolution] section")
+    if out is not None and out.is_dir():
+        raise InputError(f"--out {out}: is a folder; name a file")
+    if out is not None:
+        require_writable(out.parent)
+    with running(resolved, storage, artifacts, jobs, dask) as runner:
+        rows = runner.evolve()
+        errors = runner.errors
+        evolved = [
+            {
+                "loss": row["loss"],
+                "gain_last_generation": row["fitness"],
+                "member_steps": row["member_steps"],
+                "seconds": round(row["seconds"], 1),
+                "file": str(_copied(runner.loss_path(row), out, row["run"], len(rows))),
+            }
+            for row in rows
+        ]
+    title = "Evolved losses: mean gain over CE in the last generation (fraction; nats for nll)"
+    print_rows(evolved, as_json, title)
+    print_errors(errors)
+    raise typer.Exit(1 if errors else 0)
+
+
+def _copied(loss: Path, out: Path | None, run: int, runs: int) -> Path:
+    """A loss file, or its copy where one is asked for; several runs get a number each."""
+    if out is None:
+        return loss
+    target = out if runs == 1 else out.with_stem(f"{out.stem}-{run + 1}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(loss, target)
+    return target

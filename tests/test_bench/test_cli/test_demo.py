@@ -1,0 +1,94 @@
+"""The verb `demo`: the loop closes, repeats itself, and is to be had by hand."""
+
+import json
+from pathlib import Path
+
+from test_bench.test_cli.calling import Cli
+
+from bench.experiment.model import load
+
+TINY_DEMO = [
+    f"--set={override}"
+    for override in (
+        "study.trials=4",
+        "study.startup_trials=2",
+        "study.budget=2000",
+        "study.tasks=2",
+        "study.space.evolution.settings.population=[4,8]",
+        "study.rungs=2",
+        "evolution.runs=2",
+        "evolution.settings.budget=2000",
+        "evolution.settings.tasks_per_generation=2",
+        "evolution.settings.genetic.elites=2",
+        "evolution.settings.training.steps=10",
+        "evolution.settings.learner.hidden=[4]",
+        "benchmark.tasks=['spirals','digits+noise=0.4']",
+        "benchmark.seeds=6",
+        "benchmark.training.steps=20",
+        "tuning.rates=[0.003,0.01]",
+        "tuning.seeds=2",
+    )
+]
+
+
+def stable(report: Path) -> dict:
+    """report.json without times and paths."""
+    content = json.loads(report.read_text())
+    content.pop("provenance")
+    return content
+
+
+def test_the_demo_closes_the_loop_and_repeats_itself(run_cli: Cli, tmp_path: Path) -> None:
+    for name, jobs in (("a", "2"), ("b", "1")):
+        where = ["--out", name, "--storage", f"sqlite:///{name}.db", "--jobs", jobs]
+        ended = run_cli("demo", "--seed", "3", *where, *TINY_DEMO)
+        assert ended.code == 0, ended.err
+        assert "mln-bench dashboard" in ended.out
+        for phase in ("study", "evolve 2 losses", "tune every loss", "benchmark"):
+            assert f"{phase}: 100%" in ended.err
+    first = stable(tmp_path / "a" / "report.json")
+    assert first == stable(tmp_path / "b" / "report.json")
+    assert (tmp_path / "a" / "rows.csv").read_bytes() == (tmp_path / "b" / "rows.csv").read_bytes()
+    assert {(row["candidate"], row["baseline"]) for row in first["comparisons"]} >= {
+        ("mln_1", "ce"),
+        ("mln_2", "mse"),
+    }
+    assert first["missing"] == []
+    assert (tmp_path / "a" / "report.html").stat().st_size > 10_000
+
+    # Nothing is left to do, and the same is to be had by hand.
+    by_hand = ["--storage", "sqlite:///a.db", "--set=seed=3", *TINY_DEMO]
+    for verb in ("study", "run"):
+        ended = run_cli(verb, "demo", *by_hand)
+        assert ended.code == 0, ended.err
+        assert "started" not in ended.err.replace("study: started", "")
+    assert "note: 6 paired seeds are too few for 8 primary comparisons" in ended.err
+    (state,) = json.loads(run_cli("status", "demo", "--json", *by_hand).out)
+    assert state["done"] == 2 * 2 * 7 * 6
+    assert state["missing"] == 0
+    ended = run_cli("report", "demo", "--strict", "--out", "c", *by_hand)
+    assert ended.code == 0, ended.err
+    assert stable(tmp_path / "c" / "report.json") == first
+
+
+def test_the_demo_keeps_its_promises() -> None:
+    """The budgets that the README and the report speak of."""
+    demo = load("demo")
+    assert demo.study is not None
+    assert demo.evolution is not None
+    assert demo.benchmark is not None
+    assert demo.study.trials == 8
+    assert demo.study.budget >= 150_000
+    assert demo.evolution.runs == 3
+    assert demo.evolution.settings.budget >= 1_000_000
+    assert demo.evolution.settings.tasks_per_generation >= 8
+    assert demo.benchmark.training.steps >= 500
+    assert demo.benchmark.seeds >= 20
+    assert len(demo.tuning.rates) == 5
+    assert demo.tuning.seeds == 3
+
+    def family(task: str) -> str:
+        return task.partition("+")[0]
+
+    seen = {family(task) for task in (*demo.evolution.families, *demo.study.families)}
+    assert seen.isdisjoint(family(task) for task in demo.benchmark.tasks)

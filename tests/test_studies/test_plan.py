@@ -1,0 +1,167 @@
+"""The plan of a study: what is tried first, cells, points, instances; refusal before a run."""
+
+import subprocess
+import sys
+
+import pytest
+from places import REPORTS
+from test_studies import tiny
+
+from bench.errors import InputError
+from bench.experiment.model import load
+from bench.experiment.study import MIN_EVOLUTION_SEEDS
+from studies import space
+from studies.plan import instances, plan, points
+from studies.space import (
+    LOSS_PREFIX,
+    MODE,
+    POPULATION,
+    SETTINGS_PREFIX,
+    SWITCH_POINT,
+)
+
+SIGMA, STRATEGY = space.MUTATION_SIGMA, space.STRATEGY
+
+
+@pytest.mark.parametrize(
+    ("study", "message"),
+    [
+        ({"tune": [SETTINGS_PREFIX + "mod"]}, "study.tune.*did you mean 'evolution.settings.mode'"),
+        ({"tune": [MODE, MODE]}, "named twice"),
+        ({"space": {MODE: ["ga", "gaa"]}}, "a trial would be invalid.*mode"),
+        ({"space": {MODE: ["ga", "ga"]}}, "each once"),
+        ({"space": {MODE: []}}, "at least one choice"),
+        ({"space": {SETTINGS_PREFIX + "modd": ["ga"]}}, "no setting of the evolution"),
+        ({"space": {POPULATION: [7]}}, "must be even"),
+        ({"space": {POPULATION: 7}}, "must be even"),
+        ({"space": {SIGMA: {"low": 0.5, "high": 0.1}}}, "must rise"),
+        ({"space": {SIGMA: {"low": 0.0, "high": 0.1, "log": True}}}, "begins above 0"),
+        ({"space": {SIGMA: {"low": 0.0, "high": 0.1}}}, "must be positive"),
+        ({"space": {SWITCH_POINT: {"low": 0.5, "high": 1.5}}}, "switch_point must lie"),
+        ({"space": {SWITCH_POINT: {"low": 0.5}}}, "a range is"),
+        ({"space": {SETTINGS_PREFIX + "budget": [10, 20]}}, "equal for all trials"),
+        ({"budget": 1000}, "the first point .250 member-steps."),
+        ({"families": ["moons", "moons"]}, "named twice"),
+        ({"enqueue": [{MODE: "ga"}], "tune": [MODE, POPULATION]}, "no value for .*population"),
+        ({"enqueue": [{SETTINGS_PREFIX + "mod": "ga"}], "tune": [MODE]}, "not tuned by this study"),
+        ({"enqueue": [{MODE: "gaa"}], "tune": [MODE]}, "outside of"),
+        ({"sampler": "gp"}, "needs a fixed mode: give 'evolution.settings.mode'"),
+        ({"sampler": "cmaes", "space": {MODE: "ga", STRATEGY: "snes"}}, "numbers alone"),
+        ({"sampler": "brute", "tune": [SIGMA]}, "has no end of values"),
+    ],
+)
+def test_a_space_that_makes_no_sense_is_refused(study, message):
+    with pytest.raises(InputError, match=message):
+        plan(tiny.untuned(**study))
+
+
+def test_what_is_enqueued_comes_first_and_loses_what_has_no_effect():
+    first = {MODE: "ga", SWITCH_POINT: 0.5}
+    todo = plan(
+        tiny.untuned(tune=[MODE, SWITCH_POINT], enqueue=[first, {MODE: "ga"}, {MODE: "es"}])
+    )
+    assert [(slot.origin, slot.params) for slot in todo.known] == [
+        ("enqueued", {MODE: "ga"}),
+        ("enqueued", {MODE: "es"}),
+    ]
+
+
+def test_a_confirmation_begins_with_the_incumbent_and_the_defaults():
+    tuned = {"tune": [MODE, POPULATION], "paper_defaults": True}
+    todo = plan(tiny.untuned("confirm", **tuned), {MODE: "es", POPULATION: 8, SIGMA: 0.1})
+    assert [(slot.origin, slot.params) for slot in todo.known] == [
+        ("incumbent", {MODE: "es", POPULATION: 8}),
+        ("paper", {MODE: "hybrid", POPULATION: 16}),
+    ]
+    assert len(plan(tiny.untuned("confirm", **tuned)).known) == 1  # the experiment has the defaults
+    with pytest.raises(InputError, match=r"study.paper_defaults.*outside of.*widen study.space"):
+        plan(
+            tiny.untuned("confirm", **tuned, space={POPULATION: [8, 24]}),
+            {MODE: "es", POPULATION: 8},
+        )
+
+
+def test_brute_force_tries_every_distinct_cell_once():
+    study = {"tune": [MODE], "space": {SWITCH_POINT: {"low": 0.2, "high": 0.8, "step": 0.3}}}
+    todo = plan(tiny.untuned(sampler="brute", trials=None, **study))
+    cells = [tuple(slot.params.values()) for slot in todo.known]
+    assert sorted(cells, key=str) == [
+        ("es",), ("ga",), ("hybrid", 0.2), ("hybrid", 0.5), ("hybrid", 0.8),
+    ]  # fmt: skip
+    assert todo.total == 5
+
+
+def ablation(**study):
+    return plan(tiny.untuned("ablate", **study))
+
+
+def test_a_factorial_has_every_distinct_cell():
+    factors = {
+        MODE: ["ga", "hybrid"],
+        SWITCH_POINT: [0.3, 0.7],
+        LOSS_PREFIX + "state": [[], ["progress"]],
+    }
+    todo = ablation(factors=factors)
+    assert todo.total == len(todo.known) == 2 * (1 + 2)
+    applied = [todo.space.apply(slot.params) for slot in todo.known]
+    assert {evolution.loss.state for evolution in applied} == {(), ("progress",)}
+
+
+def test_leave_one_out_changes_one_factor_of_the_base():
+    factors = {MODE: ["ga", "hybrid"], SWITCH_POINT: [0.3], LOSS_PREFIX + "start": ["random"]}
+    todo = ablation(factors=factors, design="leave_one_out")
+    base = {MODE: "hybrid", SWITCH_POINT: 0.7, LOSS_PREFIX + "start": "imitation"}
+    assert [slot.params for slot in todo.known] == [
+        base,
+        {MODE: "ga", LOSS_PREFIX + "start": "imitation"},
+        base | {SWITCH_POINT: 0.3},
+        base | {LOSS_PREFIX + "start": "random"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("study", "message"),
+    [
+        ({"factors": {SETTINGS_PREFIX + "mod": ["ga"]}}, "no setting"),
+        ({"factors": {"tuning.seeds": [1, 2]}}, "no setting"),
+        ({"factors": {MODE: ["ga", "annealing"]}}, "annealing"),
+        ({"factors": {SETTINGS_PREFIX + "budget": [600, 1200]}}, "cannot be a factor"),
+        ({"factors": {POPULATION: [6, 7]}}, "population must be even"),
+        ({"factors": {"evolution.families": [["moonz"]]}}, "moons"),
+        (
+            {"factors": {SETTINGS_PREFIX + "strategy.mean_rate": [0.5]}, "design": "leave_one_out"},
+            "no effect in the base",
+        ),
+    ],
+)
+def test_bad_factors_are_named_before_anything_runs(study, message):
+    with pytest.raises((InputError, ValueError), match=message):
+        ablation(**study)
+
+
+def test_the_points_of_a_screen():
+    study = tiny.experiment(budget=1000, reduction=3, rungs=3).study
+    assert points(study) == (111, 333, 1000)
+    assert points(study.model_copy(update={"rungs": 1})) == (1000,)
+
+
+def test_instances_are_all_pairs_in_one_order_some_seeds_at_a_time():
+    study = tiny.experiment("confirm", seeds=6, tasks=5).study
+    order = instances(3, study)
+    assert sorted(order) == [(seed, task) for seed in range(6) for task in range(5)]
+    assert order == instances(3, study)
+    assert order != instances(4, study)
+    block = order[: MIN_EVOLUTION_SEEDS * 5]
+    assert len({seed for seed, _ in block}) == MIN_EVOLUTION_SEEDS
+    assert len({seed for seed, _ in block[:6]}) > 1
+
+
+def test_planning_and_asking_need_no_torch():
+    code = "import sys, studies.run, studies.dashboard.review; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["study-winner", "study-default", "ablation"])
+def test_the_experiments_of_the_example_reports_can_be_run(name):
+    experiment = load(str(REPORTS / f"{name}.toml"))
+    assert plan(experiment).total >= 6
