@@ -12,7 +12,7 @@ import pickle
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -44,6 +44,10 @@ CONFIG = {
     # A lost scheduler is reported, not waited for: the same command continues.
     "distributed.comm.retry.count": 0,
 }
+
+LOST_WORKERS = {"distributed.deploy.lost-worker-timeout": "10000 days"}
+"""A local cluster closes for good a worker that is not there so long after a death, also where it
+came back and has just died again; whoever waits for it then waits for ever. Its nanny restarts it."""
 
 
 class GivenUp(Exception):
@@ -91,8 +95,11 @@ class DaskPool:
         self._cluster: LocalCluster | None = None
         # What the library logs of lost workers, this class says in its own words.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        self._settings = ExitStack()
         with dask.config.set(CONFIG):
             if address == LOCAL:
+                # Read at each death, so it must hold for as long as the cluster does.
+                self._settings.enter_context(dask.config.set(LOST_WORKERS))
                 self._cluster = _local_cluster(workers or default_jobs())
             self._client = self._connect()
         self._check_workers()
@@ -122,6 +129,7 @@ class DaskPool:
             if left is not None:
                 with suppress(TimeoutError):
                     left.close(CLOSE_SECONDS)
+        self._settings.close()
 
     @property
     def workers(self) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 import dask
 import pytest
+from dask.utils import parse_timedelta
 from distributed import LocalCluster
 from distributed.client import FutureCancelledError
 from test_bench.test_running.test_runner import results
@@ -52,6 +53,28 @@ def test_every_job_ends_once_and_a_killer_takes_no_neighbour_with_it(pool: DaskP
     assert heard
     assert set(heard) <= set(jobs)
     assert [item.result for item in pool.run(work, [5])] == [25]
+
+
+@pytest.mark.slow
+def test_workers_that_die_again_and_again_come_back() -> None:
+    """A local cluster gives up a worker that is away 15 s after an earlier death, even for a
+    moment; within a minute of deaths both would be gone, and the pool would wait for ever."""
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}), DaskPool("local", 2) as it:
+        for _ in range(25):
+            jobs = {item.job: item for item in it.run(work, [666, 2])}
+            assert jobs[2].result == 4
+            assert isinstance(jobs[666].error, WorkerDied)
+
+
+def test_a_local_cluster_gives_up_no_worker_for_good() -> None:
+    def seconds() -> float:
+        return float(parse_timedelta(dask.config.get("distributed.deploy.lost-worker-timeout")))
+
+    before = seconds()
+    with DaskPool("local", 1) as it:
+        assert seconds() > 1e8
+        assert [item.result for item in it.run(work, [3])] == [9]
+    assert seconds() == before
 
 
 def before_fetching(
