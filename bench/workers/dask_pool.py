@@ -46,8 +46,8 @@ CONFIG = {
 }
 
 LOST_WORKERS = {"distributed.deploy.lost-worker-timeout": "10000 days"}
-"""A local cluster closes for good a worker that is not there so long after a death, also where it
-came back and has just died again; whoever waits for it then waits for ever. Its nanny restarts it."""
+"""A local cluster closes for good a worker that is away so long after a death, also where it came
+back and has just died again; then a grid would wait for ever. Its nanny restarts it."""
 
 
 class GivenUp(Exception):
