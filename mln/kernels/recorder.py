@@ -33,8 +33,14 @@ class Recorder:
 
     def curve(self, chosen: np.ndarray, step: int, name: str, z: Tensor, labels: Tensor) -> None:
         """Score the chosen members' logits z [M, C, E] on a split after `step` steps."""
+        self.scored(chosen, step, name, measure(z, labels))
+
+    def scored(
+        self, chosen: np.ndarray, step: int, name: str, scores: Sequence[Tensor]
+    ) -> None:
+        """Take the chosen members' scores, [M] each, in the order of SplitScores."""
         column = int(np.searchsorted(self.points, step))
-        for target, values in zip(self.scores[name], measure(z, labels), strict=True):
+        for target, values in zip(self.scores[name], scores, strict=True):
             target[chosen, column] = values.double().cpu().numpy()
 
     def divergence(self, chosen: np.ndarray, logit_sums: Tensor) -> None:

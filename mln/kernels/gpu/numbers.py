@@ -1,0 +1,137 @@
+"""A loss in the layout that the Triton program reads: one row of numbers for each member.
+
+First the head: 0 a loss's parameter, or a network's constant; 1 its scale (of a symmetric
+cross-entropy the factor of the reverse one); 2 to 5 the largest exponents; from ROWS_AT on rows
+of nine weights for the features of the state and a constant. Then, from UNITS_AT on, UNIT numbers
+for each hidden unit: its weights for log p, p and y, its bias, all factors that the derivatives
+with respect to log p and p have in common, its output weight, and its weights for the state.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from mln.config import STATE_FEATURES, LossSpec
+from mln.losses.base import OneParameter, StackedLoss
+from mln.losses.formulas import SymmetricCrossEntropy
+from mln.losses.heads import GateLoss, ResidualLoss
+from mln.losses.network import NetworkLoss
+
+ROWS_AT, ROW, UNITS_AT, UNIT = 8, 10, 48, 16
+HAND_MADE = ("ce", "mse", "mae", "gce", "sce", "label_smoothing", "focal", "poly1")
+STATE_SIZE = len(STATE_FEATURES)
+MAX_HIDDEN = 256
+
+
+class LossProgram(NamedTuple):
+    """What the program's source depends on (`constants`), and a row of numbers per loss [P, N].
+
+    state: whether a memory is kept.
+    """
+
+    numbers: Tensor
+    constants: dict[str, str | int | bool]
+
+    @property
+    def state(self) -> bool:
+        """Whether the loss follows the state of training."""
+        return bool(self.constants["STATE"])
+
+
+def obstacle(loss: LossSpec | str) -> str | None:
+    """Why the program has no such loss, or None; see mln.kernels.engine.obstacle."""
+    if isinstance(loss, str):
+        return None if loss in HAND_MADE else f"the triton kernel does not have the loss {loss}"
+    if (
+        loss.kind != "network"
+        or loss.scope != "per_class"
+        or loss.depth != 1
+        or loss.features not in ("p,y", "logp,p,y")
+    ):
+        return (
+            "the triton kernel has networks per class with one hidden layer on p,y or logp,p,y; "
+            "not this loss"
+        )
+    return None
+
+
+def program_of(losses: StackedLoss, classes: int, device: str) -> LossProgram:
+    """The program and the numbers, on a device, of some losses for tasks of C classes.
+
+    Raises ValueError where there is none."""
+    if isinstance(losses, NetworkLoss | ResidualLoss | GateLoss):
+        program = _network(losses, classes)
+    else:
+        program = _hand_made(losses)
+    return program._replace(numbers=program.numbers.to(device, torch.float32).contiguous())
+
+
+def _hand_made(losses: StackedLoss) -> LossProgram:
+    reason = obstacle(losses.kind)
+    if reason is not None:
+        raise ValueError(reason)
+    numbers = torch.zeros(len(losses), ROWS_AT)
+    if isinstance(losses, OneParameter):
+        numbers[:, 0] = losses.parameter
+    if isinstance(losses, SymmetricCrossEntropy):
+        numbers[:, 1] = -losses.beta * losses.log_zero
+    return LossProgram(numbers, _constants(losses.kind))
+
+
+def _network(losses: NetworkLoss | ResidualLoss | GateLoss, classes: int) -> LossProgram:
+    net = losses if isinstance(losses, NetworkLoss) else losses.net
+    spec = net.spec
+    reason = obstacle(spec)
+    if reason is not None:
+        raise ValueError(reason)
+    members, hidden = len(losses), spec.hidden
+    numbers = net.v.new_zeros(members, UNITS_AT + UNIT * hidden, dtype=torch.float64)
+    units = numbers[:, UNITS_AT:].view(members, hidden, UNIT)
+    has_log_p = spec.features == "logp,p,y"
+    inputs = net.weights[0][:, :hidden].double()  # [P, H, inputs]
+    units[..., 0 if has_log_p else 1 : 3] = inputs
+    units[..., 3] = net.biases[0][:, :hidden, 0]
+    units[..., 6] = net.v[:, :hidden]
+    factor = net.scale.double() * net.v[:, :hidden].double() / classes
+    units[..., 4] = factor * units[..., 0]
+    units[..., 5] = factor * units[..., 1]
+    if spec.state:
+        weight = net.state_weight[:, :hidden].double()
+        for column, name in enumerate(spec.state):
+            units[..., 7 + STATE_FEATURES.index(name)] = weight[..., column]
+    numbers[:, 0] = net.c[:, 0]
+    kind = "network"
+    if not isinstance(losses, NetworkLoss):
+        kind = "residual"
+        numbers[:, 1] = losses.scale[:, 0, 0]
+    if isinstance(losses, GateLoss):
+        kind = "gate"
+        for row in range(2):
+            at = ROWS_AT + ROW * row
+            for column, name in enumerate(spec.state):
+                numbers[:, at + STATE_FEATURES.index(name)] = losses.weight[:, row, column]
+            numbers[:, at + STATE_SIZE] = losses.bias[:, row, 0]
+    return LossProgram(
+        numbers,
+        _constants(
+            kind,
+            HIDDEN=hidden,
+            ACTIVATION=spec.activation,
+            LOG_P=has_log_p,
+            SOFTPLUS=net.softplus,
+            # The gate's logit adjustment needs the running class frequencies in any case.
+            STATE=bool(spec.state) or kind == "gate",
+        ),
+    )
+
+
+def _constants(kind: str, **others: str | int | bool) -> dict[str, str | int | bool]:
+    plain: dict[str, str | int | bool] = {
+        "HIDDEN": 1,
+        "ACTIVATION": "tanh",
+        "LOG_P": False,
+        "SOFTPLUS": False,
+        "STATE": False,
+    }
+    return {**plain, **others, "KIND": kind}

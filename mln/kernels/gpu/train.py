@@ -1,0 +1,468 @@
+"""Triton programs that train one perceptron for many steps, and that propagate examples.
+
+A program holds a member's weights and its optimiser's moments for all its steps: device memory
+sees them before and after alone. Matrices of weights are [in, out], examples are rows; widths are
+padded to powers of two, where weights are and stay 0. Products are float32 throughout.
+"""
+
+import triton
+import triton.language as tl
+
+from mln.kernels.gpu.losses import (
+    LOG_FLOOR,
+    MAX_TAU,
+    PRIOR_FLOOR,
+    ROW,
+    ROWS_AT,
+    adjusted,
+    clipped,
+    exponents_gradient,
+    hand_made,
+    network_slope,
+    observed,
+    row_of_state,
+    sigmoid,
+    through_softmax,
+)
+
+MEMORY = tl.constexpr(8)  # numbers of a member's memory before the running class frequencies
+
+
+@triton.jit
+def product(a, b, PRECISION: tl.constexpr):
+    """A matrix product."""
+    return tl.dot(a, b, input_precision=PRECISION, out_dtype=tl.float32)
+
+
+@triton.jit
+def relu(x):
+    """NaN stays NaN."""
+    return tl.where(x < 0.0, 0.0, x)
+
+
+@triton.jit
+def load_layer(row, IN: tl.constexpr, OUT: tl.constexpr, PIN: tl.constexpr, POUT: tl.constexpr):
+    """Weight [PIN, POUT] and bias [POUT] from a flat row with weight [OUT, IN] and bias [OUT]."""
+    i = tl.arange(0, PIN)
+    o = tl.arange(0, POUT)
+    inside = (i[:, None] < IN) & (o[None, :] < OUT)
+    weight = tl.load(row + o[None, :] * IN + i[:, None], mask=inside, other=0.0)
+    bias = tl.load(row + IN * OUT + o, mask=o < OUT, other=0.0)
+    return weight, bias
+
+
+@triton.jit
+def store_layer(
+    row, weight, bias, IN: tl.constexpr, OUT: tl.constexpr, PIN: tl.constexpr, POUT: tl.constexpr
+):
+    """The inverse of `load_layer`."""
+    i = tl.arange(0, PIN)
+    o = tl.arange(0, POUT)
+    inside = (i[:, None] < IN) & (o[None, :] < OUT)
+    tl.store(row + o[None, :] * IN + i[:, None], weight, mask=inside)
+    tl.store(row + IN * OUT + o, bias, mask=o < OUT)
+
+
+@triton.jit
+def updated(w, m, v, g, rate, root, decay, shrink, momentum, RULE: tl.constexpr):
+    """Weights and moments after one step of the optimiser; see mln.kernels.optimizer."""
+    if RULE == "adamw":
+        w -= shrink * w
+    else:
+        g += decay * w
+    if RULE == "adam" or RULE == "adamw":
+        m += 0.1 * (g - m)
+        v = v * 0.999 + (0.001 * g) * g
+        w -= rate * (m / (tl.sqrt_rn(v) * root + 1e-8))
+    else:
+        m = m * momentum + g
+        if RULE == "nesterov":
+            w -= rate * (g + momentum * m)
+        else:
+            w -= rate * m
+    return w, m, v
+
+
+@triton.jit(do_not_specialize=("begin", "end", "steps"))
+def train(
+    pool,
+    rows,
+    labels,
+    slots,
+    rates,
+    schedule,
+    weights,
+    first,
+    second,
+    memories,
+    diverged_at,
+    losses,
+    begin,
+    end,
+    steps,
+    momentum,
+    decay,
+    inverse_batch,
+    D0: tl.constexpr,
+    D1: tl.constexpr,
+    D2: tl.constexpr,
+    D3: tl.constexpr,
+    D4: tl.constexpr,
+    P0: tl.constexpr,
+    P1: tl.constexpr,
+    P2: tl.constexpr,
+    P3: tl.constexpr,
+    P4: tl.constexpr,
+    LAYERS: tl.constexpr,
+    CLASSES: tl.constexpr,
+    PC: tl.constexpr,
+    BATCH: tl.constexpr,
+    PB: tl.constexpr,
+    SIZE: tl.constexpr,
+    NUMBERS: tl.constexpr,
+    RULE: tl.constexpr,
+    KIND: tl.constexpr,
+    HIDDEN: tl.constexpr,
+    ACTIVATION: tl.constexpr,
+    LOG_P: tl.constexpr,
+    SOFTPLUS: tl.constexpr,
+    STATE: tl.constexpr,
+    CLASS_SIZE: tl.constexpr,
+    LOG_CLASSES: tl.constexpr,
+    PRECISION: tl.constexpr,
+):
+    """Train member `program_id(0)` from step `begin` to before `end`.
+
+    pool [M, D]; rows, labels [K, steps, B]; slots, rates [P]; schedule [3, steps]: the step's
+    factor of the rate, Adam's correction of the root, AdamW's factor of the weights; weights and
+    moments [P, W]; memories [P, 8 + PC]; diverged_at [P]; losses [P, NUMBERS].
+    """
+    member = tl.program_id(0)
+    at = member.to(tl.int64)
+    adam: tl.constexpr = (RULE == "adam") or (RULE == "adamw")
+    row = weights + at * SIZE
+    row_m = first + at * SIZE
+    row_v = second + at * SIZE
+    S1: tl.constexpr = D0 * D1 + D1
+    S2: tl.constexpr = S1 + D1 * D2 + D2
+    S3: tl.constexpr = S2 + D2 * D3 + D3
+    w1, b1 = load_layer(row, D0, D1, P0, P1)
+    mw1, mb1 = load_layer(row_m, D0, D1, P0, P1)
+    vw1, vb1 = mw1, mb1
+    if adam:
+        vw1, vb1 = load_layer(row_v, D0, D1, P0, P1)
+    if LAYERS >= 2:
+        w2, b2 = load_layer(row + S1, D1, D2, P1, P2)
+        mw2, mb2 = load_layer(row_m + S1, D1, D2, P1, P2)
+        vw2, vb2 = mw2, mb2
+        if adam:
+            vw2, vb2 = load_layer(row_v + S1, D1, D2, P1, P2)
+    if LAYERS >= 3:
+        w3, b3 = load_layer(row + S2, D2, D3, P2, P3)
+        mw3, mb3 = load_layer(row_m + S2, D2, D3, P2, P3)
+        vw3, vb3 = mw3, mb3
+        if adam:
+            vw3, vb3 = load_layer(row_v + S2, D2, D3, P2, P3)
+    if LAYERS >= 4:
+        w4, b4 = load_layer(row + S3, D3, D4, P3, P4)
+        mw4, mb4 = load_layer(row_m + S3, D3, D4, P3, P4)
+        vw4, vb4 = mw4, mb4
+        if adam:
+            vw4, vb4 = load_layer(row_v + S3, D3, D4, P3, P4)
+
+    numbers = losses + at * NUMBERS
+    rate_of_member = tl.load(rates + at)
+    slot = tl.load(slots + at).to(tl.int64)
+    b = tl.arange(0, PB)
+    c = tl.arange(0, PC)
+    d = tl.arange(0, P0)
+    in_batch = b < BATCH
+    is_class = c < CLASSES
+    counted = in_batch[:, None] & is_class[None, :]
+    draw = slot * steps * BATCH + b
+    lost = tl.load(diverged_at + at)
+    memory = memories + at * (MEMORY + PC)
+    if STATE:
+        target = tl.load(memory)
+        accuracy = tl.load(memory + 1)
+        confidence = tl.load(memory + 2)
+        disagreement = tl.load(memory + 3)
+        slow = tl.load(memory + 4)
+        prior = tl.load(memory + MEMORY + c)
+    f0 = 0.0
+    f1 = 0.0
+    f2 = 0.0
+    f3 = 0.0
+    f4 = 0.0
+    f5 = 0.0
+    f6 = 0.0
+    f7 = 0.0
+    f8 = 0.0 + CLASS_SIZE
+    scale = tl.load(numbers + 1)
+
+    step = begin
+    index = tl.load(rows + draw + step * BATCH, mask=in_batch, other=0)
+    label = tl.load(labels + draw + step * BATCH, mask=in_batch, other=-1)
+    for _ in range(begin, end):
+        x = tl.load(
+            pool + index.to(tl.int64)[:, None] * D0 + d[None, :],
+            mask=in_batch[:, None] & (d[None, :] < D0),
+            other=0.0,
+        )
+        y = tl.where(label[:, None] == c[None, :], 1.0, 0.0)
+        now = label
+        # The next step's examples are asked for while this one computes.
+        later = draw + tl.minimum(step + 1, steps - 1) * BATCH
+        index = tl.load(rows + later, mask=in_batch, other=0)
+        label = tl.load(labels + later, mask=in_batch, other=-1)
+
+        z = product(x, w1, PRECISION) + b1[None, :]
+        if LAYERS >= 2:
+            a1 = relu(z)
+            z = product(a1, w2, PRECISION) + b2[None, :]
+        if LAYERS >= 3:
+            a2 = relu(z)
+            z = product(a2, w3, PRECISION) + b3[None, :]
+        if LAYERS >= 4:
+            a3 = relu(z)
+            z = product(a3, w4, PRECISION) + b4[None, :]
+
+        unsound = tl.sum(tl.sum(tl.where(counted, z * 0.0, 0.0), 1), 0) != 0.0
+        lost = tl.where((lost < 0) & unsound, step + 1, lost)
+        z = tl.where(is_class[None, :], z, -float("inf"))
+        z -= tl.max(z, 1)[:, None]
+        e = tl.exp(z)
+        total = tl.sum(e, 1)
+        p = e / total[:, None]
+        if STATE:
+            target, accuracy, confidence, disagreement, slow, prior = observed(
+                target,
+                accuracy,
+                confidence,
+                disagreement,
+                slow,
+                prior,
+                z,
+                p,
+                y,
+                now,
+                in_batch,
+                step.to(tl.float32),
+                inverse_batch,
+            )
+            entropy = -tl.sum(
+                tl.where(is_class, prior * tl.log(tl.maximum(prior, PRIOR_FLOOR)), 0.0), 0
+            )
+            f0 = step.to(tl.float32) / steps.to(tl.float32)
+            f1 = tl.minimum(target, 1.0)
+            f2 = tl.minimum(accuracy, 1.0)
+            f3 = tl.minimum(confidence, 1.0)
+            f4 = tl.minimum(disagreement, 1.0)
+            f5 = tl.minimum(tl.maximum(slow - accuracy, 0.0), 1.0)
+            f6 = tl.maximum(tl.minimum(confidence - accuracy, 1.0), -1.0)
+            f7 = tl.minimum(entropy / LOG_CLASSES, 1.0)
+        if KIND == "network" or KIND == "residual" or KIND == "gate":
+            log_p = tl.where(is_class[None, :], z - tl.log(total)[:, None], LOG_FLOOR)
+            log_p = tl.where(log_p < LOG_FLOOR, LOG_FLOOR, log_p)
+            u = network_slope(
+                log_p,
+                p,
+                y,
+                numbers,
+                f0,
+                f1,
+                f2,
+                f3,
+                f4,
+                f5,
+                f6,
+                f7,
+                f8,
+                HIDDEN,
+                ACTIVATION,
+                LOG_P,
+                SOFTPLUS,
+                STATE,
+            )
+            dz = through_softmax(tl.where(is_class[None, :], u, 0.0), p)
+            if KIND == "residual":
+                dz = scale * (p - y + dz)
+            if KIND == "gate":
+                at_gate = numbers + ROWS_AT
+                g = sigmoid(row_of_state(at_gate, f0, f1, f2, f3, f4, f5, f6, f7, f8, STATE))
+                tau = row_of_state(at_gate + ROW, f0, f1, f2, f3, f4, f5, f6, f7, f8, STATE)
+                ce = adjusted(p, prior, MAX_TAU * clipped(tau), is_class) - y
+                dz = scale * ((1.0 - g) * ce + g * dz)
+        elif KIND == "exponents":
+            at_q = numbers + ROWS_AT
+            q = row_of_state(at_q, f0, f1, f2, f3, f4, f5, f6, f7, f8, STATE)
+            eps = row_of_state(at_q + ROW, f0, f1, f2, f3, f4, f5, f6, f7, f8, STATE)
+            gamma = row_of_state(at_q + 2 * ROW, f0, f1, f2, f3, f4, f5, f6, f7, f8, STATE)
+            tau = row_of_state(at_q + 3 * ROW, f0, f1, f2, f3, f4, f5, f6, f7, f8, STATE)
+            q = tl.load(numbers + 2) * clipped(q)
+            eps = tl.load(numbers + 3) * clipped(eps)
+            gamma = tl.load(numbers + 4) * clipped(gamma)
+            tau = tl.load(numbers + 5) * clipped(tau)
+            changed = adjusted(p, prior, tau, is_class)
+            dz = exponents_gradient(changed, y, is_class, q, eps, gamma, scale, CLASSES)
+        else:
+            dz = hand_made(p, y, is_class, numbers, KIND, CLASSES)
+        dz = tl.where(counted, dz * inverse_batch, 0.0)
+
+        factor = tl.load(schedule + step)
+        rate = rate_of_member * factor
+        root = tl.load(schedule + steps + step)
+        shrink = rate_of_member * tl.load(schedule + 2 * steps + step)
+        if LAYERS >= 4:
+            gw = product(tl.trans(a3), dz, PRECISION)
+            gb = tl.sum(dz, 0)
+            dz = tl.where(a3 <= 0.0, 0.0, product(dz, tl.trans(w4), PRECISION))
+            w4, mw4, vw4 = updated(w4, mw4, vw4, gw, rate, root, decay, shrink, momentum, RULE)
+            b4, mb4, vb4 = updated(b4, mb4, vb4, gb, rate, root, decay, shrink, momentum, RULE)
+        if LAYERS >= 3:
+            gw = product(tl.trans(a2), dz, PRECISION)
+            gb = tl.sum(dz, 0)
+            dz = tl.where(a2 <= 0.0, 0.0, product(dz, tl.trans(w3), PRECISION))
+            w3, mw3, vw3 = updated(w3, mw3, vw3, gw, rate, root, decay, shrink, momentum, RULE)
+            b3, mb3, vb3 = updated(b3, mb3, vb3, gb, rate, root, decay, shrink, momentum, RULE)
+        if LAYERS >= 2:
+            gw = product(tl.trans(a1), dz, PRECISION)
+            gb = tl.sum(dz, 0)
+            dz = tl.where(a1 <= 0.0, 0.0, product(dz, tl.trans(w2), PRECISION))
+            w2, mw2, vw2 = updated(w2, mw2, vw2, gw, rate, root, decay, shrink, momentum, RULE)
+            b2, mb2, vb2 = updated(b2, mb2, vb2, gb, rate, root, decay, shrink, momentum, RULE)
+        gw = product(tl.trans(x), dz, PRECISION)
+        gb = tl.sum(dz, 0)
+        w1, mw1, vw1 = updated(w1, mw1, vw1, gw, rate, root, decay, shrink, momentum, RULE)
+        b1, mb1, vb1 = updated(b1, mb1, vb1, gb, rate, root, decay, shrink, momentum, RULE)
+        step += 1
+
+    store_layer(row, w1, b1, D0, D1, P0, P1)
+    store_layer(row_m, mw1, mb1, D0, D1, P0, P1)
+    if adam:
+        store_layer(row_v, vw1, vb1, D0, D1, P0, P1)
+    if LAYERS >= 2:
+        store_layer(row + S1, w2, b2, D1, D2, P1, P2)
+        store_layer(row_m + S1, mw2, mb2, D1, D2, P1, P2)
+        if adam:
+            store_layer(row_v + S1, vw2, vb2, D1, D2, P1, P2)
+    if LAYERS >= 3:
+        store_layer(row + S2, w3, b3, D2, D3, P2, P3)
+        store_layer(row_m + S2, mw3, mb3, D2, D3, P2, P3)
+        if adam:
+            store_layer(row_v + S2, vw3, vb3, D2, D3, P2, P3)
+    if LAYERS >= 4:
+        store_layer(row + S3, w4, b4, D3, D4, P3, P4)
+        store_layer(row_m + S3, mw4, mb4, D3, D4, P3, P4)
+        if adam:
+            store_layer(row_v + S3, vw4, vb4, D3, D4, P3, P4)
+    tl.store(diverged_at + at, lost)
+    if STATE:
+        tl.store(memory, target)
+        tl.store(memory + 1, accuracy)
+        tl.store(memory + 2, confidence)
+        tl.store(memory + 3, disagreement)
+        tl.store(memory + 4, slow)
+        tl.store(memory + MEMORY + c, prior)
+
+
+@triton.jit(do_not_specialize=("examples",))
+def score(
+    pool,
+    rows,
+    labels,
+    slots,
+    weights,
+    scores,
+    examples,
+    D0: tl.constexpr,
+    D1: tl.constexpr,
+    D2: tl.constexpr,
+    D3: tl.constexpr,
+    D4: tl.constexpr,
+    P0: tl.constexpr,
+    P1: tl.constexpr,
+    P2: tl.constexpr,
+    P3: tl.constexpr,
+    P4: tl.constexpr,
+    LAYERS: tl.constexpr,
+    CLASSES: tl.constexpr,
+    PC: tl.constexpr,
+    PB: tl.constexpr,
+    BINS: tl.constexpr,
+    PBINS: tl.constexpr,
+    SIZE: tl.constexpr,
+    PRECISION: tl.constexpr,
+):
+    """Scores [P, 4] of member `program_id(0)`, as mln.measures has them, on examples at rows
+    [K, E] of the pool with labels [K, E], where -1 is padding; NaN where logits are not finite."""
+    at = tl.program_id(0).to(tl.int64)
+    row = weights + at * SIZE
+    S1: tl.constexpr = D0 * D1 + D1
+    S2: tl.constexpr = S1 + D1 * D2 + D2
+    S3: tl.constexpr = S2 + D2 * D3 + D3
+    w1, b1 = load_layer(row, D0, D1, P0, P1)
+    if LAYERS >= 2:
+        w2, b2 = load_layer(row + S1, D1, D2, P1, P2)
+    if LAYERS >= 3:
+        w3, b3 = load_layer(row + S2, D2, D3, P2, P3)
+    if LAYERS >= 4:
+        w4, b4 = load_layer(row + S3, D3, D4, P3, P4)
+    slot = tl.load(slots + at).to(tl.int64)
+    c = tl.arange(0, PC)
+    d = tl.arange(0, P0)
+    bins = tl.arange(0, PBINS)
+    is_class = c < CLASSES
+    nll = tl.zeros((PB,), tl.float64)
+    unsound = tl.zeros((PB,), tl.float32)
+    total = tl.zeros((PC,), tl.float32)
+    right = tl.zeros((PC,), tl.float32)
+    surplus = tl.zeros((PBINS,), tl.float64)
+    for start in range(0, examples, PB):
+        e = start + tl.arange(0, PB)
+        inside = e < examples
+        index = tl.load(rows + slot * examples + e, mask=inside, other=0)
+        label = tl.load(labels + slot * examples + e, mask=inside, other=-1)
+        real = label >= 0
+        x = tl.load(
+            pool + index.to(tl.int64)[:, None] * D0 + d[None, :],
+            mask=real[:, None] & (d[None, :] < D0),
+            other=0.0,
+        )
+        z = product(x, w1, PRECISION) + b1[None, :]
+        if LAYERS >= 2:
+            z = product(relu(z), w2, PRECISION) + b2[None, :]
+        if LAYERS >= 3:
+            z = product(relu(z), w3, PRECISION) + b3[None, :]
+        if LAYERS >= 4:
+            z = product(relu(z), w4, PRECISION) + b4[None, :]
+        unsound += tl.where(real, tl.sum(tl.where(is_class[None, :], z * 0.0, 0.0), 1), 0.0)
+        z = tl.where(is_class[None, :], z, -float("inf"))
+        z -= tl.max(z, 1)[:, None]
+        of_all = tl.log(tl.sum(tl.exp(z), 1))
+        y = (label[:, None] == c[None, :]) & real[:, None]
+        hit = tl.where((tl.argmax(z, 1) == label) & real, 1.0, 0.0)
+        of_target = tl.sum(tl.where(y, z, 0.0), 1)
+        nll += tl.where(real, of_all - of_target, 0.0).to(tl.float64)
+        total += tl.sum(tl.where(y, 1.0, 0.0), 0)
+        right += tl.sum(tl.where(y, hit[:, None], 0.0), 0)
+        # The largest logit is 0.
+        confidence = tl.exp(-of_all)
+        place = tl.ceil(confidence * BINS).to(tl.int32)
+        place = tl.minimum(tl.maximum(place, 1), BINS) - 1
+        mine = (place[:, None] == bins[None, :]) & real[:, None]
+        over = (hit - confidence).to(tl.float64)
+        surplus += tl.sum(tl.where(mine, over[:, None], 0.0), 0)
+    count = tl.sum(total, 0)
+    occurs = total > 0.0
+    recall = tl.sum(tl.where(occurs, right / tl.where(occurs, total, 1.0), 0.0), 0)
+    sound = tl.sum(unsound, 0) == 0.0
+    nothing = float("nan")
+    to = scores + at * 4
+    tl.store(to, tl.where(sound, tl.sum(right, 0) / count, nothing))
+    mean = tl.sum(nll, 0) / count.to(tl.float64)
+    tl.store(to + 1, tl.where(sound, mean.to(tl.float32), nothing))
+    present = tl.sum(tl.where(occurs, 1.0, 0.0), 0)
+    tl.store(to + 2, tl.where(sound, recall / present, nothing))
+    error = tl.sum(tl.abs(surplus), 0) / count.to(tl.float64)
+    tl.store(to + 3, tl.where(sound, error.to(tl.float32), nothing))

@@ -1,0 +1,295 @@
+"""Perceptrons on a CUDA device: one program per learner that trains it for all its steps.
+
+The GPU's counterpart of `fused`, in Triton, which comes with torch's CUDA build. Weights, moments
+and a loss's running state stay on a multiprocessor; a minibatch is gathered there by its rows.
+A learner too large for that (see `fits`) is trained by `analytic` on the same device. Its bits
+depend on the device's model and the compiler, never on the other members.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mln.config import TrainingSpec
+from mln.kernels import analytic
+from mln.kernels.gpu import numbers
+from mln.kernels.optimizer import ADAM_BETAS
+from mln.kernels.recorder import Recorder
+from mln.losses.base import StackedLoss
+from mln.losses.state import MAX_CLASSES, initial_memory
+from mln.measures import CALIBRATION_BINS
+from mln.problem import Evaluation, Problem
+from mln.rollout import DEFAULT_OPTIONS, Members, RolloutOptions, RolloutResult
+
+MAX_LAYERS, MAX_WIDTH, MAX_BATCH = 4, 128, 128
+MIN_WIDTH = 16
+"""Least width of a matrix product in Triton."""
+
+MAX_STATE = 48 * 1024
+"""Padded weights and moments, in numbers, that registers hold."""
+
+MEMORY = 8
+"""Of a member's memory, what comes before the running frequencies of its classes."""
+
+SHARE_OF_FREE = 0.5
+"""Of the device's free memory, what the members of one launch take at most."""
+
+PRECISION = "ieee"
+"""Of matrix products: float32 throughout, no TF32."""
+
+
+def rollout(
+    problem: Problem,
+    members: Members,
+    losses: StackedLoss,
+    points: Sequence[int],
+    options: RolloutOptions = DEFAULT_OPTIONS,
+) -> RolloutResult:
+    """See `mln.rollout.Kernel`; its chunk is of members trained in one launch.
+
+    Raises ValueError where Triton cannot compute on the device, or not in that precision.
+    """
+    if options.dtype != torch.float32:
+        raise ValueError(f"the triton kernel computes in float32, not in {options.dtype}")
+    if not options.device.startswith("cuda") and not interpreted():
+        raise ValueError(f"the triton kernel computes on cuda devices, not on {options.device}")
+    if not fits(problem):
+        return analytic.rollout(problem, members, losses, points, options)
+    recorder = Recorder(problem, members, points, options.keep_weights)
+    with _on(options.device):
+        device = _Device(problem, losses, options.device)
+        size = options.chunk or device.chunk_size(len(members.slot))
+        for at in range(0, len(members.slot), size):
+            chosen = np.arange(at, min(at + size, len(members.slot)))
+            _train_chunk(device, members, chosen, recorder)
+    return recorder.result()
+
+
+def interpreted() -> bool:
+    """Whether Triton's interpreter computes, on the CPU and slowly; read when triton is imported.
+
+    TRITON_INTERPRET=1 asks for it."""
+    import triton
+
+    return bool(triton.knobs.runtime.interpret)
+
+
+def fits(problem: Problem) -> bool:
+    """Whether the program trains a problem's learners; if not, `analytic` does."""
+    widths = problem.learner.sizes(problem.features, problem.classes)
+    if problem.learner.kind != "mlp" or len(widths) > MAX_LAYERS + 1 or max(widths) > MAX_WIDTH:
+        return False
+    if problem.training.batch_size > MAX_BATCH:
+        return False
+    padded = [_padded(width) for width in widths]
+    weights = sum(i * o for i, o in zip(padded[:-1], padded[1:], strict=True))
+    return weights * (2 if problem.training.optimizer == "sgd" else 3) <= MAX_STATE
+
+
+@dataclass
+class _State:
+    """What is kept of a chunk's members between launches: weights and moments [P, W], memories
+    [P, MEMORY + C], the step after which a member diverged or -1 [P]; their slots and rates [P]."""
+
+    weights: Tensor
+    first: Tensor
+    second: Tensor
+    memories: Tensor
+    diverged_at: Tensor
+    slots: Tensor
+    rates: Tensor
+
+
+class _Device:
+    """A problem and its losses on a device, and the programs that train and score."""
+
+    def __init__(self, problem: Problem, losses: StackedLoss, device: str) -> None:
+        self.problem, self.device = problem, device
+        self.loss = numbers.program_of(losses, problem.classes, device)
+        self.pool = _examples(problem, device)
+        self.rows = self._put(problem.batch_index, np.int32)
+        self.labels = self._put(problem.batch_y, np.int32)
+        self.schedule = self._put(_schedule(problem.training), np.float32)
+        self.initial = self._put(problem.initial, np.float32)
+        self.splits: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}
+        widths = problem.learner.sizes(problem.features, problem.classes)
+        layers = len(widths) - 1
+        padded = [_padded(width) for width in widths]
+        spare = [1] * (MAX_LAYERS - layers)
+        self.shape = {
+            **{f"D{k}": width for k, width in enumerate([*widths, *spare])},
+            **{f"P{k}": width for k, width in enumerate([*padded, *spare])},
+            "LAYERS": layers,
+            "CLASSES": problem.classes,
+            "PC": padded[-1],
+            "SIZE": problem.initial.shape[1],
+            "PRECISION": PRECISION,
+        }
+        weights = sum(i * o for i, o in zip(padded[:-1], padded[1:], strict=True))
+        self.warps = 4 if weights <= 6 * 1024 else 8
+
+    def _put(self, array: np.ndarray, dtype: type) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array, dtype)).to(self.device)
+
+    def chunk_size(self, members: int) -> int:
+        """As many members as fit; no result depends on it."""
+        if not self.pool.is_cuda:
+            return max(members, 1)
+        free, _ = torch.cuda.mem_get_info(self.pool.device)
+        each = 4 * (3 * self.problem.initial.shape[1] + 1024)
+        return int(np.clip(SHARE_OF_FREE * free // each, 1, max(members, 1)))
+
+    def state(self, members: Members, chosen: np.ndarray) -> _State:
+        """Members before their first step."""
+        slots = self._put(members.slot[chosen], np.int32)
+        if members.start is None:
+            weights = self.initial.index_select(0, slots.long())
+        else:
+            weights = self._put(members.start[chosen], np.float32)
+        classes, padded = self.problem.classes, self.shape["PC"]
+        memories = weights.new_zeros(len(chosen), MEMORY + padded)
+        if self.loss.state:
+            memory = initial_memory(classes, memories)
+            measured = memory.shape[1] - classes
+            memories[:, :measured] = memory[:, :measured]
+            memories[:, MEMORY : MEMORY + classes] = memory[:, measured:]
+        adam = self.problem.training.optimizer != "sgd"
+        return _State(
+            weights,
+            torch.zeros_like(weights),
+            torch.zeros_like(weights) if adam else weights.new_zeros(1),
+            memories,
+            torch.full((len(chosen),), -1, dtype=torch.int32, device=self.device),
+            slots,
+            self._put(members.lr[chosen], np.float32),
+        )
+
+    def train(self, state: _State, losses: Tensor, begin: int, end: int) -> None:
+        """Train members from step `begin` to before `end`, in place."""
+        from mln.kernels.gpu import train as programs
+
+        training, classes = self.problem.training, self.problem.classes
+        rule = training.optimizer
+        if rule == "sgd" and training.nesterov:
+            rule = "nesterov"
+        programs.train[(len(losses),)](
+            self.pool,
+            self.rows,
+            self.labels,
+            state.slots,
+            state.rates,
+            self.schedule,
+            state.weights,
+            state.first,
+            state.second,
+            state.memories,
+            state.diverged_at,
+            losses,
+            begin,
+            end,
+            training.steps,
+            training.momentum,
+            0.0 if rule == "adamw" else training.weight_decay,
+            1 / training.batch_size,
+            **self.shape,
+            **self.loss.constants,
+            BATCH=training.batch_size,
+            PB=_padded(training.batch_size),
+            NUMBERS=losses.shape[1],
+            RULE=rule,
+            CLASS_SIZE=(log(classes) - log(2)) / (log(MAX_CLASSES) - log(2)),
+            LOG_CLASSES=log(classes),
+            num_warps=self.warps,
+            num_stages=1,
+        )
+
+    def score(self, state: _State, name: str, step: int) -> Tensor:
+        """Scores [P, 4] on a split as it stands after `step` steps, in mln.measures' order."""
+        from mln.kernels.gpu import train as programs
+
+        phase = self.problem.phase(name, step)
+        if (name, phase.since) not in self.splits:
+            self.splits[name, phase.since] = self._split(phase)
+        rows, labels = self.splits[name, phase.since]
+        scores = state.weights.new_empty(len(state.weights), 4)
+        programs.score[(len(scores),)](
+            self.pool,
+            rows,
+            labels,
+            state.slots,
+            state.weights,
+            scores,
+            rows.shape[1],
+            **self.shape,
+            PB=32,
+            BINS=CALIBRATION_BINS,
+            PBINS=_padded(CALIBRATION_BINS),
+            num_warps=self.warps,
+            num_stages=1,
+        )
+        return scores
+
+    def _split(self, phase: Evaluation) -> tuple[Tensor, Tensor]:
+        return self._put(phase.rows, np.int32), self._put(phase.y, np.int32)
+
+
+def _train_chunk(
+    device: _Device, members: Members, chosen: np.ndarray, recorder: Recorder
+) -> None:
+    state = device.state(members, chosen)
+    losses = device.loss.numbers[chosen[0] : chosen[-1] + 1].clone()
+    steps = device.problem.training.steps
+    done = 0
+    kept: list[tuple[int, str, Tensor]] = []
+    points = [int(point) for point in recorder.points if 1 <= point <= steps]
+    for point in sorted({*points, steps}):
+        device.train(state, losses, done, point)
+        done = point
+        if point in points:
+            kept += [
+                (point, name, device.score(state, name, point))
+                for name in device.problem.evaluations
+            ]
+    # Only now does the host wait for the device.
+    for point, name, scores in kept:
+        recorder.scored(chosen, point, name, scores.unbind(1))
+    recorder.diverged_at[chosen] = state.diverged_at.cpu().numpy()
+    recorder.weights(chosen, state.weights)
+
+
+def _padded(width: int) -> int:
+    """The next power of two that Triton multiplies."""
+    return max(MIN_WIDTH, 1 << (width - 1).bit_length())
+
+
+def _examples(problem: Problem, device: str) -> Tensor:
+    """What learners see of all examples, float32 [M, D]; as Examples: a product and a sum."""
+    pool = torch.from_numpy(np.ascontiguousarray(problem.pool)).to(device)
+    if pool.is_floating_point():
+        return pool
+    scale, shift = (torch.from_numpy(part).to(device) for part in (problem.scale, problem.shift))
+    return pool.to(torch.float32).mul_(scale).add_(shift)
+
+
+def _schedule(training: TrainingSpec) -> np.ndarray:
+    """For each step [3, T]: what the rate is multiplied by, Adam's correction of the root, and
+    what of the rate AdamW takes off the weights."""
+    factors = np.array(training.rate_factors())
+    shrink = factors * (training.weight_decay if training.optimizer == "adamw" else 0.0)
+    root = np.ones_like(factors)
+    if training.optimizer != "sgd":
+        number = np.arange(1, training.steps + 1)
+        first, second = ADAM_BETAS
+        root = 1 / np.sqrt(1 - second**number)
+        factors = factors / (1 - first**number)
+    return np.stack([factors, root, shrink])
+
+
+def _on(device: str) -> AbstractContextManager[object]:
+    """Triton launches on torch's current device."""
+    return torch.cuda.device(device) if device.startswith("cuda") else nullcontext()
