@@ -213,8 +213,8 @@ def hand_made(p, y, is_class, numbers, KIND: tl.constexpr, CLASSES: tl.constexpr
 
 
 @triton.jit
-def exponents_gradient(p, y, is_class, q, eps, gamma, scale, CLASSES: tl.constexpr):
-    """dl/dz of the loss of four exponents, for adjusted probabilities p; see mln.losses."""
+def adaptive_gradient(p, y, is_class, q, eps, gamma, scale, CLASSES: tl.constexpr):
+    """dl/dz of an adaptive loss, for adjusted probabilities p; see mln.losses."""
     log_p = tl.log(tl.where(p < TINY, TINY, p))
     rest = 1.0 - p
     rest = tl.where(rest < TINY, TINY, rest)

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from mln.config import STATE_FEATURES, LossSpec
+from mln.layout import EXPONENTS
+from mln.losses.adaptive import AdaptiveLoss
 from mln.losses.base import OneParameter, StackedLoss
 from mln.losses.formulas import SymmetricCrossEntropy
 from mln.losses.heads import GateLoss, ResidualLoss
@@ -43,6 +45,8 @@ def obstacle(loss: LossSpec | str) -> str | None:
     """Why the program has no such loss, or None; see mln.kernels.engine.obstacle."""
     if isinstance(loss, str):
         return None if loss in HAND_MADE else f"the triton kernel does not have the loss {loss}"
+    if loss.kind == "adaptive":
+        return None
     if (
         loss.kind != "network"
         or loss.scope != "per_class"
@@ -50,8 +54,8 @@ def obstacle(loss: LossSpec | str) -> str | None:
         or loss.features not in ("p,y", "logp,p,y")
     ):
         return (
-            "the triton kernel has networks per class with one hidden layer on p,y or logp,p,y; "
-            "not this loss"
+            "the triton kernel has networks per class with one hidden layer on p,y or logp,p,y, "
+            "and adaptive losses; not this loss"
         )
     return None
 
@@ -62,6 +66,8 @@ def program_of(losses: StackedLoss, classes: int, device: str) -> LossProgram:
     Raises ValueError where there is none."""
     if isinstance(losses, NetworkLoss | ResidualLoss | GateLoss):
         program = _network(losses, classes)
+    elif isinstance(losses, AdaptiveLoss):
+        program = _adaptive(losses)
     else:
         program = _hand_made(losses)
     return program._replace(numbers=program.numbers.to(device, torch.float32).contiguous())
@@ -107,11 +113,7 @@ def _network(losses: NetworkLoss | ResidualLoss | GateLoss, classes: int) -> Los
         numbers[:, 1] = losses.scale[:, 0, 0]
     if isinstance(losses, GateLoss):
         kind = "gate"
-        for row in range(2):
-            at = ROWS_AT + ROW * row
-            for column, name in enumerate(spec.state):
-                numbers[:, at + STATE_FEATURES.index(name)] = losses.weight[:, row, column]
-            numbers[:, at + STATE_SIZE] = losses.bias[:, row, 0]
+        _put_rows(numbers, spec, losses.weight[:, :2], losses.bias[:, :2])
     return LossProgram(
         numbers,
         _constants(
@@ -124,6 +126,26 @@ def _network(losses: NetworkLoss | ResidualLoss | GateLoss, classes: int) -> Los
             STATE=bool(spec.state) or kind == "gate",
         ),
     )
+
+
+def _adaptive(losses: AdaptiveLoss) -> LossProgram:
+    spec, count = losses.spec, len(EXPONENTS)
+    numbers = losses.scale.new_zeros(len(losses), UNITS_AT)
+    numbers[:, 1] = losses.scale[:, 0, 0]
+    numbers[:, 2 : 2 + count] = losses.largest[..., 0]
+    weight = losses.weight[:, :count] if spec.state else None
+    _put_rows(numbers, spec, weight, losses.constant[:, :count])
+    return LossProgram(numbers, _constants("adaptive", STATE=True))
+
+
+def _put_rows(numbers: Tensor, spec: LossSpec, weight: Tensor | None, bias: Tensor) -> None:
+    """Linear functions of the state: weight [P, R, S], None without a state; bias [P, R, 1]."""
+    for row in range(bias.shape[1]):
+        at = ROWS_AT + ROW * row
+        for column, name in enumerate(spec.state):
+            assert weight is not None
+            numbers[:, at + STATE_FEATURES.index(name)] = weight[:, row, column]
+        numbers[:, at + STATE_SIZE] = bias[:, row, 0]
 
 
 def _constants(kind: str, **others: str | int | bool) -> dict[str, str | int | bool]:

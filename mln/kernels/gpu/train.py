@@ -16,7 +16,7 @@ from mln.kernels.gpu.losses import (
     ROWS_AT,
     adjusted,
     clipped,
-    exponents_gradient,
+    adaptive_gradient,
     hand_made,
     network_slope,
     observed,
@@ -291,9 +291,9 @@ def train(
                 at_gate = numbers + ROWS_AT
                 g = sigmoid(row_of_state(at_gate, f0, f1, f2, f3, f4, f5, f6, f7, f8, STATE))
                 tau = row_of_state(at_gate + ROW, f0, f1, f2, f3, f4, f5, f6, f7, f8, STATE)
-                ce = adjusted(p, prior, MAX_TAU * clipped(tau), is_class) - y
+                ce = adjusted(p, prior, clipped(tau) * MAX_TAU, is_class) - y
                 dz = scale * ((1.0 - g) * ce + g * dz)
-        elif KIND == "exponents":
+        elif KIND == "adaptive":
             at_q = numbers + ROWS_AT
             q = row_of_state(at_q, f0, f1, f2, f3, f4, f5, f6, f7, f8, STATE)
             eps = row_of_state(at_q + ROW, f0, f1, f2, f3, f4, f5, f6, f7, f8, STATE)
@@ -303,8 +303,8 @@ def train(
             eps = tl.load(numbers + 3) * clipped(eps)
             gamma = tl.load(numbers + 4) * clipped(gamma)
             tau = tl.load(numbers + 5) * clipped(tau)
-            changed = adjusted(p, prior, tau, is_class)
-            dz = exponents_gradient(changed, y, is_class, q, eps, gamma, scale, CLASSES)
+            changed = tl.where(tau == 0.0, p, adjusted(p, prior, tau, is_class))
+            dz = adaptive_gradient(changed, y, is_class, q, eps, gamma, scale, CLASSES)
         else:
             dz = hand_made(p, y, is_class, numbers, KIND, CLASSES)
         dz = tl.where(counted, dz * inverse_batch, 0.0)
