@@ -18,6 +18,7 @@ from torch import Tensor
 from mln.config import TrainingSpec
 from mln.kernels import analytic
 from mln.kernels.gpu import numbers
+from mln.kernels.gpu.interface import MAX_LAYERS, MAX_WIDTH
 from mln.kernels.optimizer import ADAM_BETAS
 from mln.kernels.recorder import Recorder
 from mln.losses.base import StackedLoss
@@ -26,7 +27,7 @@ from mln.measures import CALIBRATION_BINS
 from mln.problem import Evaluation, Problem
 from mln.rollout import DEFAULT_OPTIONS, Members, RolloutOptions, RolloutResult
 
-MAX_LAYERS, MAX_WIDTH, MAX_BATCH = 4, 128, 128
+MAX_BATCH = 128
 MIN_WIDTH = 16
 """Least width of a matrix product in Triton."""
 
@@ -210,7 +211,7 @@ class _Device:
 
     def score(self, state: _State, name: str, step: int) -> Tensor:
         """Scores [P, 4] on a split as it stands after `step` steps, in mln.measures' order."""
-        from mln.kernels.gpu import train as programs
+        from mln.kernels.gpu import score as programs
 
         phase = self.problem.phase(name, step)
         if (name, phase.since) not in self.splits:

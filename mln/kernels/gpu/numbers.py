@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from mln.config import STATE_FEATURES, LossSpec
+from mln.kernels.gpu.interface import loss_obstacle
 from mln.layout import EXPONENTS
 from mln.losses.adaptive import AdaptiveLoss
 from mln.losses.base import OneParameter, StackedLoss
@@ -21,9 +22,7 @@ from mln.losses.heads import GateLoss, ResidualLoss
 from mln.losses.network import NetworkLoss
 
 ROWS_AT, ROW, UNITS_AT, UNIT = 8, 10, 48, 16
-HAND_MADE = ("ce", "mse", "mae", "gce", "sce", "label_smoothing", "focal", "poly1")
 STATE_SIZE = len(STATE_FEATURES)
-MAX_HIDDEN = 256
 
 
 class LossProgram(NamedTuple):
@@ -41,25 +40,6 @@ class LossProgram(NamedTuple):
         return bool(self.constants["STATE"])
 
 
-def obstacle(loss: LossSpec | str) -> str | None:
-    """Why the program has no such loss, or None; see mln.kernels.engine.obstacle."""
-    if isinstance(loss, str):
-        return None if loss in HAND_MADE else f"the triton kernel does not have the loss {loss}"
-    if loss.kind == "adaptive":
-        return None
-    if (
-        loss.kind != "network"
-        or loss.scope != "per_class"
-        or loss.depth != 1
-        or loss.features not in ("p,y", "logp,p,y")
-    ):
-        return (
-            "the triton kernel has networks per class with one hidden layer on p,y or logp,p,y, "
-            "and adaptive losses; not this loss"
-        )
-    return None
-
-
 def program_of(losses: StackedLoss, classes: int, device: str) -> LossProgram:
     """The program and the numbers, on a device, of some losses for tasks of C classes.
 
@@ -74,7 +54,7 @@ def program_of(losses: StackedLoss, classes: int, device: str) -> LossProgram:
 
 
 def _hand_made(losses: StackedLoss) -> LossProgram:
-    reason = obstacle(losses.kind)
+    reason = loss_obstacle(losses.kind)
     if reason is not None:
         raise ValueError(reason)
     numbers = torch.zeros(len(losses), ROWS_AT)
@@ -88,7 +68,7 @@ def _hand_made(losses: StackedLoss) -> LossProgram:
 def _network(losses: NetworkLoss | ResidualLoss | GateLoss, classes: int) -> LossProgram:
     net = losses if isinstance(losses, NetworkLoss) else losses.net
     spec = net.spec
-    reason = obstacle(spec)
+    reason = loss_obstacle(spec)
     if reason is not None:
         raise ValueError(reason)
     members, hidden = len(losses), spec.hidden

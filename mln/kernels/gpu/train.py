@@ -1,13 +1,14 @@
-"""Triton programs that train one perceptron for many steps, and that propagate examples.
+"""The Triton program that trains one perceptron for many steps.
 
-A program holds a member's weights and its optimiser's moments for all its steps: device memory
+It holds a member's weights and its optimiser's moments for all its steps: device memory
 sees them before and after alone. Matrices of weights are [in, out], examples are rows; widths are
-padded to powers of two, where weights are and stay 0. Products are float32 throughout.
+padded to powers of two, where weights are and stay 0.
 """
 
 import triton
 import triton.language as tl
 
+from mln.kernels.gpu.layers import load_layer, product, relu, store_layer
 from mln.kernels.gpu.losses import (
     LOG_FLOOR,
     MAX_TAU,
@@ -26,41 +27,6 @@ from mln.kernels.gpu.losses import (
 )
 
 MEMORY = tl.constexpr(8)  # numbers of a member's memory before the running class frequencies
-
-
-@triton.jit
-def product(a, b, PRECISION: tl.constexpr):
-    """A matrix product."""
-    return tl.dot(a, b, input_precision=PRECISION, out_dtype=tl.float32)
-
-
-@triton.jit
-def relu(x):
-    """NaN stays NaN."""
-    return tl.where(x < 0.0, 0.0, x)
-
-
-@triton.jit
-def load_layer(row, IN: tl.constexpr, OUT: tl.constexpr, PIN: tl.constexpr, POUT: tl.constexpr):
-    """Weight [PIN, POUT] and bias [POUT] from a flat row with weight [OUT, IN] and bias [OUT]."""
-    i = tl.arange(0, PIN)
-    o = tl.arange(0, POUT)
-    inside = (i[:, None] < IN) & (o[None, :] < OUT)
-    weight = tl.load(row + o[None, :] * IN + i[:, None], mask=inside, other=0.0)
-    bias = tl.load(row + IN * OUT + o, mask=o < OUT, other=0.0)
-    return weight, bias
-
-
-@triton.jit
-def store_layer(
-    row, weight, bias, IN: tl.constexpr, OUT: tl.constexpr, PIN: tl.constexpr, POUT: tl.constexpr
-):
-    """The inverse of `load_layer`."""
-    i = tl.arange(0, PIN)
-    o = tl.arange(0, POUT)
-    inside = (i[:, None] < IN) & (o[None, :] < OUT)
-    tl.store(row + o[None, :] * IN + i[:, None], weight, mask=inside)
-    tl.store(row + IN * OUT + o, bias, mask=o < OUT)
 
 
 @triton.jit
@@ -364,105 +330,3 @@ def train(
         tl.store(memory + 3, disagreement)
         tl.store(memory + 4, slow)
         tl.store(memory + MEMORY + c, prior)
-
-
-@triton.jit(do_not_specialize=("examples",))
-def score(
-    pool,
-    rows,
-    labels,
-    slots,
-    weights,
-    scores,
-    examples,
-    D0: tl.constexpr,
-    D1: tl.constexpr,
-    D2: tl.constexpr,
-    D3: tl.constexpr,
-    D4: tl.constexpr,
-    P0: tl.constexpr,
-    P1: tl.constexpr,
-    P2: tl.constexpr,
-    P3: tl.constexpr,
-    P4: tl.constexpr,
-    LAYERS: tl.constexpr,
-    CLASSES: tl.constexpr,
-    PC: tl.constexpr,
-    PB: tl.constexpr,
-    BINS: tl.constexpr,
-    PBINS: tl.constexpr,
-    SIZE: tl.constexpr,
-    PRECISION: tl.constexpr,
-):
-    """Scores [P, 4] of member `program_id(0)`, as mln.measures has them, on examples at rows
-    [K, E] of the pool with labels [K, E], where -1 is padding; NaN where logits are not finite."""
-    at = tl.program_id(0).to(tl.int64)
-    row = weights + at * SIZE
-    S1: tl.constexpr = D0 * D1 + D1
-    S2: tl.constexpr = S1 + D1 * D2 + D2
-    S3: tl.constexpr = S2 + D2 * D3 + D3
-    w1, b1 = load_layer(row, D0, D1, P0, P1)
-    if LAYERS >= 2:
-        w2, b2 = load_layer(row + S1, D1, D2, P1, P2)
-    if LAYERS >= 3:
-        w3, b3 = load_layer(row + S2, D2, D3, P2, P3)
-    if LAYERS >= 4:
-        w4, b4 = load_layer(row + S3, D3, D4, P3, P4)
-    slot = tl.load(slots + at).to(tl.int64)
-    c = tl.arange(0, PC)
-    d = tl.arange(0, P0)
-    bins = tl.arange(0, PBINS)
-    is_class = c < CLASSES
-    nll = tl.zeros((PB,), tl.float64)
-    unsound = tl.zeros((PB,), tl.float32)
-    total = tl.zeros((PC,), tl.float32)
-    right = tl.zeros((PC,), tl.float32)
-    surplus = tl.zeros((PBINS,), tl.float64)
-    for start in range(0, examples, PB):
-        e = start + tl.arange(0, PB)
-        inside = e < examples
-        index = tl.load(rows + slot * examples + e, mask=inside, other=0)
-        label = tl.load(labels + slot * examples + e, mask=inside, other=-1)
-        real = label >= 0
-        x = tl.load(
-            pool + index.to(tl.int64)[:, None] * D0 + d[None, :],
-            mask=real[:, None] & (d[None, :] < D0),
-            other=0.0,
-        )
-        z = product(x, w1, PRECISION) + b1[None, :]
-        if LAYERS >= 2:
-            z = product(relu(z), w2, PRECISION) + b2[None, :]
-        if LAYERS >= 3:
-            z = product(relu(z), w3, PRECISION) + b3[None, :]
-        if LAYERS >= 4:
-            z = product(relu(z), w4, PRECISION) + b4[None, :]
-        unsound += tl.where(real, tl.sum(tl.where(is_class[None, :], z * 0.0, 0.0), 1), 0.0)
-        z = tl.where(is_class[None, :], z, -float("inf"))
-        z -= tl.max(z, 1)[:, None]
-        of_all = tl.log(tl.sum(tl.exp(z), 1))
-        y = (label[:, None] == c[None, :]) & real[:, None]
-        hit = tl.where((tl.argmax(z, 1) == label) & real, 1.0, 0.0)
-        of_target = tl.sum(tl.where(y, z, 0.0), 1)
-        nll += tl.where(real, of_all - of_target, 0.0).to(tl.float64)
-        total += tl.sum(tl.where(y, 1.0, 0.0), 0)
-        right += tl.sum(tl.where(y, hit[:, None], 0.0), 0)
-        # The largest logit is 0.
-        confidence = tl.exp(-of_all)
-        place = tl.ceil(confidence * BINS).to(tl.int32)
-        place = tl.minimum(tl.maximum(place, 1), BINS) - 1
-        mine = (place[:, None] == bins[None, :]) & real[:, None]
-        over = (hit - confidence).to(tl.float64)
-        surplus += tl.sum(tl.where(mine, over[:, None], 0.0), 0)
-    count = tl.sum(total, 0)
-    occurs = total > 0.0
-    recall = tl.sum(tl.where(occurs, right / tl.where(occurs, total, 1.0), 0.0), 0)
-    sound = tl.sum(unsound, 0) == 0.0
-    nothing = float("nan")
-    to = scores + at * 4
-    tl.store(to, tl.where(sound, tl.sum(right, 0) / count, nothing))
-    mean = tl.sum(nll, 0) / count.to(tl.float64)
-    tl.store(to + 1, tl.where(sound, mean.to(tl.float32), nothing))
-    present = tl.sum(tl.where(occurs, 1.0, 0.0), 0)
-    tl.store(to + 2, tl.where(sound, recall / present, nothing))
-    error = tl.sum(tl.abs(surplus), 0) / count.to(tl.float64)
-    tl.store(to + 3, tl.where(sound, error.to(tl.float32), nothing))

@@ -1,0 +1,69 @@
+"""Layers as parts of the Triton programs: products of float32 matrices, and where weights lie."""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def halves_of_columns(a):
+    """The left and the right half of a matrix [M, K]."""
+    M: tl.constexpr = a.shape[0]
+    K: tl.constexpr = a.shape[1]
+    return tl.split(tl.permute(tl.reshape(a, (M, 2, K // 2)), (0, 2, 1)))
+
+
+@triton.jit
+def halves_of_rows(a):
+    """The upper and the lower half of a matrix [K, N]."""
+    K: tl.constexpr = a.shape[0]
+    N: tl.constexpr = a.shape[1]
+    return tl.split(tl.permute(tl.reshape(a, (2, K // 2, N)), (1, 2, 0)))
+
+
+@triton.jit
+def product(a, b, PRECISION: tl.constexpr):
+    """A matrix product, a long one in quarters: a thread keeps all that it multiplies in
+    registers, and the whole of it would not fit."""
+    if a.shape[1] >= 64:
+        left, right = halves_of_columns(a)
+        upper, lower = halves_of_rows(b)
+        a0, a1 = halves_of_columns(left)
+        b0, b1 = halves_of_rows(upper)
+        c = tl.dot(a0, b0, input_precision=PRECISION, out_dtype=tl.float32)
+        c = tl.dot(a1, b1, c, input_precision=PRECISION, out_dtype=tl.float32)
+        a2, a3 = halves_of_columns(right)
+        b2, b3 = halves_of_rows(lower)
+        c = tl.dot(a2, b2, c, input_precision=PRECISION, out_dtype=tl.float32)
+        c = tl.dot(a3, b3, c, input_precision=PRECISION, out_dtype=tl.float32)
+    else:
+        c = tl.dot(a, b, input_precision=PRECISION, out_dtype=tl.float32)
+    return c
+
+
+@triton.jit
+def relu(x):
+    """NaN stays NaN."""
+    return tl.where(x < 0.0, 0.0, x)
+
+
+@triton.jit
+def load_layer(row, IN: tl.constexpr, OUT: tl.constexpr, PIN: tl.constexpr, POUT: tl.constexpr):
+    """Weight [PIN, POUT] and bias [POUT] from a flat row with weight [OUT, IN] and bias [OUT]."""
+    i = tl.arange(0, PIN)
+    o = tl.arange(0, POUT)
+    inside = (i[:, None] < IN) & (o[None, :] < OUT)
+    weight = tl.load(row + o[None, :] * IN + i[:, None], mask=inside, other=0.0)
+    bias = tl.load(row + IN * OUT + o, mask=o < OUT, other=0.0)
+    return weight, bias
+
+
+@triton.jit
+def store_layer(
+    row, weight, bias, IN: tl.constexpr, OUT: tl.constexpr, PIN: tl.constexpr, POUT: tl.constexpr
+):
+    """The inverse of `load_layer`."""
+    i = tl.arange(0, PIN)
+    o = tl.arange(0, POUT)
+    inside = (i[:, None] < IN) & (o[None, :] < OUT)
+    tl.store(row + o[None, :] * IN + i[:, None], weight, mask=inside)
+    tl.store(row + IN * OUT + o, bias, mask=o < OUT)
