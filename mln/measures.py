@@ -48,7 +48,12 @@ def calibration_error(confidence: Tensor, hits: Tensor, real: Tensor) -> Tensor:
     # Bins are (a, b], so that a confidence of 1 lies in the last one.
     place = (confidence * CALIBRATION_BINS).ceil().long().clamp(1, CALIBRATION_BINS) - 1
     shape = len(confidence), CALIBRATION_BINS
-    surplus = torch.zeros(shape, dtype=torch.float64, device=confidence.device)
-    surplus.scatter_add_(1, place, (hits.double() - confidence.double()) * real)
+    over = (hits.double() - confidence.double()) * real
+    if confidence.is_cuda:  # where the order in which numbers are scattered is left to chance
+        bins = torch.arange(CALIBRATION_BINS, device=place.device)
+        surplus = torch.where(place[..., None] == bins, over[..., None], 0.0).sum(1)
+    else:
+        surplus = torch.zeros(shape, dtype=torch.float64, device=confidence.device)
+        surplus.scatter_add_(1, place, over)
     error: Tensor = surplus.abs().sum(1) / real.sum(1)
     return error.to(confidence.dtype)

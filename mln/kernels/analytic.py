@@ -1,6 +1,7 @@
 """Perceptrons on any device: forward and backward by hand, in chunks that stay in the cache.
 
-A chunk is trained for all its steps before the next begins. The value of the loss is never
+A chunk is trained for all its steps before the next begins. On a GPU chunks are larger, nothing
+is copied to or from the host within a step, and a step is replayed as one CUDA graph. The value of the loss is never
 computed while training, only its derivative.
 """
 
@@ -14,6 +15,7 @@ from torch import Tensor
 from mln.kernels.data import DeviceData
 from mln.kernels.optimizer import InPlaceMomentum, Optimizer, adds_in_place
 from mln.kernels.recorder import Recorder, in_chunks, one_thread
+from mln.kernels.repeated import Repeated
 from mln.kernels.weights import PaddedLayer, Weights, forward, logits, padded_layers, per_weight
 from mln.losses.base import StackedLoss, logit_gradient, state_of
 from mln.problem import Problem
@@ -21,6 +23,10 @@ from mln.rollout import DEFAULT_OPTIONS, Members, RolloutOptions, RolloutResult
 
 WORKING_SET_BYTES = 6 * 2**20
 """Working set of a chunk: a larger one spills from the cache, a smaller one waits on Python."""
+
+DEVICE_SET_BYTES, MAX_DEVICE_CHUNK = 2**30, 1024
+"""Working set of a chunk on a GPU, and the most members of one: small operations wait on their
+launch, and a population is filled up to whole chunks."""
 
 LOSS_UNITS = 32
 """Hidden units that a loss is supposed to have, for each class."""
@@ -34,66 +40,132 @@ def rollout(
     points: Sequence[int],
     options: RolloutOptions = DEFAULT_OPTIONS,
 ) -> RolloutResult:
-    """See `mln.rollout.Kernel`; of perceptrons alone."""
+    """See `mln.rollout.Kernel`; of perceptrons alone. Its chunk is heeded on a CPU."""
     layers = padded_layers(problem)
     data = DeviceData.put(problem, options.device, options.dtype, layers[0].inputs)
     recorder = Recorder(problem, members, points, options.keep_weights)
+    on_cpu = torch.device(options.device).type == "cpu"
+    if on_cpu:
+        chunks = in_chunks(len(members.slot), options.chunk or chunk_size(problem))
+    else:
+        size = device_chunk_size(problem)
+        chunks = in_chunks(len(members.slot), size, size)
     with torch.no_grad():
-        for chosen in in_chunks(len(members.slot), options.chunk or chunk_size(problem)):
-            _train_chunk(data, layers, members, losses, chosen, recorder)
+        for chosen in chunks:
+            chunk = _Chunk(data, layers, members, losses.take(_numbers(chosen, data)), chosen)
+            (_train_in_cache if on_cpu else _train_on_device)(chunk, recorder)
+            recorder.divergence(chosen, chunk.logit_sums)
+            recorder.weights(chosen, chunk.stacked.to_rows(layers))
     return recorder.result()
 
 
 def chunk_size(problem: Problem) -> int:
     """Members whose activations, weights and momentum, and whose loss's, fill WORKING_SET_BYTES."""
+    return int(np.clip(WORKING_SET_BYTES // _member_bytes(problem), 4, 128))
+
+
+def device_chunk_size(problem: Problem) -> int:
+    """Members that are trained together on another device than a CPU.
+
+    Always so many, whatever the population and the free memory: the libraries choose how they
+    multiply by the number of matrices, and a member's bits would follow it.
+    """
+    return int(np.clip(DEVICE_SET_BYTES // _member_bytes(problem), 8, MAX_DEVICE_CHUNK))
+
+
+def _member_bytes(problem: Problem) -> int:
     sizes = problem.learner.sizes(problem.features, problem.classes)
     each_example = 2 * sum(sizes[1:]) + LOSS_UNITS * problem.classes
-    numbers = each_example * problem.training.batch_size + 3 * problem.initial.shape[1]
-    return int(np.clip(WORKING_SET_BYTES // (4 * numbers), 4, 128))
+    return 4 * (each_example * problem.training.batch_size + 3 * problem.initial.shape[1])
 
 
-def _train_chunk(
-    data: DeviceData,
-    layers: list[PaddedLayer],
-    members: Members,
-    losses: StackedLoss,
-    chosen: np.ndarray,
-    recorder: Recorder,
-) -> None:
-    problem, slots = data.problem, data.slots(members.slot[chosen])
-    loss = losses.take(torch.from_numpy(chosen).to(data.pool.device))
-    stacked = Weights.from_rows(data.start(members, chosen), layers)
-    gradient = stacked.zeros(layers)
-    rates = torch.from_numpy(members.lr[chosen]).to(stacked.flat)
-    optimizer: Optimizer | InPlaceMomentum
-    if adds_in_place(problem.training):
-        optimizer = InPlaceMomentum(problem.training, stacked.flat)
-        example_weight = rates[:, None, None] * data.example_weight
-    else:
-        rate = per_weight(rates, stacked, layers)
-        optimizer = Optimizer(problem.training, stacked.flat, rate)
-        example_weight = data.example_weight
-    logit_sums = stacked.flat.new_zeros(problem.training.steps, len(chosen))
+def _numbers(chosen: np.ndarray, data: DeviceData) -> Tensor:
+    return torch.from_numpy(chosen).to(data.pool.device)
+
+
+class _Chunk:
+    """Members in training: their weights, gradient, optimiser, loss and its state."""
+
+    def __init__(
+        self,
+        data: DeviceData,
+        layers: list[PaddedLayer],
+        members: Members,
+        loss: StackedLoss,
+        chosen: np.ndarray,
+    ) -> None:
+        self.data, self.loss, self.chosen = data, loss, chosen
+        self.training = data.problem.training
+        self.slots = data.slots(members.slot[chosen])
+        self.stacked = Weights.from_rows(data.start(members, chosen), layers)
+        self.gradient = self.stacked.zeros(layers)
+        rates = torch.from_numpy(members.lr[chosen]).to(self.stacked.flat)
+        self.optimizer: Optimizer | InPlaceMomentum
+        if adds_in_place(self.training):
+            self.optimizer = InPlaceMomentum(self.training, self.stacked.flat)
+            self.example_weight = rates[:, None, None] * data.example_weight
+        else:
+            rate = per_weight(rates, self.stacked, layers)
+            self.optimizer = Optimizer(self.training, self.stacked.flat, rate)
+            self.example_weight = data.example_weight
+        self.logit_sums = self.stacked.flat.new_zeros(self.training.steps, len(chosen))
+        self.state = state_of(loss)
+        if self.state is not None:
+            self.state.reset()
+
+    def observe(self, p: Tensor, y: Tensor, step: int | Tensor) -> None:
+        """The loss's state takes in a batch."""
+        if self.state is not None:
+            self.state.observe(p, y, self.data.example_weight, step, self.training.steps)
+
+    def backward(self, inputs: list[Tensor], z: Tensor, p: Tensor, y: Tensor) -> None:
+        """The gradient of the weights from logits, probabilities and targets."""
+        dz = logit_gradient(self.loss, z, p, y).mul_(self.example_weight)
+        backward(self.stacked, self.gradient, inputs, dz, self.optimizer.kept)
+
+    def evaluate(self, step: int, recorder: Recorder) -> None:
+        """Record the scores after a step."""
+        for name in self.data.problem.evaluations:
+            outputs = self.data.evaluate(self.slots, name, step, partial(logits, self.stacked))
+            recorder.curve(self.chosen, step, name, *outputs)
+
+
+def _train_in_cache(chunk: _Chunk, recorder: Recorder) -> None:
     wanted = set(recorder.points.tolist())
-    state = state_of(loss)
-    if state is not None:
-        state.reset()
-    for step in range(problem.training.steps):
-        x, y = data.batch(slots, step)
-        z, inputs = forward(stacked, x)
-        torch.sum(z, (1, 2), out=logit_sums[step])
+    for step in range(chunk.training.steps):
+        x, y = chunk.data.batch(chunk.slots, step)
+        z, inputs = forward(chunk.stacked, x)
+        torch.sum(z, (1, 2), out=chunk.logit_sums[step])
         p = z.softmax(1)
-        if state is not None:
-            state.observe(p, y, data.example_weight, step, problem.training.steps)
-        dz = logit_gradient(loss, z, p, y).mul_(example_weight)
-        backward(stacked, gradient, inputs, dz, optimizer.kept)
-        optimizer.step(gradient.flat)
+        chunk.observe(p, y, step)
+        chunk.backward(inputs, z, p, y)
+        chunk.optimizer.step(chunk.gradient.flat)
         if step + 1 in wanted:
-            for name in problem.evaluations:
-                outputs = data.evaluate(slots, name, step + 1, partial(logits, stacked))
-                recorder.curve(chosen, step + 1, name, *outputs)
-    recorder.divergence(chosen, logit_sums)
-    recorder.weights(chosen, stacked.to_rows(layers))
+            chunk.evaluate(step + 1, recorder)
+
+
+def _train_on_device(chunk: _Chunk, recorder: Recorder) -> None:
+    state = chunk.state
+    memory = None if state is None else state.memory.clone()
+
+    def step(at: Tensor) -> None:
+        x, y = chunk.data.batch(chunk.slots, at)
+        z, inputs = forward(chunk.stacked, x)
+        chunk.logit_sums.index_copy_(0, at, z.sum((1, 2))[None])
+        p = z.softmax(1)
+        if state is not None and memory is not None:
+            # A graph reads and writes the memory where it stands.
+            state.memory = memory
+            chunk.observe(p, y, at.to(p.dtype))
+            memory.copy_(state.memory)
+        chunk.backward(inputs, z, p, y)
+        chunk.optimizer.step_at(chunk.gradient.flat, at)
+
+    steps = Repeated(step, chunk.data.pool.device)
+    for point in recorder.stops():
+        steps.until(point)
+        if point in recorder.points:
+            chunk.evaluate(point, recorder)
 
 
 def backward(

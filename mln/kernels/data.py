@@ -1,7 +1,7 @@
 """A problem's arrays on a device, and the minibatches and evaluation sets drawn from them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -49,6 +49,8 @@ class DeviceData:
     batch_y: Tensor
     example_weight: Tensor
     initial: Tensor
+    splits: dict[tuple[str, int], tuple[Tensor, Tensor]] = field(default_factory=dict)
+    """Rows and labels [K, E] of the splits that were scored, by the step their phase is since."""
 
     @classmethod
     def put(
@@ -82,16 +84,19 @@ class DeviceData:
         return torch.from_numpy(members.start[chosen]).to(self.initial)
 
     def slots(self, chosen: np.ndarray) -> MemberSlots:
-        """The slots of a chunk's members: one alone is drawn once for all of them."""
-        alike = (chosen == chosen[0]).all()
+        """The slots of a chunk's members: one alone is drawn once for all of them on a CPU.
+
+        A GPU's library might multiply by what all share otherwise than by what each has.
+        """
+        alike = (chosen == chosen[0]).all() and self.pool.device.type == "cpu"
         number = torch.from_numpy(chosen[:1] if alike else chosen)
         return MemberSlots(number.to(self.pool.device), len(chosen))
 
-    def batch(self, slots: MemberSlots, step: int) -> tuple[Tensor, Tensor]:
-        """Minibatch of a step, counted from 0: x [P, D, B] and one-hot y [P, C, B]; of
-        members that share a slot these are views of one."""
-        x = self._examples(self.batch_index[:, step].index_select(0, slots.number))
-        labels = self.batch_y[:, step].index_select(0, slots.number)
+    def batch(self, slots: MemberSlots, step: int | Tensor) -> tuple[Tensor, Tensor]:
+        """Minibatch of a step, counted from 0 (or int64 [1], on the device): x [P, D, B] and
+        one-hot y [P, C, B]; of members that share a slot these are views of one."""
+        x = self._examples(_at(self.batch_index, step).index_select(0, slots.number))
+        labels = _at(self.batch_y, step).index_select(0, slots.number)
         y = x.new_zeros(len(labels), self.problem.classes, labels.shape[1])
         y.scatter_(1, labels[:, None], 1.0)
         return slots.spread(x), slots.spread(y).contiguous()
@@ -105,9 +110,14 @@ class DeviceData:
         learner's at most.
         """
         phase = self.problem.phase(name, step)
-        chosen = slots.number.cpu().numpy()
-        rows = torch.from_numpy(_columns(phase.rows[chosen], 0)).to(self.pool.device)
-        labels = torch.from_numpy(_columns(phase.y[chosen], -1)).to(self.pool.device)
+        if (name, phase.since) not in self.splits:
+            self.splits[name, phase.since] = (
+                torch.from_numpy(_columns(phase.rows, 0)).to(self.pool.device),
+                torch.from_numpy(_columns(phase.y, -1)).to(self.pool.device),
+            )
+        rows, labels = (
+            part.index_select(0, slots.number) for part in self.splits[name, phase.since]
+        )
         parts = [
             forward(slots.spread(self._examples(part)))
             for part in torch.split(rows, EVALUATED_TOGETHER, 1)
@@ -124,6 +134,13 @@ class DeviceData:
             examples = pad(examples, (0, self.features - examples.shape[1]))
         x = examples.view(*rows.shape, -1).transpose(1, 2)
         return x.contiguous() if x.shape[1] < MAX_COPIED_FEATURES else x
+
+
+def _at(batches: Tensor, step: int | Tensor) -> Tensor:
+    """What belongs to a step [K, B] of batches [K, T, B]."""
+    if isinstance(step, int):
+        return batches[:, step]
+    return batches.index_select(1, step)[:, 0]
 
 
 def _columns(values: np.ndarray, filler: int) -> np.ndarray:

@@ -5,14 +5,17 @@ from typing import Protocol
 import torch
 from torch import Tensor
 from torch.func import functional_call
-from torch.nn.functional import conv2d, max_pool2d
+from torch.nn.functional import conv2d, max_pool2d, unfold
 
 from mln.kernels.weights import Weights, logits, padded_layers, per_weight
 from mln.learners import Convolution, Layer, build_module, plan
 from mln.problem import Problem
 
 GROUP = 8
-"""Members in one grouped convolution, always: its bits depend on their number."""
+"""Members in one grouped convolution on a CPU, always: its bits depend on their number."""
+
+DEVICE_GROUP = 128
+"""Members that are trained together on another device, always, for the same reason."""
 
 
 class Network(Protocol):
@@ -45,9 +48,8 @@ class Network(Protocol):
 class Perceptrons:
     """Batched products of padded matrices, all layers in one flat buffer."""
 
-    chunk: tuple[int, int] | None = None
-
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, chunk: tuple[int, int] | None = None) -> None:
+        self.chunk = chunk
         self.layers = padded_layers(problem)
         self.features = self.layers[0].inputs
 
@@ -88,11 +90,16 @@ class RowNetwork:
 
 
 class Convolutions(RowNetwork):
-    """Grouped convolutions, then batched products."""
+    """Convolutions, then batched products.
 
-    chunk: tuple[int, int] | None = (GROUP, GROUP)
+    Grouped convolutions on a CPU; on another device products with the matrix of patches
+    (`products`).
+    """
 
-    def __init__(self, problem: Problem) -> None:
+    chunk: tuple[int, int] | None
+
+    def __init__(self, problem: Problem, group: int = GROUP, products: bool = False) -> None:
+        self.chunk, self.products = (group, group), products
         self.plan = plan(problem.learner, problem.features, problem.classes, problem.image)
         self.features, self.image = problem.features, problem.image
 
@@ -100,10 +107,33 @@ class Convolutions(RowNetwork):
         """Logits [P, C, B] of x [P, D, B]."""
         members, _, batch = x.shape
         assert self.image is not None
+        if self.products:
+            return self._by_products(weights, x)
         h = x.permute(2, 0, 1).reshape(batch, members * self.image[0], *self.image[1:])
         for convolution in self.plan.convolutions:
             h = _convolution(weights, convolution, h)
         h = h.reshape(batch, members, -1).permute(1, 2, 0)
+        for layer in self.plan.linear[:-1]:
+            h = _linear(weights, layer, h).relu()
+        return _linear(weights, self.plan.linear[-1], h)
+
+
+    def _by_products(self, weights: Tensor, x: Tensor) -> Tensor:
+        members, _, batch = x.shape
+        assert self.image is not None
+        h = x.transpose(1, 2).reshape(members * batch, *self.image)
+        for convolution in self.plan.convolutions:
+            patches = unfold(h, convolution.kernel, padding=convolution.padding)
+            patches = patches.view(members, batch, *patches.shape[1:])
+            kernel = weights[:, convolution.weight].reshape(
+                members, 1, convolution.outputs, convolution.fan_in
+            )
+            bias = weights[:, convolution.bias].reshape(members, 1, -1, 1)
+            grown = 2 * convolution.padding - convolution.kernel + 1
+            h = (torch.matmul(kernel, patches) + bias).relu()
+            h = h.view(members * batch, convolution.outputs, convolution.height + grown, -1)
+            h = max_pool2d(h, 2) if convolution.pool else h
+        h = h.reshape(members, batch, -1).transpose(1, 2)
         for layer in self.plan.linear[:-1]:
             h = _linear(weights, layer, h).relu()
         return _linear(weights, self.plan.linear[-1], h)
@@ -149,6 +179,9 @@ class Modules(RowNetwork):
 
 def network_of(problem: Problem, device: str, dtype: torch.dtype) -> Network:
     """The stacked network of a problem's learners."""
+    on_cpu = torch.device(device).type == "cpu"
     if problem.learner.kind == "module":
         return Modules(problem, device, dtype)
-    return Convolutions(problem) if problem.learner.kind == "cnn" else Perceptrons(problem)
+    if problem.learner.kind == "cnn":
+        return Convolutions(problem) if on_cpu else Convolutions(problem, DEVICE_GROUP, True)
+    return Perceptrons(problem, None if on_cpu else (DEVICE_GROUP, DEVICE_GROUP))

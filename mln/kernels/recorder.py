@@ -31,6 +31,11 @@ class Recorder:
         if keep_weights:
             self.final = np.empty((len(members.slot), problem.initial.shape[1]), dtype=np.float32)
 
+    def stops(self) -> list[int]:
+        """Steps after which training halts: for a measurement, and at its end."""
+        points = {point for point in self.points.tolist() if 1 <= point <= self.steps}
+        return sorted({*points, self.steps})
+
     def curve(self, chosen: np.ndarray, step: int, name: str, z: Tensor, labels: Tensor) -> None:
         """Score the chosen members' logits z [M, C, E] on a split after `step` steps."""
         self.scored(chosen, step, name, measure(z, labels))

@@ -4,14 +4,18 @@ Any loss, any learner (`mln.kernels.networks`).
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from mln.kernels.data import DeviceData
 from mln.kernels.networks import Network, network_of
 from mln.kernels.optimizer import Optimizer
 from mln.kernels.recorder import Recorder, in_chunks, one_thread
+from mln.kernels.repeated import Repeated
 from mln.losses.base import StackedLoss, state_of
 from mln.problem import Problem
 from mln.rollout import DEFAULT_OPTIONS, Members, RolloutOptions, RolloutResult, SplitScores
@@ -31,38 +35,103 @@ def rollout(
     network = network_of(problem, options.device, options.dtype)
     data = DeviceData.put(problem, options.device, options.dtype, network.features)
     recorder = Recorder(problem, members, points, options.keep_weights)
-    for chosen in in_chunks(len(members.slot), *(network.chunk or (options.chunk or CHUNK, 2))):
-        slots = data.slots(members.slot[chosen])
-        loss = losses.take(torch.from_numpy(chosen).to(options.device))
-        weights = network.flat(data.start(members, chosen))
-        rates = torch.from_numpy(members.lr[chosen]).to(weights)
-        optimizer = Optimizer(problem.training, weights, network.spread(rates))
-        state = state_of(loss)
-        if state is not None:
-            state.reset()
-        logit_sums = weights.new_zeros(problem.training.steps, len(chosen))
-        for step in range(problem.training.steps):
-            x, y = data.batch(slots, step)
-            with torch.enable_grad():
-                flat = weights.detach().clone().requires_grad_()
-                z = network.forward(flat, x)
-                if state is not None:
-                    p = z.detach().softmax(1)
-                    state.observe(p, y, data.example_weight, step, problem.training.steps)
-                total = (loss.value(z, y) * data.example_weight).sum()
-            (gradient,) = torch.autograd.grad(total, flat)
-            logit_sums[step] = z.detach().sum((1, 2))
-            optimizer.step(gradient)
-            if step + 1 in recorder.points:
-                for name in problem.evaluations:
-                    with torch.no_grad():
-                        outputs = data.evaluate(
-                            slots, name, step + 1, partial(network.forward, weights)
-                        )
-                    recorder.curve(chosen, step + 1, name, *outputs)
-        recorder.divergence(chosen, logit_sums)
-        recorder.weights(chosen, network.rows(weights, len(chosen)))
+    on_cpu = torch.device(options.device).type == "cpu"
+    sizes = network.chunk or (options.chunk or CHUNK, 2)
+    with exact_convolutions():
+        for chosen in in_chunks(len(members.slot), *sizes):
+            loss = losses.take(torch.from_numpy(chosen).to(options.device))
+            chunk = _Chunk(network, data, members, loss, chosen)
+            (_train_on_cpu if on_cpu else _train_on_device)(chunk, recorder)
+            recorder.divergence(chosen, chunk.logit_sums)
+            recorder.weights(chosen, network.rows(chunk.weights, len(chosen)))
     return recorder.result()
+
+
+def exact_convolutions() -> AbstractContextManager[None]:
+    """Convolutions on CUDA in float32 and the same each time; torch's default is neither."""
+    cudnn = torch.backends.cudnn
+    context: AbstractContextManager[None] = cudnn.flags(  # type: ignore[no-untyped-call]
+        enabled=cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=False
+    )
+    return context
+
+
+class _Chunk:
+    """Members in training: their weights, optimiser, loss and its state."""
+
+    def __init__(
+        self,
+        network: Network,
+        data: DeviceData,
+        members: Members,
+        loss: StackedLoss,
+        chosen: np.ndarray,
+    ) -> None:
+        self.network, self.data, self.loss, self.chosen = network, data, loss, chosen
+        self.training = data.problem.training
+        self.slots = data.slots(members.slot[chosen])
+        self.weights = network.flat(data.start(members, chosen))
+        rates = torch.from_numpy(members.lr[chosen]).to(self.weights)
+        self.optimizer = Optimizer(self.training, self.weights, network.spread(rates))
+        self.state = state_of(loss)
+        if self.state is not None:
+            self.state.reset()
+        self.logit_sums = self.weights.new_zeros(self.training.steps, len(chosen))
+
+    def gradient(self, x: Tensor, y: Tensor, step: int | Tensor) -> tuple[Tensor, Tensor]:
+        """The gradient of the weights on a batch, and the logits; the state takes it in."""
+        with torch.enable_grad():
+            flat = self.weights.detach().clone().requires_grad_()
+            z = self.network.forward(flat, x)
+            if self.state is not None:
+                p = z.detach().softmax(1)
+                self.state.observe(p, y, self.data.example_weight, step, self.training.steps)
+            total = (self.loss.value(z, y) * self.data.example_weight).sum()
+        (gradient,) = torch.autograd.grad(total, flat)
+        return gradient, z.detach()
+
+    def evaluate(self, step: int, recorder: Recorder) -> None:
+        """Record the scores after a step."""
+        for name in self.data.problem.evaluations:
+            with torch.no_grad():
+                outputs = self.data.evaluate(
+                    self.slots, name, step, partial(self.network.forward, self.weights)
+                )
+            recorder.curve(self.chosen, step, name, *outputs)
+
+
+def _train_on_cpu(chunk: _Chunk, recorder: Recorder) -> None:
+    for step in range(chunk.training.steps):
+        x, y = chunk.data.batch(chunk.slots, step)
+        gradient, z = chunk.gradient(x, y, step)
+        chunk.logit_sums[step] = z.sum((1, 2))
+        chunk.optimizer.step(gradient)
+        if step + 1 in recorder.points:
+            chunk.evaluate(step + 1, recorder)
+
+
+def _train_on_device(chunk: _Chunk, recorder: Recorder) -> None:
+    state = chunk.state
+    memory = None if state is None else state.memory.clone()
+
+    def step(at: Tensor) -> None:
+        x, y = chunk.data.batch(chunk.slots, at)
+        if state is not None and memory is not None:
+            # A graph reads and writes the memory where it stands.
+            state.memory = memory
+        gradient, z = chunk.gradient(x, y, at.to(chunk.weights.dtype))
+        if state is not None and memory is not None:
+            memory.copy_(state.memory)
+        chunk.logit_sums.index_copy_(0, at, z.sum((1, 2))[None])
+        chunk.optimizer.step_at(gradient, at)
+
+    # A user's own module may do what no graph can repeat.
+    captured = chunk.data.problem.learner.kind != "module"
+    steps = Repeated(step, chunk.data.pool.device, captured)
+    for point in recorder.stops():
+        steps.until(point)
+        if point in recorder.points:
+            chunk.evaluate(point, recorder)
 
 
 @one_thread()
@@ -71,7 +140,7 @@ def score(problem: Problem, members: Members, name: str, *, device: str = "cpu")
     network: Network = network_of(problem, device, torch.float32)
     data = DeviceData.put(problem, device, torch.float32, network.features)
     recorder = Recorder(problem, members, [0])
-    with torch.no_grad():
+    with torch.no_grad(), exact_convolutions():
         for chosen in in_chunks(len(members.slot), *(network.chunk or (CHUNK, 2))):
             slots = data.slots(members.slot[chosen])
             weights = network.flat(data.start(members, chosen))

@@ -15,11 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mln.config import TrainingSpec
 from mln.kernels import analytic
 from mln.kernels.gpu import numbers
 from mln.kernels.gpu.interface import MAX_LAYERS, MAX_WIDTH
-from mln.kernels.optimizer import ADAM_BETAS
+from mln.kernels.optimizer import step_constants
 from mln.kernels.recorder import Recorder
 from mln.losses.base import StackedLoss
 from mln.losses.state import MAX_CLASSES, initial_memory
@@ -115,7 +114,7 @@ class _Device:
         self.pool = _examples(problem, device)
         self.rows = self._put(problem.batch_index, np.int32)
         self.labels = self._put(problem.batch_y, np.int32)
-        self.schedule = self._put(_schedule(problem.training), np.float32)
+        self.schedule = self._put(step_constants(problem.training), np.float32)
         self.initial = self._put(problem.initial, np.float32)
         self.splits: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}
         widths = problem.learner.sizes(problem.features, problem.classes)
@@ -244,14 +243,12 @@ def _train_chunk(
 ) -> None:
     state = device.state(members, chosen)
     losses = device.loss.numbers[chosen[0] : chosen[-1] + 1].clone()
-    steps = device.problem.training.steps
     done = 0
     kept: list[tuple[int, str, Tensor]] = []
-    points = [int(point) for point in recorder.points if 1 <= point <= steps]
-    for point in sorted({*points, steps}):
+    for point in recorder.stops():
         device.train(state, losses, done, point)
         done = point
-        if point in points:
+        if point in recorder.points:
             kept += [
                 (point, name, device.score(state, name, point))
                 for name in device.problem.evaluations
@@ -275,20 +272,6 @@ def _examples(problem: Problem, device: str) -> Tensor:
         return pool
     scale, shift = (torch.from_numpy(part).to(device) for part in (problem.scale, problem.shift))
     return pool.to(torch.float32).mul_(scale).add_(shift)
-
-
-def _schedule(training: TrainingSpec) -> np.ndarray:
-    """For each step [3, T]: what the rate is multiplied by, Adam's correction of the root, and
-    what of the rate AdamW takes off the weights."""
-    factors = np.array(training.rate_factors())
-    shrink = factors * (training.weight_decay if training.optimizer == "adamw" else 0.0)
-    root = np.ones_like(factors)
-    if training.optimizer != "sgd":
-        number = np.arange(1, training.steps + 1)
-        first, second = ADAM_BETAS
-        root = 1 / np.sqrt(1 - second**number)
-        factors = factors / (1 - first**number)
-    return np.stack([factors, root, shrink])
 
 
 def _on(device: str) -> AbstractContextManager[object]:

@@ -5,6 +5,7 @@ bounded, so that no unseen state extrapolates. Gradients treat the state as a co
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import log
 from typing import Self
 
@@ -119,9 +120,15 @@ def _features(memory: Tensor, progress: float | Tensor, names: Sequence[str]) ->
         "class_entropy": entropy,
         "classes": torch.full_like(target, size),
     }
-    lowest = [-1.0 if name == "calibration_gap" else 0.0 for name in names]
     features = torch.stack([columns[name] for name in names], dim=1)
-    return features.clamp_max(1).maximum(features.new_tensor(lowest))
+    return features.clamp_max(1).maximum(_lowest(tuple(names), features.dtype, features.device))
+
+
+@lru_cache
+def _lowest(names: tuple[str, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The least value of each feature; made once, as a GPU would wait for it in every step."""
+    lowest = [-1.0 if name == "calibration_gap" else 0.0 for name in names]
+    return torch.tensor(lowest, dtype=dtype, device=device)
 
 
 def adjusted(p: Tensor, log_prior: Tensor, tau: Tensor) -> Tensor:
