@@ -6,20 +6,23 @@ A learner too large for that (see `fits`) is trained by `analytic` on the same d
 depend on the device's model and the compiler, never on the other members.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import pairwise
 from math import log
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from mln.kernels import analytic
 from mln.kernels.gpu import numbers
 from mln.kernels.gpu.interface import MAX_LAYERS, MAX_WIDTH
 from mln.kernels.optimizer import step_constants
 from mln.kernels.recorder import Recorder
+from mln.learners import plan
 from mln.losses.base import StackedLoss
 from mln.losses.state import MAX_CLASSES, initial_memory
 from mln.measures import CALIBRATION_BINS
@@ -117,21 +120,18 @@ class _Device:
         self.schedule = self._put(step_constants(problem.training), np.float32)
         self.initial = self._put(problem.initial, np.float32)
         self.splits: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}
-        widths = problem.learner.sizes(problem.features, problem.classes)
-        layers = len(widths) - 1
-        padded = [_padded(width) for width in widths]
+        self.layout = _PaddedLayout(problem)
+        layers = len(self.layout.layers)
         spare = [1] * (MAX_LAYERS - layers)
         self.shape = {
-            **{f"D{k}": width for k, width in enumerate([*widths, *spare])},
-            **{f"P{k}": width for k, width in enumerate([*padded, *spare])},
+            **{f"P{k}": width for k, width in enumerate([*self.layout.widths, *spare])},
+            "classes": problem.classes,
             "LAYERS": layers,
-            "CLASSES": problem.classes,
-            "PC": padded[-1],
-            "SIZE": problem.initial.shape[1],
+            "SIZE": self.layout.size,
+            "PC": self.layout.widths[-1],
             "PRECISION": PRECISION,
         }
-        weights = sum(i * o for i, o in zip(padded[:-1], padded[1:], strict=True))
-        self.warps = 4 if weights <= 6 * 1024 else 8
+        self.warps = 8 if self.layout.size <= 12 * 1024 else 16
 
     def _put(self, array: np.ndarray, dtype: type) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, dtype)).to(self.device)
@@ -141,7 +141,7 @@ class _Device:
         if not self.pool.is_cuda:
             return max(members, 1)
         free, _ = torch.cuda.mem_get_info(self.pool.device)
-        each = 4 * (3 * self.problem.initial.shape[1] + 1024)
+        each = 4 * (3 * self.layout.size + 1024)
         return int(np.clip(SHARE_OF_FREE * free // each, 1, max(members, 1)))
 
     def state(self, members: Members, chosen: np.ndarray) -> _State:
@@ -151,6 +151,7 @@ class _Device:
             weights = self.initial.index_select(0, slots.long())
         else:
             weights = self._put(members.start[chosen], np.float32)
+        weights = self.layout.pack(weights)
         classes, padded = self.problem.classes, self.shape["PC"]
         memories = weights.new_zeros(len(chosen), MEMORY + padded)
         if self.loss.state:
@@ -198,12 +199,12 @@ class _Device:
             1 / training.batch_size,
             **self.shape,
             **self.loss.constants,
-            BATCH=training.batch_size,
+            batch=training.batch_size,
             PB=_padded(training.batch_size),
-            NUMBERS=losses.shape[1],
+            width=losses.shape[1],
             RULE=rule,
-            CLASS_SIZE=(log(classes) - log(2)) / (log(MAX_CLASSES) - log(2)),
-            LOG_CLASSES=log(classes),
+            class_size=(log(classes) - log(2)) / (log(MAX_CLASSES) - log(2)),
+            log_classes=log(classes),
             num_warps=self.warps,
             num_stages=1,
         )
@@ -257,7 +258,41 @@ def _train_chunk(
     for point, name, scores in kept:
         recorder.scored(chosen, point, name, scores.unbind(1))
     recorder.diverged_at[chosen] = state.diverged_at.cpu().numpy()
-    recorder.weights(chosen, state.weights)
+    recorder.weights(chosen, device.layout.unpack(state.weights))
+
+
+class _PaddedLayout:
+    """Layers as the program holds them: weight [in, out] and bias [out], padded by zeros."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.layers = plan(problem.learner, problem.features, problem.classes).linear
+        sizes = problem.learner.sizes(problem.features, problem.classes)
+        self.widths = [_padded(width) for width in sizes]
+        self.size = sum(i * o + o for i, o in pairwise(self.widths))
+
+    def pack(self, rows: Tensor) -> Tensor:
+        """From one row of weights per learner, [P, W], to [P, size]."""
+        packed = rows.new_zeros(len(rows), self.size)
+        for layer, (weight, bias) in zip(self.layers, self._views(packed), strict=True):
+            matrix = rows[:, layer.weight].view(-1, layer.outputs, layer.inputs)
+            weight[:, : layer.inputs, : layer.outputs] = matrix.transpose(1, 2)
+            bias[:, : layer.outputs] = rows[:, layer.bias]
+        return packed
+
+    def unpack(self, packed: Tensor) -> Tensor:
+        """The inverse of `pack`."""
+        parts = []
+        for layer, (weight, bias) in zip(self.layers, self._views(packed), strict=True):
+            matrix = weight[:, : layer.inputs, : layer.outputs].transpose(1, 2)
+            parts += [matrix.flatten(1), bias[:, : layer.outputs]]
+        return torch.cat(parts, 1)
+
+    def _views(self, packed: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        at = 0
+        for i, o in pairwise(self.widths):
+            middle = at + i * o
+            yield packed[:, at:middle].view(-1, i, o), packed[:, middle : middle + o]
+            at = middle + o
 
 
 def _padded(width: int) -> int:
@@ -266,12 +301,13 @@ def _padded(width: int) -> int:
 
 
 def _examples(problem: Problem, device: str) -> Tensor:
-    """What learners see of all examples, float32 [M, D]; as Examples: a product and a sum."""
+    """What learners see of all examples, float32 [M, padded D]; as Examples: a product and a
+    sum, each rounded."""
     pool = torch.from_numpy(np.ascontiguousarray(problem.pool)).to(device)
-    if pool.is_floating_point():
-        return pool
-    scale, shift = (torch.from_numpy(part).to(device) for part in (problem.scale, problem.shift))
-    return pool.to(torch.float32).mul_(scale).add_(shift)
+    if not pool.is_floating_point():
+        scale, shift = (torch.from_numpy(part).to(device) for part in (problem.scale, problem.shift))
+        pool = pool.to(torch.float32).mul_(scale).add_(shift)
+    return pad(pool, (0, _padded(problem.features) - problem.features)).contiguous()
 
 
 def _on(device: str) -> AbstractContextManager[object]:

@@ -21,22 +21,41 @@ def halves_of_rows(a):
 
 
 @triton.jit
-def product(a, b, PRECISION: tl.constexpr):
-    """A matrix product, a long one in quarters: a thread keeps all that it multiplies in
-    registers, and the whole of it would not fit."""
-    if a.shape[1] >= 64:
+def added(a, b, c, PRECISION: tl.constexpr):
+    """c + a b, of at most 16 columns of a at a time."""
+    if a.shape[1] == 16:
+        c = tl.dot(a, b, c, input_precision=PRECISION, out_dtype=tl.float32)
+    elif a.shape[1] == 32:
+        left, right = halves_of_columns(a)
+        upper, lower = halves_of_rows(b)
+        c = tl.dot(left, upper, c, input_precision=PRECISION, out_dtype=tl.float32)
+        c = tl.dot(right, lower, c, input_precision=PRECISION, out_dtype=tl.float32)
+    else:
         left, right = halves_of_columns(a)
         upper, lower = halves_of_rows(b)
         a0, a1 = halves_of_columns(left)
         b0, b1 = halves_of_rows(upper)
-        c = tl.dot(a0, b0, input_precision=PRECISION, out_dtype=tl.float32)
+        c = tl.dot(a0, b0, c, input_precision=PRECISION, out_dtype=tl.float32)
         c = tl.dot(a1, b1, c, input_precision=PRECISION, out_dtype=tl.float32)
         a2, a3 = halves_of_columns(right)
         b2, b3 = halves_of_rows(lower)
         c = tl.dot(a2, b2, c, input_precision=PRECISION, out_dtype=tl.float32)
         c = tl.dot(a3, b3, c, input_precision=PRECISION, out_dtype=tl.float32)
+    return c
+
+
+@triton.jit
+def product(a, b, PRECISION: tl.constexpr):
+    """A matrix product, in parts: a thread keeps all that it multiplies in registers, and the
+    whole of it would not fit."""
+    c = tl.zeros((a.shape[0], b.shape[1]), tl.float32)
+    if a.shape[1] >= 128:
+        left, right = halves_of_columns(a)
+        upper, lower = halves_of_rows(b)
+        c = added(left, upper, c, PRECISION)
+        c = added(right, lower, c, PRECISION)
     else:
-        c = tl.dot(a, b, input_precision=PRECISION, out_dtype=tl.float32)
+        c = added(a, b, c, PRECISION)
     return c
 
 
@@ -47,23 +66,18 @@ def relu(x):
 
 
 @triton.jit
-def load_layer(row, IN: tl.constexpr, OUT: tl.constexpr, PIN: tl.constexpr, POUT: tl.constexpr):
-    """Weight [PIN, POUT] and bias [POUT] from a flat row with weight [OUT, IN] and bias [OUT]."""
-    i = tl.arange(0, PIN)
-    o = tl.arange(0, POUT)
-    inside = (i[:, None] < IN) & (o[None, :] < OUT)
-    weight = tl.load(row + o[None, :] * IN + i[:, None], mask=inside, other=0.0)
-    bias = tl.load(row + IN * OUT + o, mask=o < OUT, other=0.0)
-    return weight, bias
+def load_layer(row, IN: tl.constexpr, OUT: tl.constexpr):
+    """Weight [IN, OUT] and bias [OUT] from where they lie one after another."""
+    i = tl.arange(0, IN)
+    o = tl.arange(0, OUT)
+    weight = tl.load(row + i[:, None] * OUT + o[None, :])
+    return weight, tl.load(row + IN * OUT + o)
 
 
 @triton.jit
-def store_layer(
-    row, weight, bias, IN: tl.constexpr, OUT: tl.constexpr, PIN: tl.constexpr, POUT: tl.constexpr
-):
+def store_layer(row, weight, bias, IN: tl.constexpr, OUT: tl.constexpr):
     """The inverse of `load_layer`."""
-    i = tl.arange(0, PIN)
-    o = tl.arange(0, POUT)
-    inside = (i[:, None] < IN) & (o[None, :] < OUT)
-    tl.store(row + o[None, :] * IN + i[:, None], weight, mask=inside)
-    tl.store(row + IN * OUT + o, bias, mask=o < OUT)
+    i = tl.arange(0, IN)
+    o = tl.arange(0, OUT)
+    tl.store(row + i[:, None] * OUT + o[None, :], weight)
+    tl.store(row + IN * OUT + o, bias)

@@ -185,15 +185,15 @@ def observed(
 
 
 @triton.jit
-def hand_made(p, y, is_class, numbers, KIND: tl.constexpr, CLASSES: tl.constexpr):
+def hand_made(p, y, is_class, numbers, classes, KIND: tl.constexpr):
     """dl/dz of a loss without a state that is no network, for p and one-hot y [B, C]."""
     d = p - y
     parameter = tl.load(numbers)
     mine = tl.sum(p * y, 1)[:, None]
     if KIND == "mse":
-        d = through_softmax(p * d * (2.0 / CLASSES), p)
+        d = through_softmax(p * d * (2.0 / classes), p)
     elif KIND == "label_smoothing":
-        d += parameter * (y - 1.0 / CLASSES)
+        d += parameter * (y - 1.0 / classes)
     elif KIND == "mae":
         d *= 2.0 * mine
     elif KIND == "gce":
@@ -213,12 +213,12 @@ def hand_made(p, y, is_class, numbers, KIND: tl.constexpr, CLASSES: tl.constexpr
 
 
 @triton.jit
-def adaptive_gradient(p, y, is_class, q, eps, gamma, scale, CLASSES: tl.constexpr):
+def adaptive_gradient(p, y, is_class, q, eps, gamma, scale, classes):
     """dl/dz of an adaptive loss, for adjusted probabilities p; see mln.losses."""
     log_p = tl.log(tl.where(p < TINY, TINY, p))
     rest = 1.0 - p
     rest = tl.where(rest < TINY, TINY, rest)
     focus = tl.exp(gamma * tl.log(rest))
     inner = tl.exp(q * log_p) + gamma * p * box_cox(log_p, q) / rest
-    u = ((1.0 - eps) * y + eps / CLASSES) * focus * inner
+    u = ((1.0 - eps) * y + eps / classes) * focus * inner
     return -scale * through_softmax(tl.where(is_class[None, :], u, 0.0), p)

@@ -7,7 +7,7 @@ import triton.language as tl
 from mln.kernels.gpu.layers import load_layer, product, relu
 
 
-@triton.jit(do_not_specialize=("examples",))
+@triton.jit(do_not_specialize=("examples", "classes"))
 def score(
     pool,
     rows,
@@ -16,44 +16,39 @@ def score(
     weights,
     scores,
     examples,
-    D0: tl.constexpr,
-    D1: tl.constexpr,
-    D2: tl.constexpr,
-    D3: tl.constexpr,
-    D4: tl.constexpr,
+    classes,
     P0: tl.constexpr,
     P1: tl.constexpr,
     P2: tl.constexpr,
     P3: tl.constexpr,
     P4: tl.constexpr,
     LAYERS: tl.constexpr,
-    CLASSES: tl.constexpr,
+    SIZE: tl.constexpr,
     PC: tl.constexpr,
     PB: tl.constexpr,
     BINS: tl.constexpr,
     PBINS: tl.constexpr,
-    SIZE: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
     """Scores [P, 4] of member `program_id(0)`, as mln.measures has them, on examples at rows
     [K, E] of the pool with labels [K, E], where -1 is padding; NaN where logits are not finite."""
     at = tl.program_id(0).to(tl.int64)
     row = weights + at * SIZE
-    S1: tl.constexpr = D0 * D1 + D1
-    S2: tl.constexpr = S1 + D1 * D2 + D2
-    S3: tl.constexpr = S2 + D2 * D3 + D3
-    w1, b1 = load_layer(row, D0, D1, P0, P1)
+    S1: tl.constexpr = P0 * P1 + P1
+    S2: tl.constexpr = S1 + P1 * P2 + P2
+    S3: tl.constexpr = S2 + P2 * P3 + P3
+    w1, b1 = load_layer(row, P0, P1)
     if LAYERS >= 2:
-        w2, b2 = load_layer(row + S1, D1, D2, P1, P2)
+        w2, b2 = load_layer(row + S1, P1, P2)
     if LAYERS >= 3:
-        w3, b3 = load_layer(row + S2, D2, D3, P2, P3)
+        w3, b3 = load_layer(row + S2, P2, P3)
     if LAYERS >= 4:
-        w4, b4 = load_layer(row + S3, D3, D4, P3, P4)
+        w4, b4 = load_layer(row + S3, P3, P4)
     slot = tl.load(slots + at).to(tl.int64)
     c = tl.arange(0, PC)
     d = tl.arange(0, P0)
     bins = tl.arange(0, PBINS)
-    is_class = c < CLASSES
+    is_class = c < classes
     nll = tl.zeros((PB,), tl.float64)
     unsound = tl.zeros((PB,), tl.float32)
     total = tl.zeros((PC,), tl.float32)
@@ -66,8 +61,8 @@ def score(
         label = tl.load(labels + slot * examples + e, mask=inside, other=-1)
         real = label >= 0
         x = tl.load(
-            pool + index.to(tl.int64)[:, None] * D0 + d[None, :],
-            mask=real[:, None] & (d[None, :] < D0),
+            pool + index.to(tl.int64)[:, None] * P0 + d[None, :],
+            mask=real[:, None],
             other=0.0,
         )
         z = product(x, w1, PRECISION) + b1[None, :]

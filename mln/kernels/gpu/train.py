@@ -49,7 +49,7 @@ def updated(w, m, v, g, rate, root, decay, shrink, momentum, RULE: tl.constexpr)
     return w, m, v
 
 
-@triton.jit(do_not_specialize=("begin", "end", "steps"))
+@triton.jit(do_not_specialize=("begin", "end", "steps", "classes", "batch", "width"))
 def train(
     pool,
     rows,
@@ -69,23 +69,20 @@ def train(
     momentum,
     decay,
     inverse_batch,
-    D0: tl.constexpr,
-    D1: tl.constexpr,
-    D2: tl.constexpr,
-    D3: tl.constexpr,
-    D4: tl.constexpr,
+    classes,
+    batch,
+    width,
+    class_size,
+    log_classes,
     P0: tl.constexpr,
     P1: tl.constexpr,
     P2: tl.constexpr,
     P3: tl.constexpr,
     P4: tl.constexpr,
     LAYERS: tl.constexpr,
-    CLASSES: tl.constexpr,
-    PC: tl.constexpr,
-    BATCH: tl.constexpr,
-    PB: tl.constexpr,
     SIZE: tl.constexpr,
-    NUMBERS: tl.constexpr,
+    PC: tl.constexpr,
+    PB: tl.constexpr,
     RULE: tl.constexpr,
     KIND: tl.constexpr,
     HIDDEN: tl.constexpr,
@@ -93,15 +90,13 @@ def train(
     LOG_P: tl.constexpr,
     SOFTPLUS: tl.constexpr,
     STATE: tl.constexpr,
-    CLASS_SIZE: tl.constexpr,
-    LOG_CLASSES: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
     """Train member `program_id(0)` from step `begin` to before `end`.
 
     pool [M, D]; rows, labels [K, steps, B]; slots, rates [P]; schedule [3, steps]: the step's
     factor of the rate, Adam's correction of the root, AdamW's factor of the weights; weights and
-    moments [P, W]; memories [P, 8 + PC]; diverged_at [P]; losses [P, NUMBERS].
+    moments [P, W]; memories [P, 8 + PC]; diverged_at [P]; losses [P, width].
     """
     member = tl.program_id(0)
     at = member.to(tl.int64)
@@ -109,43 +104,43 @@ def train(
     row = weights + at * SIZE
     row_m = first + at * SIZE
     row_v = second + at * SIZE
-    S1: tl.constexpr = D0 * D1 + D1
-    S2: tl.constexpr = S1 + D1 * D2 + D2
-    S3: tl.constexpr = S2 + D2 * D3 + D3
-    w1, b1 = load_layer(row, D0, D1, P0, P1)
-    mw1, mb1 = load_layer(row_m, D0, D1, P0, P1)
+    S1: tl.constexpr = P0 * P1 + P1
+    S2: tl.constexpr = S1 + P1 * P2 + P2
+    S3: tl.constexpr = S2 + P2 * P3 + P3
+    w1, b1 = load_layer(row, P0, P1)
+    mw1, mb1 = load_layer(row_m, P0, P1)
     vw1, vb1 = mw1, mb1
     if adam:
-        vw1, vb1 = load_layer(row_v, D0, D1, P0, P1)
+        vw1, vb1 = load_layer(row_v, P0, P1)
     if LAYERS >= 2:
-        w2, b2 = load_layer(row + S1, D1, D2, P1, P2)
-        mw2, mb2 = load_layer(row_m + S1, D1, D2, P1, P2)
+        w2, b2 = load_layer(row + S1, P1, P2)
+        mw2, mb2 = load_layer(row_m + S1, P1, P2)
         vw2, vb2 = mw2, mb2
         if adam:
-            vw2, vb2 = load_layer(row_v + S1, D1, D2, P1, P2)
+            vw2, vb2 = load_layer(row_v + S1, P1, P2)
     if LAYERS >= 3:
-        w3, b3 = load_layer(row + S2, D2, D3, P2, P3)
-        mw3, mb3 = load_layer(row_m + S2, D2, D3, P2, P3)
+        w3, b3 = load_layer(row + S2, P2, P3)
+        mw3, mb3 = load_layer(row_m + S2, P2, P3)
         vw3, vb3 = mw3, mb3
         if adam:
-            vw3, vb3 = load_layer(row_v + S2, D2, D3, P2, P3)
+            vw3, vb3 = load_layer(row_v + S2, P2, P3)
     if LAYERS >= 4:
-        w4, b4 = load_layer(row + S3, D3, D4, P3, P4)
-        mw4, mb4 = load_layer(row_m + S3, D3, D4, P3, P4)
+        w4, b4 = load_layer(row + S3, P3, P4)
+        mw4, mb4 = load_layer(row_m + S3, P3, P4)
         vw4, vb4 = mw4, mb4
         if adam:
-            vw4, vb4 = load_layer(row_v + S3, D3, D4, P3, P4)
+            vw4, vb4 = load_layer(row_v + S3, P3, P4)
 
-    numbers = losses + at * NUMBERS
+    numbers = losses + at * width
     rate_of_member = tl.load(rates + at)
     slot = tl.load(slots + at).to(tl.int64)
     b = tl.arange(0, PB)
     c = tl.arange(0, PC)
     d = tl.arange(0, P0)
-    in_batch = b < BATCH
-    is_class = c < CLASSES
+    in_batch = b < batch
+    is_class = c < classes
     counted = in_batch[:, None] & is_class[None, :]
-    draw = slot * steps * BATCH + b
+    draw = slot * steps * batch + b
     lost = tl.load(diverged_at + at)
     memory = memories + at * (MEMORY + PC)
     if STATE:
@@ -163,22 +158,23 @@ def train(
     f5 = 0.0
     f6 = 0.0
     f7 = 0.0
-    f8 = 0.0 + CLASS_SIZE
+    f8 = 0.0 + class_size
     scale = tl.load(numbers + 1)
+    number_of_classes = classes.to(tl.float32)
 
     step = begin
-    index = tl.load(rows + draw + step * BATCH, mask=in_batch, other=0)
-    label = tl.load(labels + draw + step * BATCH, mask=in_batch, other=-1)
+    index = tl.load(rows + draw + step * batch, mask=in_batch, other=0)
+    label = tl.load(labels + draw + step * batch, mask=in_batch, other=-1)
     for _ in range(begin, end):
         x = tl.load(
-            pool + index.to(tl.int64)[:, None] * D0 + d[None, :],
-            mask=in_batch[:, None] & (d[None, :] < D0),
+            pool + index.to(tl.int64)[:, None] * P0 + d[None, :],
+            mask=in_batch[:, None],
             other=0.0,
         )
         y = tl.where(label[:, None] == c[None, :], 1.0, 0.0)
         now = label
         # The next step's examples are asked for while this one computes.
-        later = draw + tl.minimum(step + 1, steps - 1) * BATCH
+        later = draw + tl.minimum(step + 1, steps - 1) * batch
         index = tl.load(rows + later, mask=in_batch, other=0)
         label = tl.load(labels + later, mask=in_batch, other=-1)
 
@@ -226,7 +222,7 @@ def train(
             f4 = tl.minimum(disagreement, 1.0)
             f5 = tl.minimum(tl.maximum(slow - accuracy, 0.0), 1.0)
             f6 = tl.maximum(tl.minimum(confidence - accuracy, 1.0), -1.0)
-            f7 = tl.minimum(entropy / LOG_CLASSES, 1.0)
+            f7 = tl.minimum(entropy / log_classes, 1.0)
         if KIND == "network" or KIND == "residual" or KIND == "gate":
             log_p = tl.where(is_class[None, :], z - tl.log(total)[:, None], LOG_FLOOR)
             log_p = tl.where(log_p < LOG_FLOOR, LOG_FLOOR, log_p)
@@ -270,9 +266,9 @@ def train(
             gamma = tl.load(numbers + 4) * clipped(gamma)
             tau = tl.load(numbers + 5) * clipped(tau)
             changed = tl.where(tau == 0.0, p, adjusted(p, prior, tau, is_class))
-            dz = adaptive_gradient(changed, y, is_class, q, eps, gamma, scale, CLASSES)
+            dz = adaptive_gradient(changed, y, is_class, q, eps, gamma, scale, number_of_classes)
         else:
-            dz = hand_made(p, y, is_class, numbers, KIND, CLASSES)
+            dz = hand_made(p, y, is_class, numbers, number_of_classes, KIND)
         dz = tl.where(counted, dz * inverse_batch, 0.0)
 
         factor = tl.load(schedule + step)
@@ -303,25 +299,25 @@ def train(
         b1, mb1, vb1 = updated(b1, mb1, vb1, gb, rate, root, decay, shrink, momentum, RULE)
         step += 1
 
-    store_layer(row, w1, b1, D0, D1, P0, P1)
-    store_layer(row_m, mw1, mb1, D0, D1, P0, P1)
+    store_layer(row, w1, b1, P0, P1)
+    store_layer(row_m, mw1, mb1, P0, P1)
     if adam:
-        store_layer(row_v, vw1, vb1, D0, D1, P0, P1)
+        store_layer(row_v, vw1, vb1, P0, P1)
     if LAYERS >= 2:
-        store_layer(row + S1, w2, b2, D1, D2, P1, P2)
-        store_layer(row_m + S1, mw2, mb2, D1, D2, P1, P2)
+        store_layer(row + S1, w2, b2, P1, P2)
+        store_layer(row_m + S1, mw2, mb2, P1, P2)
         if adam:
-            store_layer(row_v + S1, vw2, vb2, D1, D2, P1, P2)
+            store_layer(row_v + S1, vw2, vb2, P1, P2)
     if LAYERS >= 3:
-        store_layer(row + S2, w3, b3, D2, D3, P2, P3)
-        store_layer(row_m + S2, mw3, mb3, D2, D3, P2, P3)
+        store_layer(row + S2, w3, b3, P2, P3)
+        store_layer(row_m + S2, mw3, mb3, P2, P3)
         if adam:
-            store_layer(row_v + S2, vw3, vb3, D2, D3, P2, P3)
+            store_layer(row_v + S2, vw3, vb3, P2, P3)
     if LAYERS >= 4:
-        store_layer(row + S3, w4, b4, D3, D4, P3, P4)
-        store_layer(row_m + S3, mw4, mb4, D3, D4, P3, P4)
+        store_layer(row + S3, w4, b4, P3, P4)
+        store_layer(row_m + S3, mw4, mb4, P3, P4)
         if adam:
-            store_layer(row_v + S3, vw4, vb4, D3, D4, P3, P4)
+            store_layer(row_v + S3, vw4, vb4, P3, P4)
     tl.store(diverged_at + at, lost)
     if STATE:
         tl.store(memory, target)
