@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+# Read when triton is first imported: its kernel is tested on the interpreter, on any machine.
+os.environ.setdefault("TRITON_INTERPRET", "1")
+
 import pytest
 import torch
 from hypothesis import settings

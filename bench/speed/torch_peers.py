@@ -77,12 +77,13 @@ def naive(work: Workload) -> Run:
     return run
 
 
-def vmapped(work: Workload) -> Run:
+def vmapped(work: Workload, device: str = "cpu") -> Run:
     """vmap(grad) over stacked parameters, and one optimiser on the stacked parameters."""
     problem, members = work.problem, work.members
-    data, net = _batches(problem), network(work.problem)
-    start = torch.from_numpy(problem.initial)[members.slot]
-    genomes = layout(TIMED_LOSS).split(torch.from_numpy(work.genomes))
+    data, net = _batches(problem), network(work.problem).to(device)
+    data = Batches(*(part.to(device) for part in data))
+    start = torch.from_numpy(problem.initial)[members.slot].to(device)
+    genomes = layout(TIMED_LOSS).split(torch.from_numpy(work.genomes).to(device))
 
     def loss(
         parameters: dict[str, Tensor], genome: dict[str, Tensor], x: Tensor, y: Tensor
@@ -99,7 +100,7 @@ def vmapped(work: Workload) -> Run:
             for name, part in stacked.items():
                 part.grad = slopes[name]
             optimizer.step()
-        return torch.cat([part.flatten(1) for part in stacked.values()], 1).numpy()
+        return torch.cat([part.flatten(1) for part in stacked.values()], 1).cpu().numpy()
 
     return run
 

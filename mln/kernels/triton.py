@@ -131,7 +131,7 @@ class _Device:
             "PC": self.layout.widths[-1],
             "PRECISION": PRECISION,
         }
-        self.warps = 8 if self.layout.size <= 12 * 1024 else 16
+        self.warps = warps_of(self.layout.size)
 
     def _put(self, array: np.ndarray, dtype: type) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, dtype)).to(self.device)
@@ -259,6 +259,11 @@ def _train_chunk(
         recorder.scored(chosen, point, name, scores.unbind(1))
     recorder.diverged_at[chosen] = state.diverged_at.cpu().numpy()
     recorder.weights(chosen, device.layout.unpack(state.weights))
+
+
+def warps_of(size: int) -> int:
+    """Warps of a program for a learner of so many padded weights."""
+    return 8 if size <= 12 * 1024 else 16
 
 
 class _PaddedLayout:

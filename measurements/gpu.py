@@ -1,0 +1,321 @@
+"""What a GPU does: checks of its kernels, and their speed, in one run of a few minutes.
+
+    python measurements/gpu.py --out DIR [--device cuda] [--minutes 5]
+
+It needs torch, numpy, scipy, pandas and this checkout; what else is missing is left out by name.
+Written to DIR, after every section: gpu.json and gpu.md. A section that fails is recorded, and the
+next begins. `--device cpu` runs everything on Triton's interpreter, with tiny populations: a
+rehearsal, whose figures mean nothing.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+import tomllib
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+if "cpu" in sys.argv:
+    os.environ["TRITON_INTERPRET"] = "1"  # read when triton is imported
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
+USED = ("triton", "sklearn", "filelock", "safetensors", "jax", "pydantic", "sqlalchemy")
+JAX_SECONDS = 60
+
+
+class Run:
+    """What was found so far, and the time that is left for more."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options, self.began = options, time.perf_counter()
+        self.device, self.rehearsal = options.device, options.device == "cpu"
+        self.out = Path(options.out)
+        self.out.mkdir(parents=True, exist_ok=True)
+        self.found: dict[str, Any] = {"sections": {}, "skipped": [], "errors": {}}
+
+    def say(self, text: str) -> None:
+        """A line of progress with the seconds since the start."""
+        print(f"[{time.perf_counter() - self.began:6.1f} s] {text}", flush=True)
+
+    def skip(self, text: str) -> None:
+        """Something left out, by name."""
+        self.found["skipped"].append(text)
+        self.say(f"left out: {text}")
+
+    def left(self) -> float:
+        """Seconds that are left."""
+        return 60 * float(self.options.minutes) - (time.perf_counter() - self.began)
+
+    def section(self, name: str, work: Callable[["Run"], Any]) -> None:
+        """Do one part; whatever it raises is recorded."""
+        if self.options.only and name not in self.options.only.split(","):
+            return
+        self.say(f"section {name}")
+        if self.left() < 5:
+            self.skip(f"section {name}: out of time")
+            return
+        began = time.perf_counter()
+        try:
+            self.found["sections"][name] = work(self)
+        except Exception as error:
+            self.found["errors"][name] = traceback.format_exc()
+            self.say(f"section {name} failed: {type(error).__name__}: {error}")
+        self.found.setdefault("seconds", {})[name] = time.perf_counter() - began
+        self.write()
+
+    def attempt(self, name: str, work: Callable[[], Any]) -> Any:
+        """The result of one measurement, or None where it fails."""
+        try:
+            return work()
+        except Exception as error:
+            self.found["errors"][name] = traceback.format_exc()
+            self.say(f"{name} failed: {type(error).__name__}: {str(error)[:300]}")
+            return None
+
+    def write(self) -> None:
+        """Keep everything so far."""
+        from measurements.gpu_text import markdown
+
+        (self.out / "gpu.json").write_text(json.dumps(self.found, indent=1, default=str))
+        (self.out / "gpu.md").write_text(markdown(self.found))
+
+
+def about(run: Run) -> dict[str, Any]:
+    """The machine and the versions on it."""
+    import numpy
+    import torch
+
+    for name in USED:
+        if find_spec(name) is None:
+            run.skip(f"{name} is not installed")
+    facts: dict[str, Any] = {
+        "date": time.strftime("%Y-%m-%d"),
+        "device": run.device,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+    }
+    if find_spec("triton") is not None:
+        import triton
+
+        facts["triton"] = triton.__version__
+    if run.device.startswith("cuda"):
+        properties = torch.cuda.get_device_properties(run.device)
+        facts["device model"] = properties.name
+        facts["multiprocessors"] = properties.multi_processor_count
+        facts["device memory GB"] = properties.total_memory / 1e9
+    from bench.cells.provenance import processor
+
+    facts["processor"] = processor()
+    run.say(str(facts))
+    return facts
+
+
+def checks(run: Run) -> dict[str, Any]:
+    """The device's kernels against autograd in float64 on the CPU, and against themselves."""
+    from measurements.gpu_checks import agreement, independence
+
+    return {"agreement": agreement(run), "independence": independence(run)}
+
+
+def speeds(run: Run) -> list[dict[str, Any]]:
+    """Member-steps per second of every design, the largest share of the time."""
+    from bench.speed import device as timing
+
+    populations = (2, 4) if run.rehearsal else timing.POPULATIONS
+    steps = 2 if run.rehearsal else None
+    size, copied = (256, 2**20) if run.rehearsal else (timing.MATRIX_SIZE, timing.COPIED_BYTES)
+    most = timing.ceilings(run.device, size, copied)
+    run.found["ceilings"] = most._asdict()
+    run.say(f"{most.flops / 1e12:.2f} TFLOP/s float32, {most.bytes / 1e12:.3f} TB/s copied")
+    optimizers = ("sgd", "adam")
+    rows: list[dict[str, Any]] = []
+    cores: dict[tuple[str, str, str], float] = {}
+    slow: dict[tuple[str, str, str, str], float] = {}
+    for work in timing.works("badc", optimizers, populations):
+        key = work[:3]
+        if run.left() < 90 and not run.rehearsal:
+            run.skip(f"speed of {work}: out of time")
+            continue
+        if key not in cores:
+            row = run.attempt(f"core {key}", lambda w=work: timing.core(w, 0.5, steps))
+            cores[key] = row.member_steps_per_s if row else float("nan")
+            if row:
+                rows.append(asdict(row))
+                run.say(f"{'/'.join(key)}: {row.design} {row.member_steps_per_s:,.0f}/s")
+        lowest = timing.floor_rate(work, most, steps)
+        for design in timing.designs(work, run.device, run.rehearsal):
+            expected = work.population * timing.CASES[work.case].steps
+            rate = slow.get((*key, design))
+            if rate and 2 * expected / rate > 12:
+                run.skip(f"{design} on {work}: too long at {rate:,.0f} member-steps/s")
+                continue
+            row = run.attempt(
+                f"{design} {work}",
+                lambda d=design, w=work: timing.measure(d, w, run.device, 1.0, steps),
+            )
+            if row is None:
+                continue
+            rate = slow[(*key, design)] = row.member_steps_per_s
+            row = replace(row, ratio_to_core=rate / cores[key], share_of_floor=rate / lowest)
+            rows.append(asdict(row))
+            run.say(
+                f"{'/'.join(key)} P={work.population}: {design} {rate:,.0f}/s, "
+                f"{row.ratio_to_core:.0f} cores, {row.share_of_floor:.1%} of the floor, "
+                f"first call {row.first_call_seconds:.1f} s"
+            )
+            run.found["sections"]["speeds"] = rows
+            run.write()
+    return rows
+
+
+def jax(run: Run) -> dict[str, Any]:
+    """The same training by JAX, in a process of its own that may take JAX_SECONDS."""
+    if find_spec("jax") is None:
+        run.skip("jax is not installed")
+        return {}
+    rates = {}
+    for case in "ab":
+        command = [sys.executable, __file__, "--jax", case, "--device", run.device, "--out", "."]
+        limit = min(JAX_SECONDS, run.left() - 5)
+        if limit < 10:
+            run.skip(f"jax on case {case}: out of time")
+            continue
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
+        except subprocess.TimeoutExpired:
+            run.skip(f"jax on case {case}: more than {limit:.0f} s")
+            continue
+        if done.returncode:
+            run.found["errors"][f"jax {case}"] = done.stderr[-2000:]
+            run.say(f"jax on case {case} failed: {done.stderr.strip().splitlines()[-1:]}")
+            continue
+        rates[case] = json.loads(done.stdout.splitlines()[-1])
+        run.say(f"jax on case {case}: {rates[case]}")
+    return rates
+
+
+def jax_child(case: str, rehearsal: bool) -> None:
+    """Time JAX's one program for all members, and print the result."""
+    from bench.speed import device as timing
+    from bench.speed.jax_peer import VARIANTS, compile_variant
+
+    population = 4 if rehearsal else timing.PEER_POPULATION
+    made = timing.make(timing.Work(case, "sgd", "network", population), 2 if rehearsal else None)
+    began = time.perf_counter()
+    run = compile_variant(made, VARIANTS["scan(vmap(grad))"]).run
+    run()
+    first = time.perf_counter() - began
+    calls = []
+    for _ in range(3):
+        began = time.perf_counter()
+        run()
+        calls.append(time.perf_counter() - began)
+    import jax
+
+    rate = made.member_steps / sorted(calls)[1]
+    print(
+        json.dumps(
+            {
+                "member_steps_per_s": rate,
+                "population": population,
+                "first_call_seconds": first,
+                "devices": str(jax.devices()),
+            }
+        )
+    )
+
+
+def evolution(run: Run) -> list[dict[str, Any]]:
+    """The demo's evolution on the device, and a part of it on one core."""
+    import torch
+    from numpy.random import SeedSequence
+
+    from bench.tasks.resolve import mixture
+    from mln.config import EvolutionConfig, LossSpec
+    from mln.evolution import Execution, evolve
+
+    demo = tomllib.loads((ROOT / "bench/experiment/shipped/demo.toml").read_text())
+    section = demo["evolution"]
+    whole = EvolutionConfig(**section["settings"])
+    part = replace(whole, budget=3 * whole.generation_cost)
+    tiny = replace(
+        whole,
+        population=4,
+        tasks_per_generation=2,
+        training=replace(whole.training, steps=2),
+        genetic=replace(whole.genetic, elites=1),
+        budget=4 * 20,
+    )
+    torch.set_num_threads(1)
+    plans = (
+        [("cpu", "analytic", tiny)]
+        if run.rehearsal
+        else [
+            (run.device, "auto", part),
+            (run.device, "auto", whole),
+            ("cpu", "auto", part),
+        ]
+    )
+    rows = []
+    for device, kernel, config in plans:
+        if run.left() < 10:
+            run.skip(f"evolution on {device}: out of time")
+            continue
+        source = mixture(section["families"])
+        began = time.perf_counter()
+        result = evolve(
+            LossSpec(), config, source, SeedSequence(1), Execution(device=device, kernel=kernel)
+        )
+        seconds = time.perf_counter() - began
+        rows.append(
+            {
+                "device": device,
+                "member_steps": result.member_steps,
+                "generations": len(result.history),
+                "seconds": seconds,
+                "member_steps_per_s": result.member_steps / seconds,
+            }
+        )
+        run.say(f"evolution: {rows[-1]}")
+    return rows
+
+
+def main() -> None:
+    """Run all sections."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--only", help="comma-separated names of sections")
+    parser.add_argument("--jax", help=argparse.SUPPRESS)
+    parser.add_argument("--explore", action="store_true")
+    options = parser.parse_args()
+    if options.jax:
+        jax_child(options.jax, options.device == "cpu")
+        return
+    run = Run(options)
+    for name, work in (("about", about), ("checks", checks), ("speeds", speeds)):
+        run.section(name, work)
+    if options.explore:
+        from measurements.gpu_checks import explore
+
+        run.section("explore", explore)
+    run.section("evolution", evolution)
+    run.section("jax", jax)
+    run.say("done")
+    print((run.out / "gpu.md").read_text(), flush=True)
+
+
+if __name__ == "__main__":
+    main()

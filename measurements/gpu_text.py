@@ -1,0 +1,39 @@
+"""What measurements/gpu.py found, as Markdown."""
+
+import json
+from typing import Any
+
+
+def markdown(found: dict[str, Any]) -> str:
+    """The figures for reading."""
+    sections = found["sections"]
+    facts = sections.get("about", {})
+    lines = [
+        f"Measured on {facts.get('date')}: {facts.get('device model', facts.get('device'))}, "
+        f"{facts.get('processor')}; torch {facts.get('torch')}, Triton {facts.get('triton')}.",
+        "",
+    ]
+    if "ceilings" in found:
+        most = found["ceilings"]
+        lines.append(
+            f"Ceilings of this run: {most['flops'] / 1e12:.1f} TFLOP/s in float32 (torch.mm, no "
+            f"TF32), {most['bytes'] / 1e12:.2f} TB/s copied.\n"
+        )
+    lines.append(
+        "| case | optimiser | loss | design | members | member-steps/s | x one core | of the floor |"
+    )
+    lines.append("|---|---|---|---|---|---|---|---|")
+    for row in sections.get("speeds", []):
+        ratio, share = row["ratio_to_core"], row["share_of_floor"]
+        lines.append(
+            f"| {row['case']} | {row['optimizer']} | {row['loss']} | {row['design']} | "
+            f"{row['population']:,} | {row['member_steps_per_s']:,.0f} | "
+            f"{'' if ratio is None else f'{ratio:,.1f}'} | "
+            f"{'' if share is None else f'{share:.1%}'} |"
+        )
+    for name in ("checks", "jax", "evolution", "explore"):
+        if name in sections:
+            lines.append(f"\n{name}: `{json.dumps(sections[name], default=str)[:3000]}`")
+    lines += [f"\nleft out: {text}" for text in found["skipped"]]
+    lines += [f"\nfailed: {name}" for name in found["errors"]]
+    return "\n".join(lines) + "\n"
