@@ -14,6 +14,7 @@ import os
 import platform
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 import traceback
@@ -291,6 +292,19 @@ def evolution(run: Run) -> list[dict[str, Any]]:
     return rows
 
 
+def prebuild() -> None:
+    """Build the CPU's compiled kernel while the device is looked at."""
+    from mln.kernels.native.build import BuildError, Variant, compiled
+
+    try:
+        for adam in (False, True):
+            compiled(Variant(adam, "NARROW"))
+            compiled(Variant(adam, "WIDE"))
+            compiled(Variant(adam, "IMAGES"))
+    except (BuildError, ImportError):  # said where the kernel is asked for
+        return
+
+
 def main() -> None:
     """Run all sections."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -305,6 +319,7 @@ def main() -> None:
         jax_child(options.jax, options.device == "cpu")
         return
     run = Run(options)
+    threading.Thread(target=prebuild, daemon=True).start()
     for name, work in (("about", about), ("checks", checks), ("speeds", speeds)):
         run.section(name, work)
     if options.explore:

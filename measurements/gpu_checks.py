@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -235,8 +236,8 @@ def explore(run: Run) -> list[dict[str, Any]]:
     plain = kernel.warps_of
     for case in "ba":
         work = timing.Work(case, "sgd", "network", 4 if run.rehearsal else 4096)
-        for warps in (4, 8, 16):
-            for precision in ("ieee", "tf32x3"):
+        for warps in (4, 8, 16) if case == "b" else (4, 16):
+            for precision in ("ieee", "tf32x3") if case == "b" else ("ieee",):
                 if run.left() < 15:
                     run.skip(f"explore {case} {warps} {precision}: out of time")
                     continue
@@ -255,4 +256,34 @@ def explore(run: Run) -> list[dict[str, Any]]:
                     rate = row.member_steps_per_s
                     rows.append({"case": case, "warps": warps, "precision": precision, "r": rate})
                     run.say(f"explore {case}, {warps} warps, {precision}: {rate:,.0f}/s")
+    return rows + _ways_of_convolving(run)
+
+
+def _ways_of_convolving(run: Run) -> list[dict[str, Any]]:
+    from bench.speed import device as timing
+    from mln.kernels import networks
+
+    rows = []
+    work = timing.Work("d", "sgd", "network", 4 if run.rehearsal else 256)
+    plain = networks.network_of
+    for products in (True, False):
+        for group in (2,) if run.rehearsal else (32, 128):
+            if run.left() < 15:
+                run.skip(f"explore d, products {products}, groups of {group}: out of time")
+                continue
+            made = partial(networks.Convolutions, group=group, products=products)
+            reference.network_of = lambda p, d, t, m=made: m(p)
+            try:
+                row = run.attempt(
+                    f"explore d, products {products}, groups of {group}",
+                    lambda: timing.measure(
+                        "reference", work, run.device, 0.3, 2 if run.rehearsal else None
+                    ),
+                )
+            finally:
+                reference.network_of = plain
+            if row:
+                rate = row.member_steps_per_s
+                rows.append({"case": "d", "products": products, "group": group, "r": rate})
+                run.say(f"explore d, products {products}, groups of {group}: {rate:,.0f}/s")
     return rows

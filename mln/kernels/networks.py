@@ -117,7 +117,6 @@ class Convolutions(RowNetwork):
             h = _linear(weights, layer, h).relu()
         return _linear(weights, self.plan.linear[-1], h)
 
-
     def _by_products(self, weights: Tensor, x: Tensor) -> Tensor:
         members, _, batch = x.shape
         assert self.image is not None

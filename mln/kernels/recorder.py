@@ -40,9 +40,7 @@ class Recorder:
         """Score the chosen members' logits z [M, C, E] on a split after `step` steps."""
         self.scored(chosen, step, name, measure(z, labels))
 
-    def scored(
-        self, chosen: np.ndarray, step: int, name: str, scores: Sequence[Tensor]
-    ) -> None:
+    def scored(self, chosen: np.ndarray, step: int, name: str, scores: Sequence[Tensor]) -> None:
         """Take the chosen members' scores, [M] each, in the order of SplitScores."""
         column = int(np.searchsorted(self.points, step))
         for target, values in zip(self.scores[name], scores, strict=True):

@@ -30,9 +30,7 @@ class Repeated:
         """Repeat the step until it has been done `end` times."""
         while self.done < end:
             if self.captured and self.graph is None and self.done == WARM_UP:
-                self.graph = torch.cuda.CUDAGraph()
-                with torch.cuda.graph(self.graph):
-                    self._once()
+                self.graph = self._capture()
             if self.graph is not None:
                 self.graph.replay()
             elif self.captured:
@@ -44,6 +42,17 @@ class Repeated:
     def _once(self) -> None:
         self.step(self.at)
         self.at.add_(1)
+
+    def _capture(self) -> torch.cuda.CUDAGraph:
+        # As torch.cuda.graph does, without its tidying, which takes longer than a short training.
+        graph, aside = torch.cuda.CUDAGraph(), torch.cuda.Stream()
+        torch.cuda.synchronize()
+        with torch.cuda.stream(aside):
+            graph.capture_begin()
+            self._once()
+            graph.capture_end()
+        torch.cuda.current_stream().wait_stream(aside)
+        return graph
 
     def _aside(self) -> None:
         """On a stream of its own, as what is captured afterwards must be warmed up."""

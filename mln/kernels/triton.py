@@ -90,7 +90,7 @@ def fits(problem: Problem) -> bool:
     if problem.training.batch_size > MAX_BATCH:
         return False
     padded = [_padded(width) for width in widths]
-    weights = sum(i * o for i, o in zip(padded[:-1], padded[1:], strict=True))
+    weights = sum(i * o for i, o in pairwise(padded))
     return weights * (2 if problem.training.optimizer == "sgd" else 3) <= MAX_STATE
 
 
@@ -239,9 +239,7 @@ class _Device:
         return self._put(phase.rows, np.int32), self._put(phase.y, np.int32)
 
 
-def _train_chunk(
-    device: _Device, members: Members, chosen: np.ndarray, recorder: Recorder
-) -> None:
+def _train_chunk(device: _Device, members: Members, chosen: np.ndarray, recorder: Recorder) -> None:
     state = device.state(members, chosen)
     losses = device.loss.numbers[chosen[0] : chosen[-1] + 1].clone()
     done = 0
@@ -310,7 +308,9 @@ def _examples(problem: Problem, device: str) -> Tensor:
     sum, each rounded."""
     pool = torch.from_numpy(np.ascontiguousarray(problem.pool)).to(device)
     if not pool.is_floating_point():
-        scale, shift = (torch.from_numpy(part).to(device) for part in (problem.scale, problem.shift))
+        scale, shift = (
+            torch.from_numpy(part).to(device) for part in (problem.scale, problem.shift)
+        )
         pool = pool.to(torch.float32).mul_(scale).add_(shift)
     return pad(pool, (0, _padded(problem.features) - problem.features)).contiguous()
 

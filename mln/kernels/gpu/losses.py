@@ -7,6 +7,8 @@ mln/losses. How a member's numbers lie is said in mln.kernels.gpu.numbers.
 import triton
 import triton.language as tl
 
+from mln.kernels.gpu.layers import largest
+
 TINY = tl.constexpr(1.1754943508222875e-38)  # mln.losses.base.probability_floor
 LOG_FLOOR = tl.constexpr(-60.0)  # mln.losses.network.LOG_FLOOR
 P_FLOOR = tl.constexpr(8.75651076269652e-27)
@@ -168,7 +170,7 @@ def observed(
     """The running means after one more batch; see mln.losses.state."""
     mine = tl.sum(p * y, 1)
     top = tl.max(p, 1)
-    hit = tl.where(tl.argmax(z, 1) == label, 1.0, 0.0)
+    hit = tl.where(largest(z) == label, 1.0, 0.0)
     weight = tl.where(in_batch, inverse_batch, 0.0)
     plain = 1.0 / (step + 2.0)
     fast = tl.maximum(plain, FAST)

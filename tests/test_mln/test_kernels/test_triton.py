@@ -30,6 +30,9 @@ if unavailable() is not None:
 
 from mln.kernels import triton
 
+# The interpreter computes with numpy, which warns of what a learner that diverges does.
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
 STEPS = 4
 KEEP = RolloutOptions(keep_weights=True)
 EXACT = RolloutOptions(keep_weights=True, dtype=torch.float64)
@@ -158,7 +161,9 @@ def test_bits_do_not_depend_on_what_is_measured() -> None:
 
 def test_members_go_on_from_where_they_stood() -> None:
     problem = any_problem()
-    first = triton.rollout(problem, Members(np.array([1]), np.array([0.05])), CrossEntropy(1), [], KEEP)
+    first = triton.rollout(
+        problem, Members(np.array([1]), np.array([0.05])), CrossEntropy(1), [], KEEP
+    )
     assert first.weights is not None
     start = Members(np.array([1]), np.array([0.05]), first.weights)
     ours = triton.rollout(problem, start, CrossEntropy(1), [STEPS], KEEP)
