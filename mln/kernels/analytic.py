@@ -1,8 +1,8 @@
 """Perceptrons on any device: forward and backward by hand, in chunks that stay in the cache.
 
 A chunk is trained for all its steps before the next begins. On a GPU chunks are larger, nothing
-is copied to or from the host within a step, and a step is replayed as one CUDA graph. The value of the loss is never
-computed while training, only its derivative.
+is copied to or from the host within a step, and a step is replayed as one CUDA graph. The value
+of the loss is never computed while training, only its derivative.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from torch import Tensor
 from mln.kernels.data import DeviceData
 from mln.kernels.optimizer import InPlaceMomentum, Optimizer, adds_in_place
 from mln.kernels.recorder import Recorder, in_chunks, one_thread
-from mln.kernels.repeated import Repeated
+from mln.kernels.repeated import GraphMemory, Repeated
 from mln.kernels.weights import PaddedLayer, Weights, forward, logits, padded_layers, per_weight
 from mln.losses.base import StackedLoss, logit_gradient, state_of
 from mln.problem import Problem
@@ -44,7 +44,8 @@ def rollout(
     layers = padded_layers(problem)
     data = DeviceData.put(problem, options.device, options.dtype, layers[0].inputs)
     recorder = Recorder(problem, members, points, options.keep_weights)
-    on_cpu = torch.device(options.device).type == "cpu"
+    on_cpu = data.pool.device.type == "cpu"
+    graphs = GraphMemory(data.pool.device)
     if on_cpu:
         chunks = in_chunks(len(members.slot), options.chunk or chunk_size(problem))
     else:
@@ -53,7 +54,10 @@ def rollout(
     with torch.no_grad():
         for chosen in chunks:
             chunk = _Chunk(data, layers, members, losses.take(_numbers(chosen, data)), chosen)
-            (_train_in_cache if on_cpu else _train_on_device)(chunk, recorder)
+            if on_cpu:
+                _train_in_cache(chunk, recorder)
+            else:
+                _train_on_device(chunk, recorder, graphs)
             recorder.divergence(chosen, chunk.logit_sums)
             recorder.weights(chosen, chunk.stacked.to_rows(layers))
     return recorder.result()
@@ -144,7 +148,7 @@ def _train_in_cache(chunk: _Chunk, recorder: Recorder) -> None:
             chunk.evaluate(step + 1, recorder)
 
 
-def _train_on_device(chunk: _Chunk, recorder: Recorder) -> None:
+def _train_on_device(chunk: _Chunk, recorder: Recorder, graphs: GraphMemory) -> None:
     state = chunk.state
     memory = None if state is None else state.memory.clone()
 
@@ -161,7 +165,7 @@ def _train_on_device(chunk: _Chunk, recorder: Recorder) -> None:
         chunk.backward(inputs, z, p, y)
         chunk.optimizer.step_at(chunk.gradient.flat, at)
 
-    steps = Repeated(step, chunk.data.pool.device)
+    steps = Repeated(step, chunk.data.pool.device, graphs)
     for point in recorder.stops():
         steps.until(point)
         if point in recorder.points:

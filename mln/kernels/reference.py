@@ -15,7 +15,7 @@ from mln.kernels.data import DeviceData
 from mln.kernels.networks import Network, network_of
 from mln.kernels.optimizer import Optimizer
 from mln.kernels.recorder import Recorder, in_chunks, one_thread
-from mln.kernels.repeated import Repeated
+from mln.kernels.repeated import GraphMemory, Repeated
 from mln.losses.base import StackedLoss, state_of
 from mln.problem import Problem
 from mln.rollout import DEFAULT_OPTIONS, Members, RolloutOptions, RolloutResult, SplitScores
@@ -36,12 +36,17 @@ def rollout(
     data = DeviceData.put(problem, options.device, options.dtype, network.features)
     recorder = Recorder(problem, members, points, options.keep_weights)
     on_cpu = torch.device(options.device).type == "cpu"
+    # A user's own module may do what no graph can repeat.
+    graphs = GraphMemory(data.pool.device, problem.learner.kind != "module")
     sizes = network.chunk or (options.chunk or CHUNK, 2)
     with exact_convolutions():
         for chosen in in_chunks(len(members.slot), *sizes):
             loss = losses.take(torch.from_numpy(chosen).to(options.device))
             chunk = _Chunk(network, data, members, loss, chosen)
-            (_train_on_cpu if on_cpu else _train_on_device)(chunk, recorder)
+            if on_cpu:
+                _train_on_cpu(chunk, recorder)
+            else:
+                _train_on_device(chunk, recorder, graphs)
             recorder.divergence(chosen, chunk.logit_sums)
             recorder.weights(chosen, network.rows(chunk.weights, len(chosen)))
     return recorder.result()
@@ -110,7 +115,7 @@ def _train_on_cpu(chunk: _Chunk, recorder: Recorder) -> None:
             chunk.evaluate(step + 1, recorder)
 
 
-def _train_on_device(chunk: _Chunk, recorder: Recorder) -> None:
+def _train_on_device(chunk: _Chunk, recorder: Recorder, graphs: GraphMemory) -> None:
     state = chunk.state
     memory = None if state is None else state.memory.clone()
 
@@ -125,9 +130,7 @@ def _train_on_device(chunk: _Chunk, recorder: Recorder) -> None:
         chunk.logit_sums.index_copy_(0, at, z.sum((1, 2))[None])
         chunk.optimizer.step_at(gradient, at)
 
-    # A user's own module may do what no graph can repeat.
-    captured = chunk.data.problem.learner.kind != "module"
-    steps = Repeated(step, chunk.data.pool.device, captured)
+    steps = Repeated(step, chunk.data.pool.device, graphs)
     for point in recorder.stops():
         steps.until(point)
         if point in recorder.points:

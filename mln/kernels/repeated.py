@@ -1,6 +1,8 @@
 """A step that is repeated on a device, on CUDA as one graph: the host launches it in one call."""
 
+import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 import torch
 from torch import Tensor
@@ -10,30 +12,44 @@ WARM_UP = 2
 are loaded and buffers made in them. Short trainings are not worth a graph."""
 
 
+class GraphMemory:
+    """What the graphs of one rollout's chunks have in common on CUDA: a stream and a pool of memory.
+
+    With their own each chunk would keep another training step's memory until the rollout ends.
+    captured: whether steps are worth a graph; False after the first that could not be captured.
+    """
+
+    def __init__(self, device: torch.device, captured: bool = True) -> None:
+        self.captured = captured and device.type == "cuda"
+        self.aside = torch.cuda.Stream(device) if self.captured else None
+        self.pool = torch.cuda.graph_pool_handle() if self.captured else None
+        # A pool lives as long as one of its graphs.
+        self.newest: torch.cuda.CUDAGraph | None = None
+
+
 class Repeated:
     """Calls step(at) for at = 0, 1, ..., int64 [1] on the device.
 
     A step must read and write tensors that stay where they are, and copy nothing from the host.
-    captured: whether CUDA may replay it as a graph.
+    One that cannot be captured is launched operation by operation.
     """
 
     def __init__(
-        self, step: Callable[[Tensor], None], device: torch.device, captured: bool = True
+        self, step: Callable[[Tensor], None], device: torch.device, memory: GraphMemory
     ) -> None:
-        self.step = step
+        self.step, self.memory = step, memory
         self.at = torch.zeros(1, dtype=torch.int64, device=device)
         self.done = 0
-        self.captured = captured and device.type == "cuda"
         self.graph: torch.cuda.CUDAGraph | None = None
 
     def until(self, end: int) -> None:
         """Repeat the step until it has been done `end` times."""
         while self.done < end:
-            if self.captured and self.graph is None and self.done == WARM_UP:
-                self.graph = self._capture()
+            if self.memory.captured and self.graph is None and self.done == WARM_UP:
+                self._try_to_capture()
             if self.graph is not None:
                 self.graph.replay()
-            elif self.captured:
+            elif self.memory.captured:
                 self._aside()
             else:
                 self._once()
@@ -43,20 +59,36 @@ class Repeated:
         self.step(self.at)
         self.at.add_(1)
 
+    def _try_to_capture(self) -> None:
+        try:
+            self.graph = self._capture()
+        except RuntimeError as error:  # out of memory is one too
+            self.memory.captured = False
+            logging.getLogger("mln").warning(
+                "training without a CUDA graph: %s", str(error).splitlines()[0]
+            )
+
     def _capture(self) -> torch.cuda.CUDAGraph:
         # As torch.cuda.graph does, without its tidying, which takes longer than a short training.
-        graph, aside = torch.cuda.CUDAGraph(), torch.cuda.Stream()
+        graph, aside = torch.cuda.CUDAGraph(), self.memory.aside
         torch.cuda.synchronize()
         with torch.cuda.stream(aside):
-            graph.capture_begin()
-            self._once()
+            graph.capture_begin(pool=self.memory.pool)
+            try:
+                self._once()
+            except BaseException:
+                # A stream that still captured would fail everything after it.
+                with suppress(RuntimeError):
+                    graph.capture_end()
+                raise
             graph.capture_end()
         torch.cuda.current_stream().wait_stream(aside)
+        self.memory.newest = graph
         return graph
 
     def _aside(self) -> None:
         """On a stream of its own, as what is captured afterwards must be warmed up."""
-        now, aside = torch.cuda.current_stream(), torch.cuda.Stream()
+        now, aside = torch.cuda.current_stream(), self.memory.aside
         aside.wait_stream(now)
         with torch.cuda.stream(aside):
             self._once()
