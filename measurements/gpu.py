@@ -3,12 +3,13 @@
     python measurements/gpu.py --out DIR [--device cuda] [--minutes 5]
 
 It needs torch, numpy, scipy, pandas and this checkout; what else is missing is left out by name.
-Written to DIR, after every section: gpu.json and gpu.md. A section that fails is recorded, and the
-next begins. `--device cpu` runs everything on Triton's interpreter, with tiny populations: a
+Written to DIR, after every part: gpu.json and gpu.md. A part is a process of its own, as some
+errors leave a process without its device. `--device cpu` runs everything on Triton's interpreter, with tiny populations: a
 rehearsal, whose figures mean nothing.
 """
 
 import argparse
+import gc
 import json
 import os
 import platform
@@ -20,6 +21,7 @@ import tomllib
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,16 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 USED = ("triton", "sklearn", "filelock", "safetensors", "jax", "pydantic", "sqlalchemy")
 JAX_SECONDS = 60
+PARTS = {
+    "checks": 90,
+    "speeds ba": 90,
+    "speeds stateful": 70,
+    "explore": 90,
+    "speeds cd": 80,
+    "evolution": 70,
+    "jax": 40,
+}
+"""Processes, and the seconds that each has at most."""
 
 
 class Run:
@@ -42,6 +54,7 @@ class Run:
         self.device, self.rehearsal = options.device, options.device == "cpu"
         self.out = Path(options.out)
         self.out.mkdir(parents=True, exist_ok=True)
+        self.lost = False
         self.found: dict[str, Any] = {"sections": {}, "skipped": [], "errors": {}}
 
     def say(self, text: str) -> None:
@@ -59,8 +72,6 @@ class Run:
 
     def section(self, name: str, work: Callable[["Run"], Any]) -> None:
         """Do one part; whatever it raises is recorded."""
-        if self.options.only and name not in self.options.only.split(","):
-            return
         self.say(f"section {name}")
         if self.left() < 5:
             self.skip(f"section {name}: out of time")
@@ -76,12 +87,29 @@ class Run:
 
     def attempt(self, name: str, work: Callable[[], Any]) -> Any:
         """The result of one measurement, or None where it fails."""
+        if self.lost:
+            self.skip(f"{name}: the device was lost before")
+            return None
         try:
             return work()
         except Exception as error:
             self.found["errors"][name] = traceback.format_exc()
             self.say(f"{name} failed: {type(error).__name__}: {str(error)[:300]}")
-            return None
+        self.lost = not self._usable()
+        return None
+
+    def _usable(self) -> bool:
+        import torch
+
+        if not self.device.startswith("cuda"):
+            return True
+        try:
+            gc.collect()
+            torch.cuda.empty_cache()
+            torch.zeros(1, device=self.device).add_(1).cpu()
+        except RuntimeError:
+            return False
+        return True
 
     def write(self) -> None:
         """Keep everything so far."""
@@ -129,8 +157,8 @@ def checks(run: Run) -> dict[str, Any]:
     return {"agreement": agreement(run), "independence": independence(run)}
 
 
-def speeds(run: Run) -> list[dict[str, Any]]:
-    """Member-steps per second of every design, the largest share of the time."""
+def speeds(run: Run, chosen: str) -> list[dict[str, Any]]:
+    """Member-steps per second of every design: of cases with a plain network, or "stateful"."""
     from bench.speed import device as timing
 
     populations = (2, 4) if run.rehearsal else timing.POPULATIONS
@@ -143,9 +171,12 @@ def speeds(run: Run) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     cores: dict[tuple[str, str, str], float] = {}
     slow: dict[tuple[str, str, str, str], float] = {}
-    for work in timing.works("badc", optimizers, populations):
+    stateful = chosen == "stateful"
+    for work in timing.works("b" if stateful else chosen, optimizers, populations):
+        if (work.loss == "network") == stateful:
+            continue
         key = work[:3]
-        if run.left() < 90 and not run.rehearsal:
+        if run.left() < 15:
             run.skip(f"speed of {work}: out of time")
             continue
         if key not in cores:
@@ -158,7 +189,7 @@ def speeds(run: Run) -> list[dict[str, Any]]:
         for design in timing.designs(work, run.device, run.rehearsal):
             expected = work.population * timing.CASES[work.case].steps
             rate = slow.get((*key, design))
-            if rate and 2 * expected / rate > 12:
+            if rate and 2 * expected / rate > min(12, run.left() - 10):
                 run.skip(f"{design} on {work}: too long at {rate:,.0f} member-steps/s")
                 continue
             row = run.attempt(
@@ -175,7 +206,7 @@ def speeds(run: Run) -> list[dict[str, Any]]:
                 f"{row.ratio_to_core:.0f} cores, {row.share_of_floor:.1%} of the floor, "
                 f"first call {row.first_call_seconds:.1f} s"
             )
-            run.found["sections"]["speeds"] = rows
+            run.found["sections"][f"speeds {chosen}"] = rows
             run.write()
     return rows
 
@@ -305,29 +336,68 @@ def prebuild() -> None:
         return
 
 
+def run_part(run: Run, name: str) -> None:
+    """One part, in this process."""
+    from measurements.gpu_checks import explore
+
+    works: dict[str, Callable[[Run], Any]] = {
+        "checks": checks,
+        "explore": explore,
+        "evolution": evolution,
+        "jax": jax,
+    }
+    run.section(name, works.get(name) or partial(speeds, chosen=name.split()[1]))
+
+
+def in_process(run: Run, name: str, seconds: float) -> None:
+    """One part in a process of its own, and what it found by its end or its time limit."""
+    seconds = min(seconds, run.left() - 5) if not run.rehearsal else 600
+    if seconds < 15:
+        run.skip(f"{name}: out of time")
+        return
+    out = run.out / name.replace(" ", "_")
+    command = [sys.executable, __file__, "--part", name, "--out", str(out)]
+    command += ["--device", run.device, "--minutes", str(seconds / 60)]
+    run.say(f"part {name}, at most {seconds:.0f} s")
+    try:
+        done = subprocess.run(command, timeout=seconds + 10)
+        if done.returncode:
+            run.found["errors"][f"part {name}"] = f"exit code {done.returncode}"
+    except subprocess.TimeoutExpired:
+        run.found["errors"][f"part {name}"] = f"more than {seconds:.0f} s"
+    if (out / "gpu.json").exists():
+        part = json.loads((out / "gpu.json").read_text())
+        for key in ("sections", "errors", "seconds"):
+            run.found.setdefault(key, {}).update(part.get(key, {}))
+        run.found["skipped"] += part["skipped"]
+        run.found.setdefault("ceilings", part.get("ceilings"))
+        if run.found["ceilings"] is None:
+            del run.found["ceilings"]
+    run.write()
+
+
 def main() -> None:
     """Run all sections."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", required=True)
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--minutes", type=float, default=5)
-    parser.add_argument("--only", help="comma-separated names of sections")
+    parser.add_argument("--minutes", type=float, default=6)
+    parser.add_argument("--only", help=f"comma-separated names of parts: {', '.join(PARTS)}")
+    parser.add_argument("--part", help=argparse.SUPPRESS)
     parser.add_argument("--jax", help=argparse.SUPPRESS)
-    parser.add_argument("--explore", action="store_true")
     options = parser.parse_args()
     if options.jax:
         jax_child(options.jax, options.device == "cpu")
         return
     run = Run(options)
+    if options.part:
+        run_part(run, options.part)
+        return
     threading.Thread(target=prebuild, daemon=True).start()
-    for name, work in (("about", about), ("checks", checks), ("speeds", speeds)):
-        run.section(name, work)
-    if options.explore:
-        from measurements.gpu_checks import explore
-
-        run.section("explore", explore)
-    run.section("evolution", evolution)
-    run.section("jax", jax)
+    run.section("about", about)
+    for name, seconds in PARTS.items():
+        if not options.only or name in options.only.split(","):
+            in_process(run, name, seconds)
     run.say("done")
     print((run.out / "gpu.md").read_text(), flush=True)
 

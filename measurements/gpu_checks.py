@@ -228,35 +228,49 @@ def _pictures(run: Run) -> list[dict[str, Any]]:
 
 
 def explore(run: Run) -> list[dict[str, Any]]:
-    """What warps and tensor cores would do for the Triton kernel; only where asked for."""
+    """What other numbers of warps would do for the Triton kernel, and ways of convolving."""
+    rows = []
+    for case, optimizer in (("a", "adam"), ("b", "adam"), ("a", "sgd"), ("b", "sgd")):
+        for warps in (2, 4, 8, 16):
+            name = f"explore {case} {optimizer}, {warps} warps"
+            if run.left() < 15:
+                run.skip(f"{name}: out of time")
+                continue
+            row = run.attempt(
+                name, lambda c=case, o=optimizer, w=warps: _with_warps(run, c, o, w)
+            )
+            if row:
+                rows.append({"case": case, "optimizer": optimizer, "warps": warps, **row})
+                run.say(f"{name}: {row}")
+                run.found["sections"]["explore"] = rows
+                run.write()
+    return rows + _ways_of_convolving(run)
+
+
+def _with_warps(run: Run, case: str, optimizer: str, warps: int) -> dict[str, Any]:
+    """Member-steps per second, and what the compiler says of the program."""
     from bench.speed import device as timing
     from mln.kernels import triton as kernel
 
-    rows = []
-    plain = kernel.warps_of
-    for case in "ba":
-        work = timing.Work(case, "sgd", "network", 4 if run.rehearsal else 4096)
-        for warps in (4, 8, 16) if case == "b" else (4, 16):
-            for precision in ("ieee", "tf32x3") if case == "b" else ("ieee",):
-                if run.left() < 15:
-                    run.skip(f"explore {case} {warps} {precision}: out of time")
-                    continue
-                kernel.warps_of = lambda size, w=warps: w
-                kernel.PRECISION = precision
-                try:
-                    row = run.attempt(
-                        f"explore {case} {warps} {precision}",
-                        lambda w=work: timing.measure(
-                            "triton", w, run.device, 0.3, 2 if run.rehearsal else None
-                        ),
-                    )
-                finally:
-                    kernel.warps_of, kernel.PRECISION = plain, "ieee"
-                if row:
-                    rate = row.member_steps_per_s
-                    rows.append({"case": case, "warps": warps, "precision": precision, "r": rate})
-                    run.say(f"explore {case}, {warps} warps, {precision}: {rate:,.0f}/s")
-    return rows + _ways_of_convolving(run)
+    programs: list[Any] = []
+
+    class Told(kernel._Device):
+        def train(self, *args: Any) -> Any:
+            programs.append(super().train(*args))
+
+    work = timing.Work(case, optimizer, "network", 4 if run.rehearsal else 4096)
+    chosen, device = kernel.warps_of, kernel._Device
+    kernel.warps_of, kernel._Device = (lambda *_: warps), Told
+    try:
+        row = timing.measure("triton", work, run.device, 0.2, 2 if run.rehearsal else None)
+    finally:
+        kernel.warps_of, kernel._Device = chosen, device
+    told = {part: getattr(programs[-1], part, None) for part in ("n_regs", "n_spills")}
+    return {
+        "member_steps_per_s": row.member_steps_per_s,
+        "first_call_seconds": row.first_call_seconds,
+        **told,
+    }
 
 
 def _ways_of_convolving(run: Run) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """What measurements/gpu.py found, as Markdown."""
 
 import json
+from itertools import chain
 from typing import Any
 
 
@@ -23,7 +24,8 @@ def markdown(found: dict[str, Any]) -> str:
         "| case | optimiser | loss | design | members | member-steps/s | x one core | of the floor |"
     )
     lines.append("|---|---|---|---|---|---|---|---|")
-    for row in sections.get("speeds", []):
+    tables = [rows for name, rows in sections.items() if name.startswith("speeds")]
+    for row in chain.from_iterable(tables):
         ratio, share = row["ratio_to_core"], row["share_of_floor"]
         lines.append(
             f"| {row['case']} | {row['optimizer']} | {row['loss']} | {row['design']} | "
@@ -31,7 +33,14 @@ def markdown(found: dict[str, Any]) -> str:
             f"{'' if ratio is None else f'{ratio:,.1f}'} | "
             f"{'' if share is None else f'{share:.1%}'} |"
         )
-    for name in ("checks", "jax", "evolution", "explore"):
+    checks = sections.get("checks")
+    if checks:
+        rows = checks["agreement"]
+        lines.append(
+            f"\nchecks: {sum(row['agrees'] for row in rows)} of {len(rows)} agree; the same bits in "
+            f"another population, order and chunk: {json.dumps(checks['independence'])}"
+        )
+    for name in ("jax", "evolution", "explore"):
         if name in sections:
             lines.append(f"\n{name}: `{json.dumps(sections[name], default=str)[:3000]}`")
     lines += [f"\nleft out: {text}" for text in found["skipped"]]

@@ -170,15 +170,15 @@ class _Device:
             self._put(members.lr[chosen], np.float32),
         )
 
-    def train(self, state: _State, losses: Tensor, begin: int, end: int) -> None:
-        """Train members from step `begin` to before `end`, in place."""
+    def train(self, state: _State, losses: Tensor, begin: int, end: int) -> object:
+        """Train members from step `begin` to before `end`, in place; the compiled program."""
         from mln.kernels.gpu import train as programs
 
         training, classes = self.problem.training, self.problem.classes
         rule = training.optimizer
         if rule == "sgd" and training.nesterov:
             rule = "nesterov"
-        programs.train[(len(losses),)](
+        program: object = programs.train[(len(losses),)](
             self.pool,
             self.rows,
             self.labels,
@@ -208,6 +208,7 @@ class _Device:
             num_warps=self.warps,
             num_stages=1,
         )
+        return program
 
     def score(self, state: _State, name: str, step: int) -> Tensor:
         """Scores [P, 4] on a split as it stands after `step` steps, in mln.measures' order."""
