@@ -4,8 +4,8 @@
 
 It needs torch, numpy, scipy, pandas and this checkout; what else is missing is left out by name.
 Written to DIR, after every part: gpu.json and gpu.md. A part is a process of its own, as some
-errors leave a process without its device. `--device cpu` runs everything on Triton's interpreter, with tiny populations: a
-rehearsal, whose figures mean nothing.
+errors leave a process without its device. `--device cpu` runs everything on Triton's interpreter,
+with tiny populations: a rehearsal, whose figures mean nothing.
 """
 
 import argparse
@@ -17,7 +17,6 @@ import subprocess
 import sys
 import threading
 import time
-import tomllib
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -33,7 +32,6 @@ if "cpu" in sys.argv:
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 USED = ("triton", "sklearn", "filelock", "safetensors", "jax", "pydantic", "sqlalchemy")
-JAX_SECONDS = 60
 PARTS = {
     "checks": 90,
     "speeds ba": 90,
@@ -211,118 +209,6 @@ def speeds(run: Run, chosen: str) -> list[dict[str, Any]]:
     return rows
 
 
-def jax(run: Run) -> dict[str, Any]:
-    """The same training by JAX, in a process of its own that may take JAX_SECONDS."""
-    if find_spec("jax") is None:
-        run.skip("jax is not installed")
-        return {}
-    rates = {}
-    for case in "ab":
-        command = [sys.executable, __file__, "--jax", case, "--device", run.device, "--out", "."]
-        limit = min(JAX_SECONDS, run.left() - 5)
-        if limit < 10:
-            run.skip(f"jax on case {case}: out of time")
-            continue
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
-        except subprocess.TimeoutExpired:
-            run.skip(f"jax on case {case}: more than {limit:.0f} s")
-            continue
-        if done.returncode:
-            run.found["errors"][f"jax {case}"] = done.stderr[-2000:]
-            run.say(f"jax on case {case} failed: {done.stderr.strip().splitlines()[-1:]}")
-            continue
-        rates[case] = json.loads(done.stdout.splitlines()[-1])
-        run.say(f"jax on case {case}: {rates[case]}")
-    return rates
-
-
-def jax_child(case: str, rehearsal: bool) -> None:
-    """Time JAX's one program for all members, and print the result."""
-    from bench.speed import device as timing
-    from bench.speed.jax_peer import VARIANTS, compile_variant
-
-    population = 4 if rehearsal else timing.PEER_POPULATION
-    made = timing.make(timing.Work(case, "sgd", "network", population), 2 if rehearsal else None)
-    began = time.perf_counter()
-    run = compile_variant(made, VARIANTS["scan(vmap(grad))"]).run
-    run()
-    first = time.perf_counter() - began
-    calls = []
-    for _ in range(3):
-        began = time.perf_counter()
-        run()
-        calls.append(time.perf_counter() - began)
-    import jax
-
-    rate = made.member_steps / sorted(calls)[1]
-    print(
-        json.dumps(
-            {
-                "member_steps_per_s": rate,
-                "population": population,
-                "first_call_seconds": first,
-                "devices": str(jax.devices()),
-            }
-        )
-    )
-
-
-def evolution(run: Run) -> list[dict[str, Any]]:
-    """The demo's evolution on the device, and a part of it on one core."""
-    import torch
-    from numpy.random import SeedSequence
-
-    from bench.tasks.resolve import mixture
-    from mln.config import EvolutionConfig, LossSpec
-    from mln.evolution import Execution, evolve
-
-    demo = tomllib.loads((ROOT / "bench/experiment/shipped/demo.toml").read_text())
-    section = demo["evolution"]
-    whole = EvolutionConfig(**section["settings"])
-    part = replace(whole, budget=3 * whole.generation_cost)
-    tiny = replace(
-        whole,
-        population=4,
-        tasks_per_generation=2,
-        training=replace(whole.training, steps=2),
-        genetic=replace(whole.genetic, elites=1),
-        budget=4 * 20,
-    )
-    torch.set_num_threads(1)
-    plans = (
-        [("cpu", "analytic", tiny)]
-        if run.rehearsal
-        else [
-            (run.device, "auto", part),
-            (run.device, "auto", whole),
-            ("cpu", "auto", part),
-        ]
-    )
-    rows = []
-    for device, kernel, config in plans:
-        if run.left() < 10:
-            run.skip(f"evolution on {device}: out of time")
-            continue
-        source = mixture(section["families"])
-        began = time.perf_counter()
-        result = evolve(
-            LossSpec(), config, source, SeedSequence(1), Execution(device=device, kernel=kernel)
-        )
-        seconds = time.perf_counter() - began
-        rows.append(
-            {
-                "device": device,
-                "member_steps": result.member_steps,
-                "generations": len(result.history),
-                "seconds": seconds,
-                "member_steps_per_s": result.member_steps / seconds,
-            }
-        )
-        run.say(f"evolution: {rows[-1]}")
-    return rows
-
-
 def prebuild() -> None:
     """Build the CPU's compiled kernel while the device is looked at."""
     from mln.kernels.native.build import BuildError, Variant, compiled
@@ -339,6 +225,7 @@ def prebuild() -> None:
 def run_part(run: Run, name: str) -> None:
     """One part, in this process."""
     from measurements.gpu_checks import explore
+    from measurements.gpu_more import evolution, jax
 
     works: dict[str, Callable[[Run], Any]] = {
         "checks": checks,
@@ -387,6 +274,8 @@ def main() -> None:
     parser.add_argument("--jax", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.jax:
+        from measurements.gpu_more import jax_child
+
         jax_child(options.jax, options.device == "cpu")
         return
     run = Run(options)

@@ -59,7 +59,7 @@ def agreement(run: Run) -> list[dict[str, Any]]:
         exact = RolloutOptions(keep_weights=True, dtype=torch.float64)
         losses = some_losses(choice, 3, shape[1], torch.float64)
         expected = reference.rollout(problem, members, losses, points, exact)
-        for name in _kernels(run):
+        for name in _kernels():
             row = {"number": number, "kernel": name, "hidden": hidden, "shape": shape}
             row |= {"optimizer": training.optimizer, "batch": batch, "loss": str(choice)}
             result = run.attempt(
@@ -83,7 +83,7 @@ def independence(run: Run) -> dict[str, bool]:
     members = Members(np.arange(count) % 2, np.linspace(0.001, 0.02, count))
     order = np.random.default_rng(5).permutation(count)[: max(count // 40, 2)]
     fewer = Members(members.slot[order], members.lr[order])
-    for name in _kernels(run):
+    for name in _kernels():
         for loss in (-1, 1, 5):
 
             def check(n: str = name, c: int = loss) -> bool:
@@ -145,7 +145,7 @@ def some_losses(
     return made[-1 - choice % len(made)]
 
 
-def _kernels(run: Run) -> list[engine.KernelName]:
+def _kernels() -> list[engine.KernelName]:
     kernels: list[engine.KernelName] = ["analytic", "reference"]
     if engine.gpu.unavailable() is None:
         kernels.insert(0, "triton")
@@ -236,9 +236,7 @@ def explore(run: Run) -> list[dict[str, Any]]:
             if run.left() < 15:
                 run.skip(f"{name}: out of time")
                 continue
-            row = run.attempt(
-                name, lambda c=case, o=optimizer, w=warps: _with_warps(run, c, o, w)
-            )
+            row = run.attempt(name, lambda c=case, o=optimizer, w=warps: _with_warps(run, c, o, w))
             if row:
                 rows.append({"case": case, "optimizer": optimizer, "warps": warps, **row})
                 run.say(f"{name}: {row}")
@@ -286,7 +284,7 @@ def _ways_of_convolving(run: Run) -> list[dict[str, Any]]:
                 run.skip(f"explore d, products {products}, groups of {group}: out of time")
                 continue
             made = partial(networks.Convolutions, group=group, products=products)
-            reference.network_of = lambda p, d, t, m=made: m(p)
+            reference.network_of = lambda p, *_, m=made: m(p)
             try:
                 row = run.attempt(
                     f"explore d, products {products}, groups of {group}",

@@ -28,7 +28,8 @@ class ResidualLoss(Learned):
         self.scale = theta.new_ones(len(theta), 1, 1)
         if spec.normalise if normalise is None else normalise:
             unscaled = ResidualLoss(spec, theta.double(), classes, normalise=False)
-            self.scale = gradient_scale(unscaled, classes, device=theta.device).to(theta.dtype)[:, None, None]
+            scale = gradient_scale(unscaled, classes, device=theta.device)
+            self.scale = scale.to(theta.dtype)[:, None, None]
 
     def __len__(self) -> int:
         return len(self.scale)
@@ -74,7 +75,8 @@ class GateLoss(Learned):
         self.scale = theta.new_ones(len(theta), 1, 1)
         if spec.normalise if normalise is None else normalise:
             unscaled = GateLoss(spec, theta.double(), classes, normalise=False)
-            self.scale = gradient_scale(unscaled, classes, device=theta.device).to(theta.dtype)[:, None, None]
+            scale = gradient_scale(unscaled, classes, device=theta.device)
+            self.scale = scale.to(theta.dtype)[:, None, None]
 
     def __len__(self) -> int:
         return len(self.scale)

@@ -63,7 +63,8 @@ class NetworkLoss(Learned):
             self.state_weight = rows.transpose(1, 2).contiguous()
         if spec.normalise if normalise is None else normalise:
             unscaled = NetworkLoss(spec, theta.double(), classes, normalise=False)
-            self.scale = gradient_scale(unscaled, classes, device=theta.device).to(theta.dtype)[:, None]
+            scale = gradient_scale(unscaled, classes, device=theta.device)
+            self.scale = scale.to(theta.dtype)[:, None]
         else:
             self.scale = theta.new_ones(len(theta), 1)
         # Backwards through the layers; the last one takes up all constant factors.
