@@ -21,7 +21,7 @@ def markdown(found: dict[str, Any]) -> str:
             f"TF32), {most['bytes'] / 1e12:.2f} TB/s copied.\n"
         )
     lines.append(
-        "| case | optimiser | loss | design | members | member-steps/s | x one core | of the floor |"
+        "| case | optimiser | loss | design | members | member-steps/s | x one core | of floor |"
     )
     lines.append("|---|---|---|---|---|---|---|---|")
     tables = [rows for name, rows in sections.items() if name.startswith("speeds")]
@@ -37,12 +37,14 @@ def markdown(found: dict[str, Any]) -> str:
     if checks:
         rows = checks["agreement"]
         lines.append(
-            f"\nchecks: {sum(row['agrees'] for row in rows)} of {len(rows)} agree; the same bits in "
-            f"another population, order and chunk: {json.dumps(checks['independence'])}"
+            f"\nchecks: {sum(row['agrees'] for row in rows)} of {len(rows)} agree; the same bits "
+            f"in another population, order and chunk: {json.dumps(checks['independence'])}"
         )
-    for name in ("jax", "evolution", "explore"):
-        if name in sections:
-            lines.append(f"\n{name}: `{json.dumps(sections[name], default=str)[:3000]}`")
+    lines += [
+        f"\n{name}: `{json.dumps(sections[name], default=str)[:6000]}`"
+        for name in ("jax", "evolution", "explore")
+        if name in sections
+    ]
     lines += [f"\nleft out: {text}" for text in found["skipped"]]
     lines += [f"\nfailed: {name}" for name in found["errors"]]
     return "\n".join(lines) + "\n"

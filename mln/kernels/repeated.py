@@ -13,7 +13,7 @@ are loaded and buffers made in them. Short trainings are not worth a graph."""
 
 
 class GraphMemory:
-    """What the graphs of one rollout's chunks have in common on CUDA: a stream and a pool of memory.
+    """What the graphs of one rollout's chunks share on CUDA: a stream and a pool of memory.
 
     With their own each chunk would keep another training step's memory until the rollout ends.
     captured: whether steps are worth a graph; False after the first that could not be captured.
