@@ -36,9 +36,9 @@ PARTS = {
     "checks": 90,
     "speeds ba": 90,
     "speeds stateful": 70,
-    "explore": 90,
+    "explore": 110,
     "speeds cd": 80,
-    "evolution": 70,
+    "evolution": 60,
     "jax": 40,
 }
 """Processes, and the seconds that each has at most."""

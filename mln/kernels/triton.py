@@ -42,6 +42,9 @@ MEMORY = 8
 SHARE_OF_FREE = 0.5
 """Of the device's free memory, what the members of one launch take at most."""
 
+REGISTERS = 2**16
+"""Of a multiprocessor."""
+
 PRECISION = "ieee"
 """Of matrix products: float32 throughout, no TF32."""
 
@@ -131,7 +134,7 @@ class _Device:
             "PC": self.layout.widths[-1],
             "PRECISION": PRECISION,
         }
-        self.warps = warps_of(self.layout.size)
+        self.warps = warps_of(self.layout.size, layers, problem.training.optimizer)
 
     def _put(self, array: np.ndarray, dtype: type) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, dtype)).to(self.device)
@@ -207,6 +210,9 @@ class _Device:
             log_classes=log(classes),
             num_warps=self.warps,
             num_stages=1,
+            # All that there are for so many threads: the compiler left to itself gave a program
+            # with Adam 32 of them, and kept the rest in memory.
+            maxnreg=min(255, REGISTERS // (32 * self.warps)),
         )
         return program
 
@@ -260,9 +266,13 @@ def _train_chunk(device: _Device, members: Members, chosen: np.ndarray, recorder
     recorder.weights(chosen, device.layout.unpack(state.weights))
 
 
-def warps_of(size: int) -> int:
-    """Warps of a program for a learner of so many padded weights."""
-    return 8 if size <= 12 * 1024 else 16
+def warps_of(size: int, layers: int, optimizer: str) -> int:
+    """Warps of a program for a learner of so many padded weights and layers.
+
+    Twice as many where the compiler does not find registers for all that a step of Adam needs:
+    three layers of 8 warps spill 1,096 bytes a thread, of 16 warps 72 (Triton 3.6, sm_90).
+    """
+    return 16 if size > 12 * 1024 or (layers > 2 and optimizer != "sgd") else 8
 
 
 class _PaddedLayout:
