@@ -58,7 +58,18 @@ def determinants(device: str, kernel: KernelName) -> dict[str, object]:
         "dtype": DTYPE,
         "versions": {name: versions()[name] for name in DETERMINING},
         "source": source_hash(),
+        **({"device model": device_model(device)} if device.startswith("cuda") else {}),
     }
+
+
+@lru_cache
+def device_model(device: str) -> str:
+    """The model of a CUDA device, which decides the last bits of what it computes."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return "none"  # a plan may be made where its device is not
+    return str(torch.cuda.get_device_name(device))
 
 
 @lru_cache
