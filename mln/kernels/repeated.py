@@ -71,6 +71,7 @@ class Repeated:
     def _capture(self) -> torch.cuda.CUDAGraph:
         # As torch.cuda.graph does, without its tidying, which takes longer than a short training.
         graph, aside = torch.cuda.CUDAGraph(), self.memory.aside
+        assert aside is not None
         torch.cuda.synchronize()
         with torch.cuda.stream(aside):
             graph.capture_begin(pool=self.memory.pool)
@@ -89,6 +90,7 @@ class Repeated:
     def _aside(self) -> None:
         """On a stream of its own, as what is captured afterwards must be warmed up."""
         now, aside = torch.cuda.current_stream(), self.memory.aside
+        assert aside is not None
         aside.wait_stream(now)
         with torch.cuda.stream(aside):
             self._once()

@@ -178,7 +178,7 @@ class _Device:
         from mln.kernels.gpu import train as programs
 
         training, classes = self.problem.training, self.problem.classes
-        rule = training.optimizer
+        rule: str = training.optimizer
         if rule == "sgd" and training.nesterov:
             rule = "nesterov"
         program: object = programs.train[(len(losses),)](

@@ -55,7 +55,7 @@ class TrainingState:
         """Start of training."""
         self.read(initial_memory(self.classes, self.like), 0.0)
 
-    def observe(self, p: Tensor, y: Tensor, weight: Tensor, step: int, steps: int) -> None:
+    def observe(self, p: Tensor, y: Tensor, weight: Tensor, step: int | Tensor, steps: int) -> None:
         """Take in the batch of a step, counted from 0, of training for `steps` steps.
 
         p, y: [P, C, B]; weight: [B] of sum 1, 0 for examples that do not count.
