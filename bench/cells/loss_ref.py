@@ -31,10 +31,10 @@ class LossRef:
     genome: tuple[float, ...] | None = None
 
     def identity(self) -> dict[str, Any]:
-        """What distinguishes this loss from others, whatever an experiment calls it."""
+        """What distinguishes this loss from others, whatever an experiment calls it and whatever
+        its parameter is."""
         identity = {
             "kind": self.kind,
-            "parameter": self.parameter,
             "spec": asdict(self.spec) if self.spec else None,
             "genome": digest(self.genome) if self.genome else None,
         }
@@ -60,7 +60,11 @@ class LossRef:
         entry = LOSSES.find(self.kind)
         if values == 1 or entry is None or entry.parameter is None:
             return (self,)
-        return tuple(replace(self, parameter=value) for value in entry.grid[:values])
+        return tuple(map(self.at, entry.grid[:values]))
+
+    def at(self, parameter: float | None) -> "LossRef":
+        """This loss with another value of its parameter."""
+        return replace(self, parameter=parameter)
 
     def stacked(
         self,

@@ -11,7 +11,6 @@ class Purpose(IntEnum):
     """What a seed is for. Two purposes never share a seed."""
 
     EVOLVE = 0
-    TUNE = 1
     STUDY = 2
     TEST = 3
 

@@ -1,4 +1,4 @@
-"""Training the learners of tuning and of the benchmark: what determines a cell's numbers."""
+"""Training the learners of the benchmark: what determines a cell's numbers."""
 
 import time
 from collections.abc import Sequence
@@ -34,13 +34,13 @@ class Member:
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """Learners of one task under one loss. With purpose TEST they are measured on test."""
+    """Learners of one task under one loss, measured on inner_valid and on test."""
 
     task: str
+    unit: str
     loss: LossRef
     members: tuple[Member, ...]
     root_seed: int
-    purpose: Purpose
     learner: LearnerSpec
     training: TrainingSpec
     curve_points: int
@@ -61,8 +61,8 @@ class TrainingJob:
 class Outcome:
     """What became of one learner; scores by name, NaN stored as None; its share of the time.
 
-    metrics: with purpose TEST as `bench.catalogue.metrics` says; else the same measures on
-    inner_valid.
+    metrics: as `bench.catalogue.metrics` says; inner: the same measures on inner_valid, by which
+    policies choose.
     """
 
     key: str
@@ -71,20 +71,20 @@ class Outcome:
     status: str
     detail: str
     metrics: dict[str, float | None]
+    inner: dict[str, float | None]
     curve: dict[str, list[float | None]]
     seconds: float
 
 
 def failed(member: Member, reason: str) -> Outcome:
     """What became of a learner whose training ended in an exception."""
-    return Outcome(member.key, member.seed, member.lr, "failed", reason[:500], {}, {}, 0.0)
+    return Outcome(member.key, member.seed, member.lr, "failed", reason[:500], {}, {}, {}, 0.0)
 
 
 def train(job: TrainingJob) -> list[Outcome]:
     """Train a job's learners in one rollout; the outcomes are in the order of its members.
 
-    A learner's numbers depend on its own seed and rate alone. Only a job with purpose TEST can
-    reach a test split: for all others the task is drawn without it.
+    A learner's numbers depend on its own seed and rate alone.
     """
     from bench.cells.drift_scores import drift_points
     from bench.tasks.resolve import resolve
@@ -93,18 +93,16 @@ def train(job: TrainingJob) -> list[Outcome]:
     from mln.rollout import Members, RolloutOptions, curve_points
 
     started = time.perf_counter()
-    tested = job.purpose is Purpose.TEST
-    draw = resolve(job.task).source(test=tested)
+    draw = resolve(job.task).source(test=True)
     indices = sorted({member.seed for member in job.members})
-    seeds = [seed_for(job.root_seed, job.purpose, index) for index in indices]
-    splits = ("inner_valid", "test") if tested else ("inner_valid",)
+    seeds = [seed_for(job.root_seed, Purpose.TEST, index) for index in indices]
     tasks = [draw(child(seed, TASK)) for seed in seeds]
     problem = make_problem(
         tasks,
         [child(seed, LEARNER) for seed in seeds],
         job.learner,
         job.training,
-        splits,
+        ("inner_valid", "test"),
     )
     slots = np.array([indices.index(member.seed) for member in job.members])
     steps = job.training.steps
@@ -155,28 +153,34 @@ def _outcome(
     # Neighbours that drift elsewhere are measured at points of their own.
     own = np.isin(result.points, [*even, *around])
     points = result.points[own]
-    tested = "test" in result.scores
-    split = result.scores["test" if tested else "inner_valid"]
-    accuracy, nll, balanced, ece = (values[row, own] for values in split)
-    metrics = scores(
-        Measured(
+    on_curve = np.isin(points, even)
+    drift = DriftSteps(timing.first, timing.last) if timing else None
+    inner_accuracy = result.scores["inner_valid"].accuracy[row, own]
+
+    def measured(split: str) -> Measured:
+        accuracy, nll, balanced, ece = (values[row, own] for values in result.scores[split])
+        return Measured(
             steps=steps,
             points=points,
-            on_curve=np.isin(points, even),
-            inner_accuracy=result.scores["inner_valid"].accuracy[row, own],
+            on_curve=on_curve,
+            inner_accuracy=inner_accuracy,
             accuracy=accuracy,
             nll=nll,
             balanced_accuracy=balanced,
             ece=ece,
-            drift=DriftSteps(timing.first, timing.last) if timing else None,
+            drift=drift,
         )
-    )
-    curve: dict[str, list[float | None]] = {"step": points.tolist()}
-    if tested:
-        curve |= {"accuracy": _finite_or_none(accuracy), "nll": _finite_or_none(nll)}
+
+    tested = measured("test")
+    metrics, inner = scores(tested), scores(measured("inner_valid"))
+    curve: dict[str, list[float | None]] = {
+        "step": points.tolist(),
+        "accuracy": _finite_or_none(tested.accuracy),
+        "nll": _finite_or_none(tested.nll),
+    }
     diverged = result.diverged_at[row] >= 0
     detail = f"{result.reasons[row]} at step {result.diverged_at[row]}" if diverged else ""
-    if not detail and not np.isfinite(list(metrics.values())).all():
+    if not detail and not np.isfinite([*metrics.values(), *inner.values()]).all():
         detail = "logits not finite after the last step"
     return Outcome(
         key=member.key,
@@ -184,10 +188,15 @@ def _outcome(
         lr=member.lr,
         status="diverged" if detail else "done",
         detail=detail,
-        metrics=dict(zip(metrics, _finite_or_none(list(metrics.values())), strict=True)),
+        metrics=_named(metrics),
+        inner=_named(inner),
         curve=curve,
         seconds=0.0,
     )
+
+
+def _named(scores: dict[str, float]) -> dict[str, float | None]:
+    return dict(zip(scores, _finite_or_none(list(scores.values())), strict=True))
 
 
 def _finite_or_none(values: Sequence[float] | np.ndarray) -> list[float | None]:
