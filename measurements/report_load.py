@@ -26,7 +26,7 @@ import sys
 from bench.experiment.model import Experiment
 from bench.store.store import Store
 from reports.page.drawing import default_drawing_processes
-from reports.significance.report import write_report
+from reports.benchmark.report import write_report
 
 url, described, folder = sys.argv[1:]
 report = write_report(

@@ -1,6 +1,6 @@
 """Numbers in, statistics out: figures, tables, one HTML page, LaTeX, CSV and JSON.
 
-`reports.significance.report.write_report` is the front door. Nothing here imports torch.
+`reports.benchmark.report.write_report` is the front door. Nothing here imports torch.
 """
 
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 KINDS: dict[str, str] = {
-    "significance": "reports.significance.report:write_report",
+    "significance": "reports.benchmark.report:write_report",
     "ablation": "reports.ablation.report:write_ablation",
     "study": "reports.study.report:write_study",
     "compare": "reports.regression.report:write_regression",

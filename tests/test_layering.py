@@ -18,6 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("bench.files", "bench.register"),
     ("bench.store", "bench.tasks"),
     ("bench.catalogue",),
+    ("bench.policies",),
     ("bench.experiment",),
     ("bench.cells",),
     ("bench.workers",),
@@ -30,7 +31,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("reports.verdicts",),
     ("reports.data",),
     (
-        "reports.significance",
+        "reports.benchmark",
         "reports.ablation",
         "reports.study",
         "reports.regression",
@@ -49,6 +50,7 @@ OF_BENCH_IN_REPORTS = (
     "bench.catalogue.losses",
     "bench.catalogue.metrics",
     "bench.experiment",
+    "bench.policies",
     "bench.workers.processes",
 )
 OF_REPORTS_IN_STUDIES = ("reports.figures.palette",)

@@ -11,15 +11,16 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from bench.errors import InputError
-from reports.data.load import IDENTITY, USABLE
+from reports.data.cells import USABLE
 from reports.data.metrics import comparable_metric
+from reports.data.model import IDENTITY
 from reports.page.wording import counted, unit_of
 from reports.verdicts.decision import Decision, Question, decide
 from reports.verdicts.gate import refusal_lines, too_few
 from reports.verdicts.kinds import is_decided, label_of, tone_of
 from reports.verdicts.verdict import Rules
 
-KEYS = ["task", "learner", "loss", "lr_policy"]
+KEYS = ["task", "learner", "loss", "policy"]
 ALPHA = 0.05
 
 
@@ -29,7 +30,7 @@ class Change(NamedTuple):
     task: str
     learner: str
     loss: str
-    lr_policy: str
+    policy: str
     paired: int
     changed: int
     largest: float
@@ -104,7 +105,7 @@ class Regression:
             f"B against A, {counted(len(self.changes), 'comparison')}: {'; '.join(parts)}.",
         ]
         sentences += [
-            f"{change.loss} on {change.task} at the {change.lr_policy} rate: "
+            f"{change.loss} on {change.task} at the {change.policy} rate: "
             f"{change.decision.sentence}"
             for change in self.changes
             if change.decision and is_decided(change.verdict)

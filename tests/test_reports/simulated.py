@@ -90,7 +90,7 @@ def fill(store, experiment, **settings):
                     key = "-".join(map(str, (salt, *identity)))
                     grid.append(
                         {"fingerprint": fingerprint, "task": task, "learner": "mlp_32",
-                         "loss": loss, "seed": seed, "lr_policy": policy, "cell": key}
+                         "loss": loss, "seed": seed, "policy": policy, "cell": key}
                     )  # fmt: skip
                     if identity in simulation.absent:
                         continue
@@ -247,7 +247,7 @@ def large(path, *, tasks, losses, runs, seeds, curve_points=20):
                     key, score = f"{task}-{loss}-{seed}-{p}", float(scores[p, seed])
                     grid.append(
                         {"fingerprint": fingerprint, "task": task, "learner": "mlp-32",
-                         "loss": loss, "seed": seed, "lr_policy": policy, "cell": key}
+                         "loss": loss, "seed": seed, "policy": policy, "cell": key}
                     )  # fmt: skip
                     metrics = {"accuracy": score, "accuracy_selected": score + 0.002,
                                "nll": 1.1 - score, "area": score - 0.1}  # fmt: skip

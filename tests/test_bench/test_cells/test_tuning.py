@@ -190,7 +190,7 @@ def test_the_chosen_parameter_is_the_one_of_the_cells(tmp_path: Path) -> None:
     run(experiment, tmp_path)
     by_key = {row["key"]: row for row in store.rows(cells)}
     used = {
-        (row["loss"], row["lr_policy"]): by_key[row["cell"]]
+        (row["loss"], row["policy"]): by_key[row["cell"]]
         for row in store.rows(grid, fingerprint=experiment.fingerprint())
     }
     for loss, tuned, default in (("gce", 0.9, 0.7), ("logit_adjusted", 0.5, 1.0)):

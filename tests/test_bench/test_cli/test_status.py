@@ -39,7 +39,7 @@ def test_it_watches_until_all_is_done(
     def another_cell(_seconds: float) -> None:
         loss, policy = missing.pop()
         place = {"task": "spirals", "learner": "mlp", "loss": loss, "seed": 0}
-        key = {"fingerprint": wanted, "lr_policy": policy, "cell": f"{loss} {policy}"}
+        key = {"fingerprint": wanted, "policy": policy, "cell": f"{loss} {policy}"}
         store.put(grid, [place | key])
         outcome = {"metrics": {}, "curve": {}, "provenance": {"seconds": 1.0}, "detail": ""}
         about = {"key": key["cell"], "status": "done", "lr": 0.1, "parameter": None}

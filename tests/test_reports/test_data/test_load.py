@@ -18,7 +18,7 @@ def loaded(path, **settings):
 
 def test_every_part_is_read(small):
     assert list(small.rows.columns[:7]) == [
-        "task", "learner", "loss", "seed", "lr_policy", "lr", "status",
+        "task", "learner", "loss", "seed", "policy", "lr", "status",
     ]  # fmt: skip
     assert len(small.rows) == 2 * 5 * 8 * 2
     assert small.metrics == ["accuracy", "accuracy_selected", "area", "nll", "steps_to_ce"]
@@ -58,9 +58,9 @@ def test_missing_and_failed_rows(tmp_path):
         absent={("moons", "mse", 2, "common")},
     )
     assert data.missing.to_dict("records") == [
-        {"task": "moons", "learner": "mlp_32", "loss": "ce", "seed": 1, "lr_policy": "tuned",
+        {"task": "moons", "learner": "mlp_32", "loss": "ce", "seed": 1, "policy": "tuned",
          "reason": "failed: worker lost"},
-        {"task": "moons", "learner": "mlp_32", "loss": "mse", "seed": 2, "lr_policy": "common",
+        {"task": "moons", "learner": "mlp_32", "loss": "mse", "seed": 2, "policy": "common",
          "reason": "not run yet"},
     ]  # fmt: skip
 
@@ -70,7 +70,7 @@ def test_losses_and_tasks_without_any_row_are_missing(tmp_path):
     wanted = experiment(**{**SMALL, "tasks": ("moons", "rings")})
     grid = [
         {"fingerprint": wanted.fingerprint(), "task": "moons", "learner": "mlp", "loss": loss,
-         "seed": 0, "lr_policy": "tuned", "cell": loss}
+         "seed": 0, "policy": "tuned", "cell": loss}
         for loss in ("ce", "mse")
     ]  # fmt: skip
     cells = [
@@ -97,7 +97,7 @@ def test_a_task_needs_the_learner_of_its_own_rows_alone(tmp_path):
     ]
     store.put(tables.grid, [
         {"fingerprint": wanted.fingerprint(), "task": task, "learner": learner, "loss": loss,
-         "seed": 0, "lr_policy": policy, "cell": f"{task} {loss} {policy}"}
+         "seed": 0, "policy": policy, "cell": f"{task} {loss} {policy}"}
         for task, learner, loss, policy in both
     ])  # fmt: skip
     store.put(tables.cells, [
@@ -149,7 +149,7 @@ def test_pairs_that_mix_processors_are_counted(tmp_path):
 
 def test_time_to_ce_is_censored_at_the_budget(small):
     rows, curves = small.rows, small.curves
-    tuned = (rows["loss"] == "ce") & (rows["lr_policy"] == "tuned") & (rows["task"] == "moons")
+    tuned = (rows["loss"] == "ce") & (rows["policy"] == "tuned") & (rows["task"] == "moons")
     threshold = rows[tuned]["accuracy"].mean()
     for place in range(0, 80, 7):
         line = curves.values["accuracy"][place]

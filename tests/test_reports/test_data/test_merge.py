@@ -5,10 +5,10 @@ from test_reports.simulated import simulated
 
 from bench.cells.seeds import Purpose, drawn
 from bench.errors import InputError
+from reports.benchmark.comparisons import compare
+from reports.benchmark.report import render
 from reports.data.load import load
 from reports.data.merge import merge
-from reports.significance.comparisons import compare
-from reports.significance.report import render
 from reports.verdicts import gate
 
 SMALL = {"losses": ("ce", "mse"), "seeds": 8, "runs": 1}

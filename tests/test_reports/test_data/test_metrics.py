@@ -15,12 +15,12 @@ from bench.cells.tuning import choose, score_of
 from bench.experiment.sections import ReportSection
 from bench.store import schema
 from mln.config import LearnerSpec, LossSpec, TrainingSpec
+from reports.benchmark.comparisons import compare
+from reports.benchmark.report import render
 from reports.data.load import load
 from reports.data.metrics import aspect_of, comparable_metric, rules_for, title_of, worst_of
 from reports.data.search import study
 from reports.page.wording import unit_of
-from reports.significance.comparisons import compare
-from reports.significance.report import render
 
 WOBBLE = Metric(
     "wobble",

@@ -3,8 +3,8 @@
 import pytest
 
 from bench.experiment.sections import TuningSection
+from reports.benchmark.methods import tuning_in_words
 from reports.page import wording
-from reports.significance.methods import tuning_in_words
 
 POINTS = wording.unit_of("accuracy")
 

@@ -27,7 +27,7 @@ def written(frame, path):
 def moved(rows, difference):
     """Rows in which mse on rings at the tuned rate scores otherwise."""
     changed = rows.copy()
-    own = (rows["task"] == "rings") & (rows["loss"] == "mse") & (rows["lr_policy"] == "tuned")
+    own = (rows["task"] == "rings") & (rows["loss"] == "mse") & (rows["policy"] == "tuned")
     changed.loc[own, "accuracy"] += difference
     return changed
 
@@ -47,7 +47,7 @@ def test_a_change_of_the_code_has_a_verdict(rows, tmp_path, difference, verdict)
     a = written(rows, tmp_path / "a.csv")
     regression = compare_rows(a, written(moved(rows, difference), tmp_path / "b.csv"))
     [change] = [change for change in regression.changes if change.changed]
-    assert (change.task, change.loss, change.lr_policy) == ("rings", "mse", "tuned")
+    assert (change.task, change.loss, change.policy) == ("rings", "mse", "tuned")
     assert change.verdict == verdict
     assert change.decision.numbers.mean_difference == pytest.approx(difference)
     assert regression.is_clean == (verdict != "worse")
