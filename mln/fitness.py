@@ -92,17 +92,20 @@ def evaluate(
 def tuned_gain(
     genomes: Genomes, draws: Sequence[Draw], rates: Sequence[float], protocol: FitnessProtocol
 ) -> PairedGain:
-    """As `paired_gain`, each loss at its own rate: the best of `rates` on inner_valid.
+    """As `paired_gain`, each loss at its own rate on each draw: the best of `rates` on inner_valid.
 
-    The rate is chosen per loss, by the mean score over all draws; cross-entropy chooses from
-    the same rates with the same budget. The draws' own rates are not used.
+    Every draw is a replicate that tunes for itself, as every seed of a benchmark does, so that the
+    luck of tuning is in the spread over draws. Cross-entropy chooses from the same rates with the
+    same budget; equal scores go to the rate that stands first. The draws' own rates are not used.
     """
     grid = np.tile(np.asarray(rates, dtype=np.float64), (len(draws), 1))
     splits = ("inner_valid", "outer_valid")
     trained = train(Piece(list(draws), genomes, grid, splits, protocol))
-    best = trained.scores["inner_valid"].mean(1).argmax(1)
-    rows = np.arange(len(genomes) + 1)
-    scores, diverged = trained.scores["outer_valid"][rows, :, best], trained.diverged[rows, :, best]
+    best = trained.scores["inner_valid"].argmax(2)[..., None]
+    scores, diverged = (
+        np.take_along_axis(values, best, axis=2)[..., 0]
+        for values in (trained.scores["outer_valid"], trained.diverged)
+    )
     return PairedGain(
         gain=scores[:-1] - scores[-1],
         diverged=int(diverged[:-1].sum()),

@@ -33,7 +33,7 @@ def print_significance(report: "Report", as_json: bool) -> None:
     """Print the primary verdicts, and where the report is."""
     from reports.benchmark.report import verdict_rows
 
-    title = "Verdicts: tuned learning rates, primary family"
+    title = "Verdicts: learning rates tuned per seed, primary family"
     print_verdicts(verdict_rows(report), title, report.paths.html, as_json)
 
 
