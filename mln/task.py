@@ -28,7 +28,8 @@ class Task:
     train: what learners see, with the regime's label noise; inner_valid: learning rates and
     early stopping; outer_valid: fitness; test: reports only, and None for every purpose but
     a benchmark run. image: (channels, height, width) where the features are a picture's, in
-    that order. drift: what the task becomes while a learner is trained.
+    that order. drift: what the task becomes while a learner is trained. regime: what was done to
+    the task, "" if nothing; a fitness may be aggregated by it.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Task:
     test: Split | None = None
     image: tuple[int, int, int] | None = None
     drift: "Drift | None" = None
+    regime: str = ""
 
     def without_test(self) -> "Task":
         """The same task with its test split out of reach."""
