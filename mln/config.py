@@ -9,7 +9,7 @@ from math import cos, inf, pi
 from typing import Literal, get_args, get_type_hints
 
 from mln.checks import FORBID_UNKNOWN, check
-from mln.search.config import GeneticConfig, HandoverConfig, StrategyConfig
+from mln.search.config import GeneticConfig, HandoverConfig, StrategyConfig, ValidationConfig
 
 __all__ = [
     "STATE_FEATURES",
@@ -22,6 +22,7 @@ __all__ = [
     "StateFeature",
     "StrategyConfig",
     "TrainingSpec",
+    "ValidationConfig",
 ]
 
 StateFeature = Literal[
@@ -213,9 +214,11 @@ class FitnessConfig:
     `area` under the accuracy curve at `curve_points` even steps, or `post_drift`, the area after
     the labels have changed. drift: the fraction of the steps at which every class of every task
     changes its label, in training and in evaluation. aggregate: over the tasks of a generation,
-    their `mean`; over the means of each task name, `mean_minus_spread` (less `spread_weight`
-    standard deviations) or `cvar`, the mean of the worst `cvar_share` of the names. screen:
-    reject, before training, candidates that push the true class down where training starts.
+    their `mean`; over the means of groups of tasks, `mean_minus_spread` (less `spread_weight`
+    standard deviations) or `cvar`, the mean of the worst `cvar_share` of the groups. group_by:
+    tasks of one `name`, or of one `regime` whatever their family. loss_weight: a group's mean gain
+    counts so many times where it is negative; of the `mean`, each group is as large as it is.
+    screen: reject, before training, candidates that push the true class down where training starts.
     """
 
     metric: Literal["accuracy", "nll", "area", "post_drift"] = "accuracy"
@@ -224,6 +227,8 @@ class FitnessConfig:
     aggregate: Literal["mean", "mean_minus_spread", "cvar"] = "mean"
     spread_weight: float = 0.5
     cvar_share: float = 0.5
+    group_by: Literal["name", "regime"] = "name"
+    loss_weight: float = 1.0
     screen: bool = True
 
     __pydantic_config__ = FORBID_UNKNOWN
@@ -235,6 +240,13 @@ class FitnessConfig:
             f"spread_weight must not be negative: {self.spread_weight}",
         )
         check(0 < self.cvar_share <= 1, f"cvar_share must lie in (0, 1], not {self.cvar_share}")
+        check(
+            self.group_by in ("name", "regime"),
+            f"group_by must be name or regime, not {self.group_by!r}",
+        )
+        check(
+            1 <= self.loss_weight < inf, f"loss_weight must be at least 1, not {self.loss_weight}"
+        )
         drift = self.drift
         check(drift is None or 0 < drift < 1, f"drift must lie between 0 and 1, not {drift}")
         check(
@@ -247,12 +259,15 @@ class FitnessConfig:
 class EvolutionConfig:
     """One evolution run.
 
-    `budget` counts member-steps, those of the paired cross-entropy learners included;
+    `budget` counts member-steps, those of the paired cross-entropy learners and of the validation
+    included;
     `switch_point` is the fraction of it at which the GA hands over to the ES (mode `hybrid`;
     `handover` says more). The other modes are one algorithm alone; `random` draws around the
     start and keeps the best.
     Each generation trains every candidate on `tasks_per_generation` newly drawn tasks, each with
     a learning rate drawn from `learning_rates`. A generation with rejected candidates costs less.
+    strata: the tasks come from the listed families in turn, the next generation going on where this
+    one ends; otherwise each from a family chosen at random.
 
     coevolution: learners are `fresh` in each generation; or they live on, a candidate's starting
     where those of its mother stopped, for `lifetime` generations (tasks in as many groups, one of
@@ -265,6 +280,7 @@ class EvolutionConfig:
     switch_point: float = 0.7
     tasks_per_generation: int = 16
     learning_rates: tuple[float, ...] = (0.001, 0.003, 0.01)
+    strata: bool = True
     coevolution: Literal["fresh", "lifetime", "persistent"] = "fresh"
     lifetime: int = 4
     fitness: FitnessConfig = field(default_factory=FitnessConfig)
@@ -273,6 +289,7 @@ class EvolutionConfig:
     genetic: GeneticConfig = field(default_factory=GeneticConfig)
     strategy: StrategyConfig = field(default_factory=StrategyConfig)
     handover: HandoverConfig = field(default_factory=HandoverConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
 
     __pydantic_config__ = FORBID_UNKNOWN
 
@@ -308,3 +325,10 @@ class EvolutionConfig:
     def generation_cost(self) -> int:
         """Member-steps of one generation: every candidate and cross-entropy on every task."""
         return (self.population + 1) * self.tasks_per_generation * self.training.steps
+
+    @property
+    def validation_cost(self) -> int:
+        """Member-steps of a validation at most: every candidate and cross-entropy at every rate,
+        then the chosen one and cross-entropy again."""
+        learners = (self.validation.candidates + 3) * self.validation.tasks
+        return learners * len(self.learning_rates) * self.training.steps

@@ -7,12 +7,10 @@ generated family. A name is read once, and the reference is handed on.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-
-from numpy.random import SeedSequence
+from dataclasses import replace
 
 from bench.errors import InputError, nearest
-from bench.tasks.base import Concern, TaskFamily
+from bench.tasks.base import TaskFamily
 from bench.tasks.catalogue import family_of
 from bench.tasks.families.sized import resized
 from bench.tasks.regimes.catalogue import (
@@ -25,32 +23,19 @@ from bench.tasks.regimes.catalogue import (
 )
 from bench.tasks.regimes.sizes import MIN_KEPT_PER_CLASS
 from bench.tasks.task_ref import Setting, TaskRef, spelled
-from mln.random import generator
-from mln.task import Task, TaskSource
+from mln.task import Mixture
 
 __all__ = ["Mixture", "TaskRef", "mixture", "resolve"]
 
 
-@dataclass(frozen=True)
-class Mixture:
-    """Draws each task from a source chosen uniformly; their shapes may differ."""
+def mixture(names: Sequence[str], *, test: bool = False, in_turn: bool = False) -> Mixture:
+    """What draws each task from one of `names`: all equally likely, or one after the other.
 
-    sources: tuple[TaskSource, ...]
-
-    def __call__(self, seed: SeedSequence) -> Task:
-        """The task at `seed`, named after the source it came from."""
-        index = generator(seed, Concern.MIXTURE).integers(len(self.sources))
-        return self.sources[index](seed)
-
-
-def mixture(names: Sequence[str], *, test: bool = False) -> TaskSource:
-    """What draws each task from one of `names`, all equally likely.
-
-    Raises InputError for no names, and as `resolve` does.
+    An evolution decides this for itself. Raises InputError for no names, and as `resolve` does.
     """
     if not names:
         raise InputError("a mixture of tasks needs at least one name")
-    return Mixture(tuple(resolve(name).source(test=test) for name in names))
+    return Mixture(tuple(resolve(name).source(test=test) for name in names), in_turn)
 
 
 def resolve(name: str) -> TaskRef:

@@ -103,3 +103,22 @@ class HandoverConfig:
         check(
             0 < self.spread_floor < inf, f"spread_floor must be positive, not {self.spread_floor}"
         )
+
+
+@dataclass(frozen=True)
+class ValidationConfig:
+    """How the delivered genome is chosen, where an evolution has families to validate on.
+
+    Of the last phase, which is the ES's where there is one, `candidates` genomes that would have
+    been delivered, evenly spaced over its generations, are compared on `tasks` tasks, drawn from
+    the families in turn; the chosen one is judged on as many others.
+    """
+
+    candidates: int = 8
+    tasks: int = 48
+
+    __pydantic_config__ = FORBID_UNKNOWN
+
+    def __post_init__(self) -> None:
+        check(self.candidates >= 1, f"candidates must be at least 1, not {self.candidates}")
+        check(self.tasks >= 2, f"tasks must be at least 2, not {self.tasks}")
