@@ -39,28 +39,43 @@ StateFeature = Literal[
 STATE_FEATURES: tuple[StateFeature, ...] = get_args(StateFeature)
 """What a loss may know of the training; defined in mln.losses.state."""
 
-NETWORK_ONLY = ("depth", "activation", "features", "head", "scope")
+ADAPTIVE_STATE: tuple[StateFeature, ...] = (
+    "progress",
+    "accuracy",
+    "disagreement",
+    "drop",
+    "calibration_gap",
+)
+"""What an adaptive loss follows by default."""
+
+NETWORK_ONLY = ("hidden", "depth", "activation", "features", "head", "scope")
+LARGEST_RANGES = {"max_q": 1.0, "max_eps": 0.9, "max_gamma": 5.0, "max_tau": 4.0}
+"""Where the formula of an adaptive loss ends: GCE has q of at most 1 and more smoothing than .9
+says nothing; beyond these gamma and tau float32 has nothing left of a rare class."""
 
 
 @dataclass(frozen=True)
 class LossSpec:
     """The form of a learned loss; its numbers are the genome.
 
-    kind: a `network`; a `hyper` loss, whose GCE exponent, label smoothing, focal exponent and
-    logit adjustment follow the state of training; or the `taylor` polynomial of TaylorGLO.
-    hidden, depth, activation: width, number and kind of the hidden layers (of a hyper-loss one
-    layer of tanh units between state and exponents; without a state it has none).
+    kind: a `network`; an `adaptive` loss, whose GCE exponent q, label smoothing eps, focal
+    exponent gamma and logit adjustment tau are clipped linear functions of the state of training;
+    or the `taylor` polynomial of TaylorGLO.
+    hidden, depth, activation: width, number and kind of a network's hidden layers.
     features: what a network sees of each class; `logit` is centred and bounded.
     head: its output as it is (`identity`), through softplus, added to cross-entropy (`residual`),
     or mixed with cross-entropy by a gate that depends on the state (`gate`).
     scope: one network for every class, averaged over the classes, for any number of them
     (`per_class`), or one of the whole vector of a fixed number of `classes` (`vector`).
-    state: what the loss knows of the training; none by default.
+    state: what the loss knows of the training; by default nothing, and of an adaptive loss
+    ADAPTIVE_STATE. An adaptive loss without any has four constants.
+    max_q, max_eps, max_gamma, max_tau: the range of each exponent of an adaptive loss, which lies
+    between 0 and this; at most LARGEST_RANGES, and 0 to do without the exponent.
     start: the genome that evolution starts from, an `imitation` of cross-entropy or `random`.
     normalise: give every genome cross-entropy's gradient scale on a fixed probe of logits.
     """
 
-    kind: Literal["network", "hyper", "taylor"] = "network"
+    kind: Literal["network", "adaptive", "taylor"] = "network"
     hidden: int = 8
     depth: int = 1
     activation: Literal["tanh", "relu", "silu"] = "tanh"
@@ -68,14 +83,22 @@ class LossSpec:
     head: Literal["identity", "softplus", "residual", "gate"] = "identity"
     scope: Literal["per_class", "vector"] = "per_class"
     classes: int | None = None
-    state: tuple[StateFeature, ...] = ()
+    # Until __post_init__, which knows the kind, None is "not said".
+    state: tuple[StateFeature, ...] = None  # type: ignore[assignment]
+    max_q: float = 1.0
+    max_eps: float = 0.3
+    max_gamma: float = 2.0
+    max_tau: float = 2.0
     start: Literal["imitation", "random"] = "imitation"
     normalise: bool = True
 
     __pydantic_config__ = FORBID_UNKNOWN
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "state", tuple(self.state))  # JSON knows lists alone
+        state: tuple[StateFeature, ...] | None = self.state
+        if state is None:
+            state = ADAPTIVE_STATE if self.kind == "adaptive" else ()
+        object.__setattr__(self, "state", tuple(state))  # JSON knows lists alone
         hints = get_type_hints(type(self))
         for name in ("kind", "activation", "features", "head", "scope", "start"):
             value, known = getattr(self, name), get_args(hints[name])
@@ -99,10 +122,19 @@ class LossSpec:
             )
         else:
             check(self.classes is None, "classes is for scope 'vector' alone")
+        for name, largest in LARGEST_RANGES.items():
+            value = getattr(self, name)
+            check(0 <= value <= largest, f"{name} must lie between 0 and {largest:g}, not {value}")
         if self.kind != "network":
             self._refuse_unused(NETWORK_ONLY)
-        if self.kind == "taylor":
-            self._refuse_unused(("hidden", "state"))
+        if self.kind != "adaptive":
+            self._refuse_unused(tuple(LARGEST_RANGES))
+        check(self.kind != "taylor" or not self.state, "state has no meaning for kind 'taylor'")
+
+    @property
+    def ranges(self) -> tuple[float, float, float, float]:
+        """Of the exponents q, eps, gamma and tau of an adaptive loss."""
+        return self.max_q, self.max_eps, self.max_gamma, self.max_tau
 
     def _refuse_unused(self, names: tuple[str, ...]) -> None:
         for field_ in fields(self):
