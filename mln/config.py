@@ -9,7 +9,13 @@ from math import cos, inf, pi
 from typing import Literal, get_args, get_type_hints
 
 from mln.checks import FORBID_UNKNOWN, check
-from mln.search.config import GeneticConfig, HandoverConfig, StrategyConfig
+from mln.search.config import (
+    FitnessConfig,
+    GeneticConfig,
+    HandoverConfig,
+    StrategyConfig,
+    ValidationConfig,
+)
 
 __all__ = [
     "STATE_FEATURES",
@@ -22,6 +28,7 @@ __all__ = [
     "StateFeature",
     "StrategyConfig",
     "TrainingSpec",
+    "ValidationConfig",
 ]
 
 StateFeature = Literal[
@@ -38,28 +45,43 @@ StateFeature = Literal[
 STATE_FEATURES: tuple[StateFeature, ...] = get_args(StateFeature)
 """What a loss may know of the training; defined in mln.losses.state."""
 
-NETWORK_ONLY = ("depth", "activation", "features", "head", "scope")
+ADAPTIVE_STATE: tuple[StateFeature, ...] = (
+    "progress",
+    "accuracy",
+    "disagreement",
+    "drop",
+    "calibration_gap",
+)
+"""What an adaptive loss follows by default."""
+
+NETWORK_ONLY = ("hidden", "depth", "activation", "features", "head", "scope")
+LARGEST_RANGES = {"max_q": 1.0, "max_eps": 0.9, "max_gamma": 5.0, "max_tau": 4.0}
+"""Where the formula of an adaptive loss ends: GCE has q of at most 1 and more smoothing than .9
+says nothing; beyond these gamma and tau float32 has nothing left of a rare class."""
 
 
 @dataclass(frozen=True)
 class LossSpec:
     """The form of a learned loss; its numbers are the genome.
 
-    kind: a `network`; a `hyper` loss, whose GCE exponent, label smoothing, focal exponent and
-    logit adjustment follow the state of training; or the `taylor` polynomial of TaylorGLO.
-    hidden, depth, activation: width, number and kind of the hidden layers (of a hyper-loss one
-    layer of tanh units between state and exponents; without a state it has none).
+    kind: a `network`; an `adaptive` loss, whose GCE exponent q, label smoothing eps, focal
+    exponent gamma and logit adjustment tau are clipped linear functions of the state of training;
+    or the `taylor` polynomial of TaylorGLO.
+    hidden, depth, activation: width, number and kind of a network's hidden layers.
     features: what a network sees of each class; `logit` is centred and bounded.
     head: its output as it is (`identity`), through softplus, added to cross-entropy (`residual`),
     or mixed with cross-entropy by a gate that depends on the state (`gate`).
     scope: one network for every class, averaged over the classes, for any number of them
     (`per_class`), or one of the whole vector of a fixed number of `classes` (`vector`).
-    state: what the loss knows of the training; none by default.
+    state: what the loss knows of the training; by default nothing, and of an adaptive loss
+    ADAPTIVE_STATE. An adaptive loss without any has four constants.
+    max_q, max_eps, max_gamma, max_tau: the range of each exponent of an adaptive loss, which lies
+    between 0 and this; at most LARGEST_RANGES, and 0 to do without the exponent.
     start: the genome that evolution starts from, an `imitation` of cross-entropy or `random`.
     normalise: give every genome cross-entropy's gradient scale on a fixed probe of logits.
     """
 
-    kind: Literal["network", "hyper", "taylor"] = "network"
+    kind: Literal["network", "adaptive", "taylor"] = "network"
     hidden: int = 8
     depth: int = 1
     activation: Literal["tanh", "relu", "silu"] = "tanh"
@@ -67,14 +89,22 @@ class LossSpec:
     head: Literal["identity", "softplus", "residual", "gate"] = "identity"
     scope: Literal["per_class", "vector"] = "per_class"
     classes: int | None = None
-    state: tuple[StateFeature, ...] = ()
+    # Until __post_init__, which knows the kind, None is "not said".
+    state: tuple[StateFeature, ...] = None  # type: ignore[assignment]
+    max_q: float = 1.0
+    max_eps: float = 0.3
+    max_gamma: float = 2.0
+    max_tau: float = 2.0
     start: Literal["imitation", "random"] = "imitation"
     normalise: bool = True
 
     __pydantic_config__ = FORBID_UNKNOWN
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "state", tuple(self.state))  # JSON knows lists alone
+        state: tuple[StateFeature, ...] | None = self.state
+        if state is None:
+            state = ADAPTIVE_STATE if self.kind == "adaptive" else ()
+        object.__setattr__(self, "state", tuple(state))  # JSON knows lists alone
         hints = get_type_hints(type(self))
         for name in ("kind", "activation", "features", "head", "scope", "start"):
             value, known = getattr(self, name), get_args(hints[name])
@@ -98,10 +128,19 @@ class LossSpec:
             )
         else:
             check(self.classes is None, "classes is for scope 'vector' alone")
+        for name, largest in LARGEST_RANGES.items():
+            value = getattr(self, name)
+            check(0 <= value <= largest, f"{name} must lie between 0 and {largest:g}, not {value}")
         if self.kind != "network":
             self._refuse_unused(NETWORK_ONLY)
-        if self.kind == "taylor":
-            self._refuse_unused(("hidden", "state"))
+        if self.kind != "adaptive":
+            self._refuse_unused(tuple(LARGEST_RANGES))
+        check(self.kind != "taylor" or not self.state, "state has no meaning for kind 'taylor'")
+
+    @property
+    def ranges(self) -> tuple[float, float, float, float]:
+        """Of the exponents q, eps, gamma and tau of an adaptive loss."""
+        return self.max_q, self.max_eps, self.max_gamma, self.max_tau
 
     def _refuse_unused(self, names: tuple[str, ...]) -> None:
         for field_ in fields(self):
@@ -206,53 +245,18 @@ class TrainingSpec:
 
 
 @dataclass(frozen=True)
-class FitnessConfig:
-    """What a candidate is selected for: its paired gain over cross-entropy on outer_valid.
-
-    metric: `accuracy` or `nll` after the last step (nll: cross-entropy's minus ours, in nats),
-    `area` under the accuracy curve at `curve_points` even steps, or `post_drift`, the area after
-    the labels have changed. drift: the fraction of the steps at which every class of every task
-    changes its label, in training and in evaluation. aggregate: over the tasks of a generation,
-    their `mean`; over the means of each task name, `mean_minus_spread` (less `spread_weight`
-    standard deviations) or `cvar`, the mean of the worst `cvar_share` of the names. screen:
-    reject, before training, candidates that push the true class down where training starts.
-    """
-
-    metric: Literal["accuracy", "nll", "area", "post_drift"] = "accuracy"
-    curve_points: int = 5
-    drift: float | None = None
-    aggregate: Literal["mean", "mean_minus_spread", "cvar"] = "mean"
-    spread_weight: float = 0.5
-    cvar_share: float = 0.5
-    screen: bool = True
-
-    __pydantic_config__ = FORBID_UNKNOWN
-
-    def __post_init__(self) -> None:
-        check(self.curve_points >= 1, f"curve_points must be at least 1, not {self.curve_points}")
-        check(
-            0 <= self.spread_weight < inf,
-            f"spread_weight must not be negative: {self.spread_weight}",
-        )
-        check(0 < self.cvar_share <= 1, f"cvar_share must lie in (0, 1], not {self.cvar_share}")
-        drift = self.drift
-        check(drift is None or 0 < drift < 1, f"drift must lie between 0 and 1, not {drift}")
-        check(
-            self.metric != "post_drift" or drift is not None,
-            "metric post_drift needs drift, the fraction of the steps at which labels change",
-        )
-
-
-@dataclass(frozen=True)
 class EvolutionConfig:
     """One evolution run.
 
-    `budget` counts member-steps, those of the paired cross-entropy learners included;
+    `budget` counts member-steps, those of the paired cross-entropy learners and of the validation
+    included;
     `switch_point` is the fraction of it at which the GA hands over to the ES (mode `hybrid`;
     `handover` says more). The other modes are one algorithm alone; `random` draws around the
     start and keeps the best.
     Each generation trains every candidate on `tasks_per_generation` newly drawn tasks, each with
     a learning rate drawn from `learning_rates`. A generation with rejected candidates costs less.
+    strata: the tasks come from the listed families in turn, the next generation going on where this
+    one ends; otherwise each from a family chosen at random.
 
     coevolution: learners are `fresh` in each generation; or they live on, a candidate's starting
     where those of its mother stopped, for `lifetime` generations (tasks in as many groups, one of
@@ -265,6 +269,7 @@ class EvolutionConfig:
     switch_point: float = 0.7
     tasks_per_generation: int = 16
     learning_rates: tuple[float, ...] = (0.001, 0.003, 0.01)
+    strata: bool = True
     coevolution: Literal["fresh", "lifetime", "persistent"] = "fresh"
     lifetime: int = 4
     fitness: FitnessConfig = field(default_factory=FitnessConfig)
@@ -273,6 +278,7 @@ class EvolutionConfig:
     genetic: GeneticConfig = field(default_factory=GeneticConfig)
     strategy: StrategyConfig = field(default_factory=StrategyConfig)
     handover: HandoverConfig = field(default_factory=HandoverConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
 
     __pydantic_config__ = FORBID_UNKNOWN
 
@@ -308,3 +314,10 @@ class EvolutionConfig:
     def generation_cost(self) -> int:
         """Member-steps of one generation: every candidate and cross-entropy on every task."""
         return (self.population + 1) * self.tasks_per_generation * self.training.steps
+
+    @property
+    def validation_cost(self) -> int:
+        """Member-steps of a validation at most: every candidate and cross-entropy at every rate,
+        then the chosen one and cross-entropy again."""
+        learners = (self.validation.candidates + 3) * self.validation.tasks
+        return learners * len(self.learning_rates) * self.training.steps

@@ -18,9 +18,10 @@ from mln.search.base import Genomes
 FORMAT = "mln-bench loss"
 MALFORMED = (AttributeError, RecursionError)
 """What safetensors and json raise for a number format and for a nesting beyond them."""
-VERSION = 2
-READABLE = (1, VERSION)
-"""Version 1 has specifications of hidden and start alone; the defaults are the rest."""
+VERSION = 3
+READABLE = (1, 2, VERSION)
+"""Version 1 has specifications of hidden and start alone, version 2 none of adaptive losses; the
+defaults are the rest."""
 
 
 class LossFileError(ValueError):
@@ -64,6 +65,11 @@ def load_loss(path: Path) -> SavedLoss:
                 raise LossFileError(
                     f"{path}: written in version {about['version']} of the format; "
                     f"this MLN-Bench reads versions up to {VERSION}"
+                )
+            if about["spec"].get("kind") == "hyper":
+                raise LossFileError(
+                    f"{path}: a loss of kind 'hyper', which is no more: evolve one of kind "
+                    "'adaptive' in its place, or read it with the MLN-Bench that wrote it"
                 )
             genome = file.get_tensor("genome")
         spec = LossSpec(**about["spec"])

@@ -40,11 +40,13 @@ def start_genome(spec: LossSpec, generator: Generator) -> NDArray[np.float32]:
 def imitation(spec: LossSpec) -> NDArray[np.float32]:
     """The genome whose gradient is cross-entropy's, or nearest to it, in any state.
 
-    A hyper-loss and a residual network begin at cross-entropy itself: random hidden weights,
-    output 0. Other networks and polynomials are fitted. Weights of the state begin at 0, a gate
-    nearly shut.
+    An adaptive loss begins at cross-entropy itself, genome 0, and so does a residual network:
+    random hidden weights, output 0. Other networks and polynomials are fitted. Weights of the
+    state begin at 0, a gate nearly shut.
     """
-    if spec.kind == "hyper" or spec.head == "residual":
+    if spec.kind == "adaptive":
+        genome: np.ndarray = np.zeros(layout(spec).size)
+    elif spec.head == "residual":
         genome = _silent(spec)
     elif spec.head == "gate" or spec.state:
         genome = _embedded(spec)
@@ -52,9 +54,9 @@ def imitation(spec: LossSpec) -> NDArray[np.float32]:
         genome = _fitted(spec, _slope_misfit(spec))
     else:
         genome = _fitted(spec, _gradient_misfit(spec))
-    genome = genome.astype(np.float32)
-    genome.setflags(write=False)
-    return genome
+    start = genome.astype(np.float32)
+    start.setflags(write=False)
+    return start
 
 
 def _silent(spec: LossSpec) -> np.ndarray:

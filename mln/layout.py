@@ -9,7 +9,9 @@ from torch import Tensor
 from mln.config import LossSpec
 
 TAYLOR_SIZE = 8
-HYPER_OUTPUTS = ("q", "eps", "gamma", "tau")
+EXPONENTS = ("q", "eps", "gamma", "tau")
+"""Of an adaptive loss, in the order of its genes; see mln.losses.adaptive."""
+
 GATE_OUTPUTS = ("gate", "tau")
 
 
@@ -46,19 +48,14 @@ def layout(spec: LossSpec) -> Layout:
     before those of the state; biases; further layers; output weights and constant; and the gate,
     per output the weights of the state and a constant. Without state and gate and with one
     hidden layer on [p, y] these are w_p, w_y, b, v, c: 4 * hidden + 1 numbers.
-    A hyper-loss: the same for state -> tanh -> (q, eps, gamma, tau), or four constants alone.
+    An adaptive loss: for each exponent the weights of the state, then the four constants.
     """
     if spec.kind == "taylor":
         return Layout((GenomeBlock("theta", (TAYLOR_SIZE,)),))
     hidden, state = spec.hidden, len(spec.state)
-    if spec.kind == "hyper":
-        outputs = len(HYPER_OUTPUTS)
-        network = (
-            GenomeBlock("state", (state, hidden)),
-            GenomeBlock("bias_0", (hidden,)),
-            GenomeBlock("output", (outputs, hidden)),
-        )
-        return Layout((*(network if state else ()), GenomeBlock("constant", (outputs,))))
+    if spec.kind == "adaptive":
+        weights = (GenomeBlock("state", (len(EXPONENTS), state)),) if state else ()
+        return Layout((*weights, GenomeBlock("constant", (len(EXPONENTS),))))
     blocks = [GenomeBlock("inputs", (class_inputs(spec), hidden))]
     if state:
         blocks.append(GenomeBlock("state", (state, hidden)))

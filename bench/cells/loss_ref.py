@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from mln.laws import Law
     from mln.losses.base import StackedLoss
 
 NETWORKS = ("mln", UNEVOLVED)
@@ -44,7 +45,14 @@ class LossRef:
     @property
     def form(self) -> LossSpec | str:
         """What a kernel must be able to train under: a specification, or a hand-made kind."""
-        return self.spec or self.kind
+        law = self._law
+        return law.spec if law else self.spec or self.kind
+
+    @property
+    def _law(self) -> "Law | None":
+        """The adaptive loss that a control of the register is."""
+        entry = LOSSES.find(self.kind)
+        return entry.law_at(self.parameter) if entry else None
 
     @property
     def needs_class_counts(self) -> bool:
@@ -79,6 +87,9 @@ class LossRef:
         [members, classes]; for a loss that needs them and ignored by all others. Raises ValueError
         where a loss that needs them gets none.
         """
+        law = self._law
+        if law is not None:
+            return replace(self, kind="mln", **law._asdict()).stacked(members, classes, device)
         if self.kind in NETWORKS:
             return self._network(members, classes, device)
         import torch

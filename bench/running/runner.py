@@ -166,9 +166,7 @@ class Runner:
             return
         known = self.store.existing(learners, [row["key"] for row in evolved])
         jobs = [
-            LearnersJob(
-                row["key"], load_learners(path), evolution.families, evolution.settings.learner
-            )
+            LearnersJob(row["key"], load_learners(path), evolution.families, evolution.settings)
             for row in evolved
             if row["key"] not in known
             and (path := learners_path(self.artifacts, row["key"])).exists()

@@ -3,12 +3,12 @@
 from torch import Tensor
 
 from mln.config import LossSpec
+from mln.losses.adaptive import AdaptiveLoss
 from mln.losses.heads import GateLoss, ResidualLoss
-from mln.losses.hyper import HyperLoss
 from mln.losses.network import NetworkLoss
 from mln.losses.taylor import TaylorLoss
 
-LearnedLoss = NetworkLoss | ResidualLoss | GateLoss | HyperLoss | TaylorLoss
+LearnedLoss = NetworkLoss | ResidualLoss | GateLoss | AdaptiveLoss | TaylorLoss
 
 
 def stacked_from_genomes(
@@ -23,8 +23,8 @@ def stacked_from_genomes(
     """
     if spec.classes not in (None, classes):
         raise ValueError(f"this loss is for {spec.classes} classes, not for {classes}")
-    if spec.kind == "hyper":
-        return HyperLoss(spec, theta, classes, normalise)
+    if spec.kind == "adaptive":
+        return AdaptiveLoss(spec, theta, classes, normalise)
     if spec.kind == "taylor":
         return TaylorLoss(spec, theta, classes, normalise)
     if spec.head == "gate":

@@ -30,8 +30,9 @@ def rotated_ellipsoid(x: np.ndarray) -> np.ndarray:
 
 
 SPECS = {
-    "hyper": LossSpec(kind="hyper", hidden=6, state=STATE_FEATURES),
-    "hyper_constant": LossSpec(kind="hyper"),
+    "adaptive": LossSpec(kind="adaptive", max_q=0.9, max_eps=0.5),
+    "adaptive_nine": LossSpec(kind="adaptive", state=STATE_FEATURES),
+    "adaptive_constant": LossSpec(kind="adaptive", state=()),
     "taylor": LossSpec(kind="taylor"),
     "gate": LossSpec(head="gate", state=STATE_FEATURES),
     "gate_constant": LossSpec(head="gate", hidden=5),
@@ -51,9 +52,9 @@ VECTOR = LossSpec(scope="vector", classes=3, features="logp,p,y", depth=2, head=
 
 
 def some_genomes(spec: LossSpec, members: int, seed: int = 3) -> np.ndarray:
-    """Random genomes [P, G]; exponents of a hyper-loss are away from the ends of their ranges."""
+    """Random genomes [P, G]; exponents of an adaptive loss away from the ends."""
     genomes = np.random.default_rng(seed).standard_normal((members, layout(spec).size))
-    if spec.kind == "hyper":
+    if spec.kind == "adaptive":
         genomes *= 0.2
         genomes[:, -4:] = [0.5, 0.2, 0.3, 0.4]
     return genomes

@@ -17,7 +17,7 @@ from mln.kernels import reference
 from mln.losses.meta import stacked_from_genomes
 from mln.rollout import Members, RolloutOptions
 
-HYPER = LossSpec(kind="hyper")
+ADAPTIVE = LossSpec(kind="adaptive", state=())
 """Cross-entropy itself, at its start genome."""
 
 ALL = {"default": LossSpec(), "vector": VECTOR, **SPECS}
@@ -57,7 +57,7 @@ def test_semantics_are_those_of_cross_entropy(
         "ignore_index": -100 if soft else ignored,
     }
     theirs = nn.CrossEntropyLoss(**arguments)(z, target)
-    ours = MetaLoss(HYPER, **arguments)(z, target)  # type: ignore[arg-type]
+    ours = MetaLoss(ADAPTIVE, **arguments)(z, target)  # type: ignore[arg-type]
     torch.testing.assert_close(ours, theirs, equal_nan=True)
     (expected,) = torch.autograd.grad(theirs.sum(), z)
     (gradient,) = torch.autograd.grad(ours.sum(), z)
@@ -66,8 +66,8 @@ def test_semantics_are_those_of_cross_entropy(
 
 def test_a_single_example_needs_no_batch() -> None:
     z, target = torch.randn(4), torch.tensor(2)
-    torch.testing.assert_close(MetaLoss(HYPER)(z, target), nn.CrossEntropyLoss()(z, target))
-    assert MetaLoss(HYPER, reduction="none")(z, z.softmax(0)).shape == ()
+    torch.testing.assert_close(MetaLoss(ADAPTIVE)(z, target), nn.CrossEntropyLoss()(z, target))
+    assert MetaLoss(ADAPTIVE, reduction="none")(z, z.softmax(0)).shape == ()
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -110,7 +110,7 @@ def test_wrong_shapes_and_arguments_are_refused() -> None:
         MetaLoss(VECTOR)(torch.randn(4, 5), torch.zeros(4, dtype=torch.long))
 
 
-@pytest.mark.parametrize("name", ["default", "hyper", "gate", "deep", "residual", "taylor"])
+@pytest.mark.parametrize("name", ["default", "adaptive", "gate", "deep", "residual", "taylor"])
 def test_a_plain_loop_trains_as_a_rollout(name: str) -> None:
     """MetaLoss in a loop of one's own is the loss that evolution saw, state and all."""
     spec = ALL[name]
@@ -169,7 +169,7 @@ def test_the_state_advances_in_training_alone_and_is_saved() -> None:
 
 
 def test_an_overflow_leaves_no_trace_in_the_state() -> None:
-    loss = random_loss(SPECS["hyper"])
+    loss = random_loss(SPECS["adaptive"])
     z, target = next(batches(1))
     loss(z, target)
     before = loss.memory.clone()
@@ -182,7 +182,7 @@ SLOW_TO_COMPILE = [
 ]
 
 
-@pytest.mark.parametrize("name", ["default", "hyper", *SLOW_TO_COMPILE])
+@pytest.mark.parametrize("name", ["default", "adaptive", *SLOW_TO_COMPILE])
 def test_compiles_as_one_graph(name: str) -> None:
     torch.compiler.reset()
     plain, compiled = random_loss(ALL[name]), random_loss(ALL[name])
@@ -206,7 +206,7 @@ def test_compiles_to_machine_code() -> None:
     torch.testing.assert_close(fast(z, target), random_loss(SPECS["gate"])(z, target))
 
 
-@pytest.mark.parametrize("name", ["default", "hyper"])
+@pytest.mark.parametrize("name", ["default", "adaptive"])
 def test_trains_a_skorch_classifier(name: str) -> None:
     from skorch import NeuralNetClassifier
 

@@ -35,10 +35,19 @@ def test_a_file_of_version_1_is_read_with_the_defaults(tmp_path: Path) -> None:
     loss = MetaLoss.load(path)
     assert loss.spec == LossSpec(hidden=5)
     assert torch.equal(loss(LOGITS, LABELS), MetaLoss(LossSpec(hidden=5), genome)(LOGITS, LABELS))
-    about["version"] = 3
+    about["version"] = 4
     save_file({"genome": genome}, path, {FORMAT: json.dumps(about)})
-    with pytest.raises(LossFileError, match="version 3 of the format"):
+    with pytest.raises(LossFileError, match="version 4 of the format"):
         MetaLoss.load(path)
+
+
+def test_a_hyper_loss_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    path = tmp_path / "loss.safetensors"
+    about = {"version": 2, "spec": {"kind": "hyper", "state": []}, "provenance": {}}
+    save_file({"genome": np.zeros(4, np.float32)}, path, {FORMAT: json.dumps(about)})
+    with pytest.raises(LossFileError, match="evolve one of kind 'adaptive' in its place") as info:
+        MetaLoss.load(path)
+    assert len(str(info.value).splitlines()) == 1
 
 
 def test_foreign_and_damaged_files_are_refused(tmp_path: Path) -> None:

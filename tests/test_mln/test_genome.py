@@ -28,7 +28,7 @@ def test_every_imitation_points_where_cross_entropy_points(spec: LossSpec) -> No
 
 
 def test_random_start_differs_by_generator() -> None:
-    spec = LossSpec(kind="hyper", start="random", state=("drop",))
+    spec = LossSpec(kind="adaptive", start="random", state=("drop",))
     genomes = [start_genome(spec, np.random.default_rng(seed)) for seed in (0, 1)]
     assert not np.array_equal(*genomes)
     assert not np.array_equal(genomes[0], imitation(spec))

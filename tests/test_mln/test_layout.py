@@ -12,7 +12,8 @@ from mln.losses.meta import stacked_from_genomes
 def test_sizes_of_genomes() -> None:
     assert layout(LossSpec()).size == 33
     assert layout(LossSpec(head="gate", state=STATE_FEATURES)).size == 125
-    assert layout(LossSpec(kind="hyper", hidden=6, state=STATE_FEATURES)).size == 88
+    assert layout(LossSpec(kind="adaptive")).size == 24
+    assert layout(LossSpec(kind="adaptive", state=())).size == 4
     assert layout(LossSpec(kind="taylor")).size == 8
     assert layout(LossSpec(features="logp,p,y", hidden=4, depth=2)).size == 12 + 4 + 20 + 5
 

@@ -285,7 +285,12 @@ def test_rows_outside_the_pool_are_refused() -> None:
 def test_what_the_kernel_lacks_has_a_reason() -> None:
     assert obstacle(LENET, "ce", "cpu") is None
     assert obstacle(LENET, LossSpec(), "cpu") is None
-    for loss in ("hinge", LossSpec(depth=2), LossSpec(state=("progress",)), LossSpec(kind="hyper")):
+    for loss in (
+        "hinge",
+        LossSpec(depth=2),
+        LossSpec(state=("progress",)),
+        LossSpec(kind="adaptive"),
+    ):
         assert "loss" in str(obstacle(LENET, loss, "cpu"))
     assert "cuda" in str(obstacle(LENET, "ce", "cuda"))
     module = LearnerSpec(kind="module", module="a:b")

@@ -11,11 +11,11 @@ from torch.nn import functional
 
 from mln.config import STATE_FEATURES, LossSpec
 from mln.genome import imitation
-from mln.layout import HYPER_OUTPUTS, layout
+from mln.layout import EXPONENTS, layout
 from mln.losses import base
 from mln.losses.base import StackedLoss, state_of
-from mln.losses.formulas import CrossEntropy, GeneralisedCrossEntropy, LabelSmoothing
-from mln.losses.hyper import MAX_EXPONENTS
+from mln.losses.formulas import CrossEntropy, GeneralisedCrossEntropy
+from mln.losses.imbalance import LogitAdjusted
 from mln.losses.meta import stacked_from_genomes
 from mln.losses.probe import probe, rms
 
@@ -110,44 +110,44 @@ def assert_gradient(loss: StackedLoss, z: Tensor, y: Tensor) -> None:
     torch.testing.assert_close(ours, z.grad, rtol=1e-7, atol=1e-10 * size)
 
 
-def hyper(classes: int, **exponents: float) -> StackedLoss:
-    """A hyper-loss without state whose exponents have these values."""
-    genome = [exponents.get(name, 0.0) / MAX_EXPONENTS[name] for name in HYPER_OUTPUTS]
+ADAPTIVE = LossSpec(kind="adaptive", state=(), normalise=False)
+
+
+def adaptive(classes: int, **exponents: float) -> StackedLoss:
+    """An adaptive loss without state whose exponents have these values."""
+    ranges = dict(zip(EXPONENTS, ADAPTIVE.ranges, strict=True))
+    genome = [exponents.get(name, 0.0) / ranges[name] for name in EXPONENTS]
     theta = torch.tensor(genome, dtype=torch.float64).expand(MEMBERS, -1)
-    return stacked_from_genomes(LossSpec(kind="hyper", normalise=False), theta, classes)
+    return stacked_from_genomes(ADAPTIVE, theta, classes)
 
 
 @pytest.mark.parametrize("classes", CLASSES)
-def test_known_losses_are_special_points_of_the_hyper_loss(classes: int) -> None:
+def test_hand_made_losses_are_special_points_of_the_adaptive_loss(classes: int) -> None:
     z, y = example(classes, 6)
     p = z.softmax(1)
-
-    def each(value: float) -> Tensor:
-        return torch.full((MEMBERS,), value, dtype=torch.float64)
-
-    for ours, theirs in (
-        (hyper(classes), CrossEntropy(MEMBERS)),
-        (hyper(classes, q=0.7), GeneralisedCrossEntropy(each(0.7))),
-        (hyper(classes, eps=0.3), LabelSmoothing(each(0.3))),
+    log_prior = torch.rand(MEMBERS, classes, 1, dtype=torch.float64).log()
+    parameter = torch.full((MEMBERS,), 1.5, dtype=torch.float64)
+    for exponents, theirs in (
+        ({}, CrossEntropy(MEMBERS)),
+        ({"q": 0.7}, one("gce", 0.7)),
+        ({"q": 1e-9}, CrossEntropy(MEMBERS)),
+        ({"eps": 0.3}, one("label_smoothing", 0.3)),
+        ({"gamma": 2.0}, one("focal", 2.0)),
+        ({"tau": 1.5}, LogitAdjusted(parameter, log_prior[..., 0])),
     ):
+        ours = adaptive(classes, **exponents)
+        assert ours.state is not None  # type: ignore[attr-defined]
+        ours.state.log_prior = log_prior  # type: ignore[attr-defined]
         torch.testing.assert_close(ours.value(z, y), theirs.value(z, y))
         torch.testing.assert_close(ours.gradient(p, y), theirs.gradient(p, y))
-    focal = hyper(classes, gamma=2.0)
-    p_target = (p * y).sum(1)
-    torch.testing.assert_close(focal.value(z, y), -((1 - p_target) ** 2) * p_target.log())
-    prior = torch.rand(MEMBERS, classes, 1, dtype=torch.float64)
-    adjusted = hyper(classes, tau=1.5)
-    assert adjusted.state is not None
-    adjusted.state.log_prior = prior.log()
-    expected = CrossEntropy(MEMBERS).value(z + 1.5 * prior.log(), y)
-    torch.testing.assert_close(adjusted.value(z, y), expected)
 
 
-def test_a_hyper_loss_has_the_scale_of_ce_and_the_shape_of_its_exponents() -> None:
+def test_an_adaptive_loss_has_the_scale_of_ce_and_the_shape_of_its_exponents() -> None:
     z, y = example(3, 7)
     theta = torch.tensor([[0.7, 0.0, 0.0, 0.0]], dtype=torch.float64).expand(MEMBERS, -1)
-    scaled = stacked_from_genomes(LossSpec(kind="hyper"), theta, 3).gradient(z.softmax(1), y)
-    gce = hyper(3, q=0.7).gradient(z.softmax(1), y)
+    spec = LossSpec(kind="adaptive", state=())
+    scaled = stacked_from_genomes(spec, theta, 3).gradient(z.softmax(1), y)
+    gce = adaptive(3, q=0.7).gradient(z.softmax(1), y)
     torch.testing.assert_close(scaled / rms(scaled).mean(), gce / rms(gce).mean())
     assert float(rms(scaled).mean() / rms(gce).mean()) > 1.1
 

@@ -91,7 +91,7 @@ def test_examples_without_weight_do_not_count() -> None:
     assert torch.equal(states[0].features, states[1].features)
 
 
-@pytest.mark.parametrize("name", ["hyper", "hyper_constant", "gate", "deep"])
+@pytest.mark.parametrize("name", ["adaptive", "adaptive_constant", "gate", "deep"])
 def test_a_rollout_starts_over_and_changes_no_loss(name: str) -> None:
     problem = small_problem(training=TrainingSpec(steps=9, batch_size=5))
     genomes = torch.from_numpy(some_genomes(SPECS[name], 3)).float()
@@ -124,7 +124,7 @@ def test_training_depends_on_the_state(kernel: object) -> None:
 
 def test_logit_adjustment_follows_the_classes_that_were_seen() -> None:
     """With tau the rare class is pulled up: the gradient of an even guess favours it."""
-    spec = LossSpec(kind="hyper")
+    spec = LossSpec(kind="adaptive", state=())
     theta = torch.zeros(2, layout(spec).size, dtype=torch.float64)
     theta[1, -1] = 0.5
     loss = stacked_from_genomes(spec, theta, 2)

@@ -1,11 +1,14 @@
-"""The hyper-loss: four exponents of known losses that follow the state of training.
+"""The adaptive loss: four exponents of known losses that follow the state of training.
 
 With p = softmax(z + tau * log prior) and targets t = (1 - eps) * y + eps / C the loss is
     sum over classes of t_c * (1 - p_c)^gamma * (1 - p_c^q) / q,    -log p_c in place of the
     last factor where q = 0.
 It contains cross-entropy (all four 0), generalised cross-entropy (q; Zhang and Sabuncu 2018),
 label smoothing (eps; Szegedy et al. 2016), focal loss (gamma; Lin et al. 2017) and logit
-adjustment (tau; Menon et al. 2021).
+adjustment by the running class frequencies (tau; Menon et al. 2021).
+
+Each exponent is its range times clip(w . state + b, 0, 1): a law that can be read. Genes are in
+units of the range, so that a change of .1 in a constant moves its exponent by a tenth of it.
 """
 
 import torch
@@ -13,40 +16,38 @@ from torch import Tensor
 from torch.nn.functional import log_softmax, pad
 
 from mln.config import LossSpec
-from mln.layout import HYPER_OUTPUTS, layout
+from mln.layout import EXPONENTS, layout
 from mln.losses.base import Learned, probability_floor, through_softmax
 from mln.losses.probe import gradient_scale
 from mln.losses.state import TrainingState, adjusted
 
-MAX_EXPONENTS = {"q": 1.0, "eps": 0.9, "gamma": 5.0, "tau": 2.0}
-"""An output of 1 or more of the small network means this, one of 0 or less means 0."""
 
+class AdaptiveLoss(Learned):
+    """P adaptive losses for tasks of C classes, from genomes [P, G]; cross-entropy at genome 0.
 
-class HyperLoss(Learned):
-    """P hyper-losses for tasks of C classes, from genomes [P, G]."""
+    Its scale, where the specification asks for one, is that of the neutral state "middle" and
+    stays as it is while the exponents move.
+    """
 
-    kind = "hyper"
+    kind = "adaptive"
     state: TrainingState
 
     def __init__(
         self, spec: LossSpec, theta: Tensor, classes: int, normalise: bool | None = None
     ) -> None:
+        self.spec = spec
         parts = layout(spec).split(theta)
         self.state = TrainingState(spec.state, len(theta), classes, theta)
         # Rows and columns without weight keep the stacked matrices aligned.
-        rows = 8 - len(HYPER_OUTPUTS)
+        rows = 8 - len(EXPONENTS)
         self.constant = pad(parts["constant"], (0, rows))[..., None]
         if spec.state:
-            extra = -spec.hidden % 8
-            hidden = pad(parts["state"], (0, extra, 0, -len(spec.state) % 8))
-            self.hidden_weight = hidden.transpose(1, 2).contiguous()
-            self.hidden_bias = pad(parts["bias_0"], (0, extra))[..., None]
-            self.output = pad(parts["output"], (0, extra, 0, rows))
-        largest = [MAX_EXPONENTS[name] for name in HYPER_OUTPUTS]
-        self.largest = theta.new_tensor(largest).expand(len(theta), -1)[..., None]
+            columns = -len(spec.state) % 8
+            self.weight = pad(parts["state"], (0, columns, 0, rows)).contiguous()
+        self.largest = theta.new_tensor(spec.ranges).expand(len(theta), -1)[..., None]
         self.scale = theta.new_ones(len(theta), 1, 1)
         if spec.normalise if normalise is None else normalise:
-            unscaled = HyperLoss(spec, theta.double(), classes, normalise=False)
+            unscaled = AdaptiveLoss(spec, theta.double(), classes, normalise=False)
             self.scale = gradient_scale(unscaled, classes).to(theta.dtype)[:, None, None]
 
     def __len__(self) -> int:
@@ -56,10 +57,8 @@ class HyperLoss(Learned):
         """q, eps, gamma and tau in the present state, [P, 1, 1] each."""
         outputs = self.constant
         if self.state.names:
-            state = self.state.features[..., None]
-            t = torch.tanh(torch.baddbmm(self.hidden_bias, self.hidden_weight, state))
-            outputs = torch.baddbmm(outputs, self.output, t)
-        exponents = self.largest * outputs[:, : len(HYPER_OUTPUTS)].clamp(0, 1)
+            outputs = torch.baddbmm(outputs, self.weight, self.state.features[..., None])
+        exponents = self.largest * outputs[:, : len(EXPONENTS)].clamp(0, 1)
         q, eps, gamma, tau = exponents[:, :, None].unbind(1)
         return q, eps, gamma, tau
 
@@ -74,7 +73,8 @@ class HyperLoss(Learned):
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
         """Derivative of each example's loss with respect to its logits, [P, C, B]."""
         q, eps, gamma, tau = self.exponents()
-        p = adjusted(p, self.state.log_prior, tau)
+        # Dividing by a sum of 1 would still round: without adjustment p is p, to the last bit.
+        p = torch.where(tau == 0, p, adjusted(p, self.state.log_prior, tau))
         floor = probability_floor(p.dtype)
         log_p = torch.log(p.clamp_min(floor))
         rest = (1 - p).clamp_min(floor)
