@@ -43,7 +43,7 @@ def test_a_full_disk_ends_in_one_line_and_the_run_continues(tmp_path: Path) -> N
     @event.listens_for(full.engine, "connect")
     def limit(connection: Any, _record: Any) -> None:
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
-        connection.execute(f"PRAGMA max_page_count = {pages + 4}")
+        connection.execute(f"PRAGMA max_page_count = {pages + 2}")
 
     full.engine.dispose()
     with pytest.raises(Unavailable, match=r"full; make room .* the same command continues"):
@@ -108,6 +108,29 @@ def test_a_file_that_may_only_be_read(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(Unavailable, match=r"readonly database; make the file .* writable"):
         store.put(importances, [{"study": "s", "values": {}}])
     assert store.rows(importances) == []
+
+
+def test_a_database_from_before_policies_is_refused_and_not_touched(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "mln.db")) as old:
+        old.executescript(
+            "create table mln_schema (version integer primary key);"
+            "insert into mln_schema values (1);"
+            "create table mln_cells (key varchar(64) primary key, task varchar(200));"
+            "create table mln_grid (fingerprint varchar(64), lr_policy varchar(10));"
+            "create table mln_tunings (key varchar(64) primary key, score float);"
+        )
+        before = list(old.iterdump())
+    wanted = (
+        f"storage {url(tmp_path)}: has schema version 1, written by an earlier version of "
+        "MLN-Bench; this one reads schema version 2. Nothing was changed: use the MLN-Bench that "
+        "wrote it, or another --storage"
+    )
+    for create in (True, False):
+        with pytest.raises(InputError) as caught:
+            Store(url(tmp_path), create=create)
+        assert str(caught.value) == wanted
+    with closing(sqlite3.connect(tmp_path / "mln.db")) as plain:
+        assert list(plain.iterdump()) == before
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder nobody can write to")

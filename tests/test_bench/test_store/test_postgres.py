@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from postgres import PostgresServer
-from sqlalchemy import func, select
+from sqlalchemy import func, inspect, select
 from test_bench.running_here import results
 from test_bench.tiny import hand_made
 
@@ -46,6 +46,8 @@ def test_the_rows_are_those_of_sqlite(postgres_url: str, tmp_path: Path) -> None
     on_file = run(f"sqlite:///{tmp_path}/mln.db", tmp_path)
     assert run(postgres_url, tmp_path) == on_file != []
     with closing(Store(postgres_url)) as store:
+        (index,) = inspect(store.engine).get_indexes("mln_cells")
+        assert index["column_names"] == ["unit", "lr", "parameter", "status", "seed"]
         assert describe(hand_made(), store, tmp_path)["done"] == 12
         with store.transaction() as connection:
             connection.execute(cells.update().values(status="failed").where(cells.c.seed == 0))
