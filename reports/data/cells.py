@@ -47,7 +47,9 @@ def read_configurations(store: Store, experiment: Experiment, units: pd.DataFram
     )  # fmt: skip
     with store.engine.connect().execution_options(yield_per=FETCHED) as connection:
         names = [*UNIT, "seed", "lr", "parameter", "status", "inner", "score", "detail", "key"]
-        stored = pd.DataFrame(connection.execute(statement).all(), columns=names)
+        # By column: pandas looks at every field of every row that is no plain tuple.
+        columns = zip(*connection.execute(statement).all(), strict=True)
+        stored = pd.DataFrame(dict(zip(names, columns, strict=False)), columns=names)
     declared = pd.DataFrame(
         [
             (*unit, each["lr"], each["parameter"], each["is_tuned"], each["is_common"], place)
@@ -69,11 +71,11 @@ def read_configurations(store: Store, experiment: Experiment, units: pd.DataFram
     every.loc[diverged, "inner"] = METRICS[tuning.metric].worst_after(steps)
     every.loc[diverged, report.metric] = report.worst
     every.loc[~every["status"].isin(USABLE), "inner"] = np.nan
-    columns = [
+    shown = [
         *UNIT, "seed", "lr", "parameter", "is_tuned", "is_common", "status", "inner",
         report.metric, "detail", "key", "place",
     ]  # fmt: skip
-    return every[columns].sort_values([*UNIT, "seed", "place"], ignore_index=True)
+    return every[shown].sort_values([*UNIT, "seed", "place"], ignore_index=True)
 
 
 @dataclass

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from bench.catalogue.metrics import METRICS
 from bench.experiment.model import Experiment
-from bench.policies import COMMON, NONE, POLICIES, Policy
+from bench.policies import NONE, POLICIES, Policy
 from reports.data.model import IDENTITY
 
 UNIT = ["task", "learner", "loss"]
 NOT_RUN = "not run yet"
+NO_OTHERS = "no other seed was trained in every configuration"
 
 
 class UnitCells(NamedTuple):
@@ -77,9 +78,17 @@ def choose(
             picked["row"].extend(rows[usable].tolist())
             picked["policy"].extend([name] * int(usable.sum()))
             for seed in np.flatnonzero(~usable).tolist():
-                needed = unit.rows[seed, [unit.common] if name == COMMON else unit.tuned]
+                wanted = unit.tuned if places[seed] == NONE else [places[seed]]
+                needed = unit.rows[seed, wanted]
                 lost = [row for row in needed if row != NONE and failed[row]]
-                reason = f"failed: {detail[lost[0]]}" if lost else NOT_RUN
+                if lost:
+                    reason = f"failed: {detail[lost[0]]}"
+                elif (needed == NONE).any():
+                    reason = NOT_RUN
+                elif np.isfinite(unit.scores[seed]).all():
+                    reason = NO_OTHERS
+                else:
+                    reason = f"no {experiment.tuning.metric} on inner_valid"
                 missing.append((*unit.names, seed, name, reason))
     chosen = every.iloc[picked["row"]].assign(policy=picked["policy"])
     return (

@@ -11,7 +11,7 @@ from bench.store import schema as tables
 from bench.store.store import Row, Store
 from reports.data import search as load_search
 from reports.data.cells import Chosen, read_chosen, read_configurations, read_units
-from reports.data.choices import choose
+from reports.data.choices import NOT_RUN, choose
 from reports.data.curves import Curves, first_passage
 from reports.data.model import IDENTITY, REACHED, ReportData
 from reports.data.order import ordered
@@ -152,7 +152,7 @@ def _missing(
     have = set(known.itertuples(index=False, name=None))
     policies = dict.fromkeys([*rows["policy"], *reasons["policy"]])
     records = [
-        (task, learner, loss, seed, policy, "not run yet")
+        (task, learner, loss, seed, policy, NOT_RUN)
         for task, learner, loss, seeds, _ in plan.itertuples(index=False, name=None)
         if (task, learner, loss) not in have
         for seed in range(seeds)
