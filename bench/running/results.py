@@ -58,7 +58,7 @@ def results(experiment: "str | Experiment", storage: "str | Store" = DEFAULT_URL
             store.close()
     if not rows:
         raise InputError(
-            f"experiment {chosen.name}: has no results in {public_url(store.url)}; run it first, or "
+            f"experiment {chosen.name}: has no results in {public_url(store.url)}; run it, or "
             "name another storage"
         )
     frame = pd.DataFrame(rows)

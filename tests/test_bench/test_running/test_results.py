@@ -113,7 +113,7 @@ def test_an_experiment_is_named_and_a_storage_too(tmp_path: Path) -> None:
     made = hand_made(seeds=1)
     store, _ = run_here(made, tmp_path)
     assert len(bench.results(made, store.url)) == 4
-    with pytest.raises(InputError, match=r"has no results in sqlite:///.*run it first"):
+    with pytest.raises(InputError, match=r"has no results in sqlite:///.*run it, or"):
         bench.results("run", store)
     with pytest.raises(InputError, match="no such file"):
         bench.results("run", f"sqlite:///{tmp_path}/absent.db")
