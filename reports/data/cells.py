@@ -90,16 +90,23 @@ class Chosen:
     provenance: dict[str, set[str]] = field(default_factory=dict)
     _about: dict[str, Any] | None = None
 
-    def add(self, row: Any) -> None:
+    def add(
+        self,
+        key: str,
+        metrics: dict[str, float | None],
+        curve: dict[str, list[float | None]],
+        provenance: dict[str, Any] | None,
+    ) -> None:
         """Take one cell."""
-        for name in [name for name in row.metrics if name not in self.metrics]:
-            self.metrics[name] = [float("nan")] * len(self.places)
+        for name in metrics:
+            if name not in self.metrics:
+                self.metrics[name] = [float("nan")] * len(self.places)
         for name, values in self.metrics.items():
-            value = row.metrics.get(name)
+            value = metrics.get(name)
             values.append(float("nan") if value is None else float(value))
-        self.places[row.key] = len(self.places)
-        self.curves.add(row.curve)
-        about = dict(row.provenance or {})
+        self.places[key] = len(self.places)
+        self.curves.add(curve)
+        about = dict(provenance or {})
         self.seconds.append(float(about.pop("seconds", "nan")))
         self.processors.append(str(about.get("processor", "")))
         if about != self._about:
@@ -123,9 +130,12 @@ def read_chosen(store: Store, chosen: pd.DataFrame) -> Chosen:
         wanted = list(dict.fromkeys(chosen["key"]))
         for start in range(0, len(wanted), BATCH):
             keys = wanted[start : start + BATCH]
-            rows = {row.key: row for row in connection.execute(columns.where(cells.key.in_(keys)))}
+            rows = {
+                key: (key, *details)
+                for key, *details in connection.execute(columns.where(cells.key.in_(keys)))
+            }
             for key in keys:
-                found.add(rows[key])
+                found.add(*rows[key])
     return found
 
 

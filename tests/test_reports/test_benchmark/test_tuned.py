@@ -96,28 +96,33 @@ RESPONSES = {
     "peaked": (-0.02, -0.006, 0.0, -0.002, -0.01, -0.04),
     "cliff": (-0.03, -0.01, -0.003, 0.0, -0.001, -0.3),
 }
-TASKS, CANDIDATES, BASELINES, SEEDS = 2, 3, 2, 10
+SCENARIOS = {
+    f"{name}, luck {100 * luck:g} points": (response, luck)
+    for name, response in RESPONSES.items()
+    for luck in (0.01, 0.015)
+}
+"""How the mean score responds to the rate, and the standard deviation of a learner's luck."""
+
+TASKS, CANDIDATES, BASELINES, SEEDS = 2, 3, 2, 20
 EXPERIMENTS = 1000
 
 
-def simulated_grid(rng, response, losses):
+def simulated_grid(rng, response, spread, losses):
     """Losses of one task without any effect: a learner's luck is on inner_valid and on test."""
     count = SEEDS + TUNING_SEEDS
     difficulty = rng.normal(0.9, 0.01, (count, 1))
-    luck = rng.normal(0, 0.008, (losses, count, len(response)))
+    luck = rng.normal(0, spread, (losses, count, len(response)))
     score = difficulty + np.array(response) + luck
-    # Splits of 200 and 500 examples.
-    inner, test = (
-        rng.binomial(size, np.clip(score, 0.01, 0.99)) / size for size in (200, 500)
-    )  # fmt: skip
+    # Splits of 500 and 1000 examples.
+    inner, test = (rng.binomial(n, np.clip(score, 0.01, 0.99)) / n for n in (500, 1000))
     return Grid(inner[:, TUNING_SEEDS:], test[:, TUNING_SEEDS:], inner[:, :TUNING_SEEDS])
 
 
 def test_families_without_an_effect_are_rarely_called_one_with_tuning_inside():
     losses, rows = CANDIDATES + BASELINES, {}
-    for place, (name, response) in enumerate(RESPONSES.items()):
+    for place, (name, (response, luck)) in enumerate(SCENARIOS.items()):
         rng = np.random.default_rng((5, place))
-        parts = [simulated_grid(rng, response, losses) for _ in range(EXPERIMENTS * TASKS)]
+        parts = [simulated_grid(rng, response, luck, losses) for _ in range(EXPERIMENTS * TASKS)]
         grid = Grid(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 
         def family(scores, number):
@@ -132,7 +137,7 @@ def test_families_without_an_effect_are_rarely_called_one_with_tuning_inside():
             policy: false_verdicts(scores, family, EXPERIMENTS)
             for policy, scores in chosen_scores(grid).items()
         }
-    print_table("Simulated families of 12 comparisons, 10 seeds, 6 rates", EXPERIMENTS, rows)
+    print_table("Simulated families of 12 comparisons, 20 seeds, 6 rates", EXPERIMENTS, rows)
     assert all(counts["per_seed"] <= bound_of(EXPERIMENTS) for counts in rows.values())
     # A policy that shares a choice shares its luck: the table must be able to show it.
     assert max(counts[SHARED] for counts in rows.values()) > 2 * bound_of(EXPERIMENTS)
