@@ -264,10 +264,9 @@ def recount(folder: Path) -> tuple[str, list[str]]:
 def _read(path: Path) -> pd.DataFrame:
     """A CSV file with its names as they are written: a loss may be called NA."""
     names = dict.fromkeys((*UNIT, "policy", "status"), str)
-    frame = pd.read_csv(path, dtype=names, keep_default_na=False, na_values={
+    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values={
         name: [""] for name in pd.read_csv(path, nrows=0) if name not in names
     })  # fmt: skip
-    return frame
 
 
 def main() -> int:

@@ -66,9 +66,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with open(options.out, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(
-            ["task", "learner", "loss", "seed", "lr", "status", "inner", "accuracy"]
-        )
+        writer.writerow(["task", "learner", "loss", "seed", "lr", "status", "inner", "accuracy"])
         for task in NOISE:
             for loss in LOSSES:
                 for seed in range(options.seeds):

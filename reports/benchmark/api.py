@@ -21,6 +21,7 @@ from reports.benchmark.report import (
 from reports.data.given.data import GivenData, given
 from reports.data.given.table import ResultTable, of_frame, read_table
 from reports.data.given.terms import Terms
+from reports.figures.palette import VERDICT_INK
 from reports.page.drawing import drawing_processes
 from reports.page.write import ReportPaths
 from reports.verdicts.kinds import VERDICTS
@@ -29,9 +30,6 @@ __all__ = ["SignificanceReport", "Terms", "significance"]
 
 FIRST = ["task", "learner", "candidate", "baseline", "metric", "policy", "n", "mean_difference",
          "ci_low", "ci_high", "p", "p_holm", "dz", "p_better", "verdict"]  # fmt: skip
-COLOURS = {"good": "#1a7f37", "bad": "#b42318", "even": "#1d5fa8", "warn": "#8a5a00"}
-"""Readable on light and on dark paper; the page's own stylesheet is not there."""
-
 MAX_SHOWN = 60
 """Comparisons that a notebook shows; `comparisons` has all."""
 
@@ -160,5 +158,5 @@ def _cell(name: str, text: str, verdict: str) -> str:
     kind = VERDICTS[verdict]
     if name != "verdict" or not kind.colour:
         return f"<td>{escape(text)}</td>"
-    colour = COLOURS.get(kind.colour, "inherit")
+    colour = VERDICT_INK.get(kind.colour, "inherit")
     return f'<td style="color:{colour};font-weight:600">{kind.symbol} {escape(text)}</td>'

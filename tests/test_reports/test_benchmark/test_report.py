@@ -45,7 +45,9 @@ def test_all_files_are_written(report):
         paths.html, paths.json, paths.rows, *paths.tables, *paths.figures, *paths.others,
     }  # fmt: skip
     assert {path.name for path in paths.others} == {
-        "configurations.csv", "methods.tex", "references.bib",
+        "configurations.csv",
+        "methods.tex",
+        "references.bib",
     }
     assert {path.suffix for path in paths.tables} == {".csv", ".tex"}
     for path in paths.figures:

@@ -45,7 +45,7 @@ def test_rate_response_as_a_loop_finds_it(metric, minimised):
     frame.loc[[0, 1, 4], "inner"] = np.nan  # a seed without any result at the first rate
     frame.loc[7, "accuracy"] = np.nan
     shuffled = frame.sample(frac=1.0, random_state=1)
-    found = rate_response(shuffled, "accuracy", metric).set_index(["loss", "lr"])
+    found = rate_response(shuffled, "accuracy", minimised).set_index(["loss", "lr"])
     assert set(found.index) == {(loss, lr) for loss in ("a", "b") for lr in (0.01, 0.1)}
     for (loss, lr), row in found.iterrows():
         scores = []
