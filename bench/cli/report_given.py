@@ -33,12 +33,17 @@ CurvesOption = Annotated[
     _option("--curves", text="learning curves: task, loss, seed, step, metric", metavar="FILE"),
 ]
 MetricOption = Annotated[
-    str | None, _option("--metric", text="the compared column; by default the only one", metavar="NAME")
-]  # fmt: skip
+    str | None,
+    _option("--metric", text="the compared column; by default the only one", metavar="NAME"),
+]
 BaselineOption = Annotated[
     list[str] | None,
-    _option("--baseline", text="a loss to compare with; repeatable; by default ce, mse", metavar="LOSS"),
-]  # fmt: skip
+    _option(
+        "--baseline",
+        text="a loss to compare with; repeatable; by default ce, mse",
+        metavar="LOSS",
+    ),
+]
 CandidateOption = Annotated[
     list[str] | None,
     _option(
@@ -53,8 +58,10 @@ DirectionOption = Annotated[
 ]
 RopeOption = Annotated[
     float | None,
-    _option("--rope", text="difference, +-, that is practically none; by default the metric's, or 0"),
-]  # fmt: skip
+    _option(
+        "--rope", text="difference, +-, that is practically none; by default the metric's, or 0"
+    ),
+]
 WorstOption = Annotated[
     float | None, _option("--worst", text="score of a diverged run; by default the metric's")
 ]

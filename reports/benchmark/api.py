@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.benchmark.comparisons import Comparison
 from reports.benchmark.findings import findings
 from reports.benchmark.material import Material
 from reports.benchmark.report import (
@@ -23,8 +22,10 @@ from reports.data.given.data import GivenData, given
 from reports.data.given.table import ResultTable, of_frame, read_table
 from reports.data.given.terms import Terms
 from reports.page.drawing import drawing_processes
-from reports.page.write import ReportPaths, records
+from reports.page.write import ReportPaths
 from reports.verdicts.kinds import VERDICTS
+
+__all__ = ["SignificanceReport", "Terms", "significance"]
 
 FIRST = ["task", "learner", "candidate", "baseline", "metric", "policy", "n", "mean_difference",
          "ci_low", "ci_high", "p", "p_holm", "dz", "p_better", "verdict"]  # fmt: skip
@@ -55,7 +56,7 @@ class SignificanceReport:
 
         Differences and limits are candidate minus baseline, in the metric's own units.
         """
-        frame = pd.DataFrame(records_of(self.material.comparisons))
+        frame = pd.DataFrame([item.as_json() for item in self.material.comparisons])
         return frame[[*FIRST, *(name for name in frame if name not in FIRST)]]
 
     @cached_property
@@ -141,15 +142,14 @@ def significance(
     own = terms or Terms()
     if isinstance(baselines, str):
         baselines = (baselines,)
-    named = {"metric": metric, "baselines": tuple(baselines) or None, "rope": rope}
-    own = replace(own, **{key: value for key, value in named.items() if value is not None})
+    own = replace(
+        own,
+        metric=own.metric if metric is None else metric,
+        baselines=tuple(baselines) or own.baselines,
+        rope=own.rope if rope is None else rope,
+    )
     table = None if curves is None else _table(curves, "the frame of curves")
     return SignificanceReport(material_of(given(_table(results, "the frame"), own, table)))
-
-
-def records_of(items: Sequence[Comparison]) -> list[dict[str, object]]:
-    """Comparisons by field."""
-    return [item.as_json() for item in items]
 
 
 def _table(source: pd.DataFrame | str | Path, name: str) -> ResultTable:

@@ -76,7 +76,8 @@ def _tests(material: Material) -> str:
     report = material.data.experiment.report
     unit = unit_of(report.metric)
     return (
-        f"Declared {'for this report' if material.data.is_given else 'before the run'}: metric {report.metric} ({report.direction}), region of "
+        f"Declared {'for this report' if material.data.is_given else 'before the run'}: "
+        f"metric {report.metric} ({report.direction}), region of "
         f"practical equivalence {PLUS_MINUS}{unit.value(report.rope)} {unit.difference}, level "
         f"{report.alpha:g}, score of a diverged run {unit.value(report.worst)}, baselines "
         f"{listed(list(report.baselines))}. Differences were tested with the two-sided sign-flip "

@@ -270,7 +270,7 @@ def _document(
 
 
 def metric_terms(data: ReportData) -> dict[str, dict[str, Any]]:
-    """What is declared of each metric that is compared: direction, ROPE, score of a diverged run."""
+    """What is declared of each metric: direction, ROPE, score of a diverged run."""
     report, terms = data.experiment.report, {}
     for name in data.metrics:
         rules = rules_for(name, report, data.budget)

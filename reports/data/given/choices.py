@@ -100,24 +100,16 @@ def _every(
     every.loc[every["status"] == "failed", "inner"] = np.nan
     parts, units = [], []
     for key, own in every.groupby(UNIT, sort=False):
-        first = {value: at for at, value in enumerate(own["parameter"].drop_duplicates())}
-        parameters = [first.get(value, 0) if value == value else 0 for value in own["parameter"]]
-        order = np.lexsort([parameters, own["lr"], ~own["is_tuned"]])
-        distinct = own.iloc[order].drop_duplicates(CONFIGURATION)
-        listed = distinct[[*CONFIGURATION, "is_tuned", "is_common"]].to_dict("records")
-        places = {
-            (lr, parameter if parameter == parameter else None): at
-            for at, (lr, parameter) in enumerate(
-                zip(distinct["lr"], distinct["parameter"], strict=True)
-            )
-        }
-        own_places = [
-            places[lr, parameter if parameter == parameter else None]
-            for lr, parameter in zip(own["lr"], own["parameter"], strict=True)
-        ]
-        parts.append(
-            own.assign(place=own_places, seed=np.searchsorted(names[str(key[0])], own["seed"]))
-        )
+        # Where a loss has no parameter, the code of NaN is that of all its rows.
+        parameter = pd.factorize(own["parameter"], use_na_sentinel=False)[0]
+        order = np.lexsort((parameter, own["lr"].to_numpy(), ~own["is_tuned"].to_numpy()))
+        pairs = pd.MultiIndex.from_arrays([own["lr"].to_numpy(), parameter])
+        places, distinct = pd.factorize(pairs[order])
+        at = np.empty(len(own), dtype=np.int64)
+        at[order] = places
+        first = own.iloc[[int(np.flatnonzero(at == k)[0]) for k in range(len(distinct))]]
+        listed = first[[*CONFIGURATION, "is_tuned", "is_common"]].to_dict("records")
+        parts.append(own.assign(place=at, seed=np.searchsorted(names[str(key[0])], own["seed"])))
         units.append((*key, "", listed))
     joined = pd.concat(parts)[[*LISTED, report.metric, "detail", "key", "place"]]
     return (
@@ -158,9 +150,8 @@ def _absent(frame: pd.DataFrame, policies: list[str], named: pd.DataFrame | None
     """
     losses = list(dict.fromkeys(frame["loss"]))
     known = set(frame[UNIT].itertuples(index=False, name=None))
-    have = (
-        set() if named is None else set(named[[*UNIT, "seed", "policy"]].itertuples(index=False, name=None))
-    )  # fmt: skip
+    runs = frame.iloc[:0].assign(policy="") if named is None else named
+    have = set(runs[IDENTITY].itertuples(index=False, name=None))
     records = []
     for (task, learner), own in frame.groupby(["task", "learner"], sort=False):
         seeds = np.unique(own["seed"]).tolist()

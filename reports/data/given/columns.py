@@ -75,12 +75,12 @@ def read_columns(table: ResultTable, metric: str | None, tuned_by: str | None) -
     for name in (*others, *([REACHED] if STEPS_TO_CE in others else [])):
         if name in table.frame:
             frame[name] = table.numbers_of(name)
-    several = _repeats(table, frame, metric)
+    several = _repeats(table, frame)
     if several:
         _check_inner(table, frame, tuned_by or metric)
     frame, renamed = _one_learner_each(frame)
     read = {*KNOWN, metric, f"{metric}_raw", *others}
-    unused = [c for c in table.frame if c not in read and not ON_CURVE.match(c)]
+    unused = [c for c in table.names if c not in read and not ON_CURVE.match(c)]
     return Columns(table.name, frame, metric, others, tuple(unused), renamed, several)
 
 
@@ -92,9 +92,7 @@ def _metric(table: ResultTable, name: str | None) -> str:
             raise InputError(f"{table.name}: has no column {name!r} with scores{hint}")
         return name
     if not possible:
-        raise InputError(
-            f"{table.name}: has no column of scores beside {', '.join(map(str, table.frame))}"
-        )
+        raise InputError(f"{table.name}: has no column of scores beside {', '.join(table.names)}")
     if len(possible) > 1:
         raise InputError(
             f"{table.name}: several columns may be the metric; declare one (--metric, or "
@@ -107,7 +105,7 @@ def _measured(table: ResultTable) -> list[str]:
     """Columns of numbers that are nothing else that is known."""
     return [
         name
-        for name in table.frame
+        for name in table.names
         if name not in KNOWN
         and not ON_CURVE.match(name)
         and not (name.endswith("_raw") and name.removesuffix("_raw") in table.frame)
@@ -166,7 +164,7 @@ def _check_range(
     )
 
 
-def _repeats(table: ResultTable, frame: pd.DataFrame, metric: str) -> bool:
+def _repeats(table: ResultTable, frame: pd.DataFrame) -> bool:
     """Whether seeds have several results to choose among; raises InputError where one is twice."""
     chosen = "policy" in frame
     if not chosen and not frame.duplicated(RUN).any():

@@ -4,12 +4,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bench.errors import InputError
 from reports.data.curves import NO_CURVES, Array, Curves
 from reports.data.given.columns import CONFIGURATION, ON_CURVE, RUN, Columns
 from reports.data.given.table import ResultTable
 
+Run = tuple[Any, ...]
 PLACES = [*RUN, *CONFIGURATION, "policy"]
 
 
@@ -27,34 +29,29 @@ def curves_of(columns: Columns, results: ResultTable, table: ResultTable | None)
     if (steps < 0).any():
         raise InputError(f"{table.at(int((steps < 0).argmax()))}: step is below 0")
     keys = [name for name in PLACES if name in table.frame and name in results.frame]
-    keys += [] if set(RUN) <= set(keys) else [name for name in RUN if name not in keys]
-    keys = [name for name in keys if name in table.frame]
-    owner = _owners(columns, results, table, keys)
+    runs, group = _runs(columns, results, table, keys)
+    owner = _owners(runs, results, table, keys)
     twice = pd.DataFrame({"owner": owner, "step": steps}).duplicated(keep=False).to_numpy()
     if twice.any():
         first = int(twice.argmax())
         same = np.flatnonzero((owner == owner[first]) & (steps == steps[first])).tolist()
         raise InputError(f"{table.name}: {table.lines(same)} are one step of one run")
     names = [
-        name for name in table.frame if name not in (*PLACES, "step") and table.is_numeric(name)
+        name for name in table.names if name not in (*PLACES, "step") and table.is_numeric(name)
     ]
     if not names:
-        raise InputError(f"{table.name}: has no column of scores beside {', '.join(table.frame)}")
+        raise InputError(f"{table.name}: has no column of scores beside {', '.join(table.names)}")
     grid, at = np.unique(steps, return_inverse=True)
-    group = _rows_of(columns, results, keys)
     values: dict[str, Array] = {}
     for name in names:
-        matrix = np.full((int(owner.max()) + 1, grid.size), np.nan, dtype=np.float32)
+        matrix = np.full((len(runs), grid.size), np.nan, dtype=np.float32)
         matrix[owner, at] = table.numbers_of(name)
-        full = np.full((len(group), grid.size), np.nan, dtype=np.float32)
-        known = group <= owner.max()
-        full[known] = matrix[group[known]]
-        values[name] = full
+        values[name] = matrix[group]
     return Curves(grid.astype(np.int64), values)
 
 
 def _of_columns(results: ResultTable) -> Curves:
-    found = {name: match for name in results.frame if (match := ON_CURVE.match(name))}
+    found = {name: match for name in results.names if (match := ON_CURVE.match(name))}
     if not found:
         return NO_CURVES
     grid = np.array(sorted({int(match["step"]) for match in found.values()}), dtype=np.int64)
@@ -67,7 +64,7 @@ def _of_columns(results: ResultTable) -> Curves:
     return Curves(grid, values)
 
 
-def _identities(table: ResultTable, keys: list[str]) -> list[tuple[Any, ...]]:
+def _identities(table: ResultTable, keys: list[str]) -> list[Run]:
     """What identifies the run of each row, as it is written in the table."""
     parts: list[list[Any]] = []
     for name in keys:
@@ -80,28 +77,33 @@ def _identities(table: ResultTable, keys: list[str]) -> list[tuple[Any, ...]]:
     return list(zip(*parts, strict=True))
 
 
-def _rows_of(columns: Columns, results: ResultTable, keys: list[str]) -> Any:
-    """The number of the run of each result; results that the keys do not tell apart share one."""
-    known: dict[tuple[Any, ...], int] = {}
-    return np.array([known.setdefault(key, len(known)) for key in _identities(results, keys)])
+def _runs(
+    columns: Columns, results: ResultTable, table: ResultTable, keys: list[str]
+) -> tuple[dict[Run, int], NDArray[np.int64]]:
+    """The runs of the results by number, and the number of the run of each result.
 
-
-def _owners(columns: Columns, results: ResultTable, table: ResultTable, keys: list[str]) -> Any:
-    """The number of the run of each row of the curves."""
-    known: dict[tuple[Any, ...], int] = {}
+    Results that the keys do not tell apart are one run under several policies.
+    """
+    runs: dict[Run, int] = {}
     identities = _identities(results, keys)
-    for key in identities:
-        known.setdefault(key, len(known))
-    if columns.several and len(known) < len(identities):
+    group = [runs.setdefault(key, len(runs)) for key in identities]
+    if columns.several and len(runs) < len(identities):
         absent = [name for name in CONFIGURATION if name in results.frame and name not in keys]
         raise InputError(
-            f"{table.name}: a seed has several results; name the curve's own by a column "
-            f"{' and '.join(map(repr, absent)) or repr('lr')}"
+            f"{table.name}: a seed has several results; a column "
+            f"{' and '.join(map(repr, absent))} must say which of them a curve belongs to"
         )
+    return runs, np.array(group, dtype=np.int64)
+
+
+def _owners(
+    runs: dict[Run, int], results: ResultTable, table: ResultTable, keys: list[str]
+) -> NDArray[np.int64]:
+    """The number of the run of each row of the curves."""
     owners = []
     for place, key in enumerate(_identities(table, keys)):
-        if key not in known:
+        if key not in runs:
             run = ", ".join(f"{name} {value}" for name, value in zip(keys, key, strict=True))
-            raise InputError(f"{table.at(place)}: {columns.name} has no such run ({run})")
-        owners.append(known[key])
+            raise InputError(f"{table.at(place)}: {results.name} has no such run ({run})")
+        owners.append(runs[key])
     return np.array(owners, dtype=np.int64)

@@ -48,7 +48,7 @@ class GivenData(ReportData):
     compared: the candidates; runs: those of them that are evolution runs; declared: the terms.
     """
 
-    source: Source = Source("", 0)
+    source: Source = field(default_factory=lambda: Source("", 0))
     compared: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
     declared: dict[str, Any] = field(default_factory=dict)

@@ -34,6 +34,11 @@ class ResultTable(NamedTuple):
     numbers: NDArray[np.int64]
     noun: str = "line"
 
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns."""
+        return [str(name) for name in self.frame.columns]
+
     def at(self, place: int) -> str:
         """`results.csv, line 7`."""
         return f"{self.name}, {self.noun} {self.numbers[place]}"
