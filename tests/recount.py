@@ -274,7 +274,11 @@ def main() -> int:
     if len(sys.argv) != 2:
         print("usage: python tests/recount.py REPORT_FOLDER", file=sys.stderr)
         return 2
-    line, wrong = recount(Path(sys.argv[1]))
+    folder = Path(sys.argv[1])
+    if not (folder / "report.json").is_file():
+        print(f"{folder}: is no report's folder: it has no report.json", file=sys.stderr)
+        return 2
+    line, wrong = recount(folder)
     print(line)
     for each in wrong[:SHOWN]:
         print(each)
