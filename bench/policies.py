@@ -58,6 +58,8 @@ class Policy:
 
 PRIMARY = "per_seed"
 COMMON = "common"
+GIVEN = "given"
+"""What stands in a policy's place where results came with nothing to choose among."""
 
 POLICIES: dict[str, Policy] = {
     policy.name: policy
@@ -92,4 +94,6 @@ choosing it is in every difference alike. They are shown for comparison."""
 
 def title_of(name: str) -> str:
     """A policy in words; the name of one that this module does not know."""
+    if name == GIVEN:
+        return "as given"
     return POLICIES[name].title if name in POLICIES else name

@@ -21,6 +21,7 @@ from bench.cli.download import download
 from bench.cli.evolve import evolve
 from bench.cli.explain import explain
 from bench.cli.list import list_names
+from bench.cli.merge import merge
 from bench.cli.report import report
 from bench.cli.run import run
 from bench.cli.speed import speed
@@ -40,6 +41,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     doctor,
     report,
     compare,
+    merge,
     study,
     ablate,
     dashboard,

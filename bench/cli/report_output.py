@@ -31,9 +31,10 @@ def significance_report(
 
 def print_significance(report: "Report", as_json: bool) -> None:
     """Print the primary verdicts, and where the report is."""
+    from bench.policies import title_of
     from reports.benchmark.report import verdict_rows
 
-    title = "Verdicts: learning rates tuned per seed, primary family"
+    title = f"Verdicts: {title_of(report.data.policy)}, primary family"
     print_verdicts(verdict_rows(report), title, report.paths.html, as_json)
 
 

@@ -23,16 +23,11 @@ def dependences(data: ReportData, comparisons: Sequence[Comparison]) -> list[Dep
 
     Refused comparisons have no verdict to differ in.
     """
-    judged = [item for item in comparisons if item.verdict != "refused"]
-    others = {
-        (item.policy, item.task, item.learner, item.candidate, item.baseline): item
-        for item in judged
-        if item.metric == data.experiment.report.metric
-    }
+    judged = _judged(data, comparisons)
     pairs = [
-        (item, others.get((policy, item.task, item.learner, item.candidate, item.baseline)))
+        (item, judged.get((policy, *_place(item))))
         for policy in data.policies[1:]
-        for item in judged
+        for item in judged.values()
         if item.family == "primary"
     ]
     return [
@@ -40,6 +35,21 @@ def dependences(data: ReportData, comparisons: Sequence[Comparison]) -> list[Dep
         for item, other in pairs
         if other is not None and other.verdict != item.verdict
     ]
+
+
+def _judged(
+    data: ReportData, comparisons: Sequence[Comparison]
+) -> dict[tuple[str, ...], Comparison]:
+    """Comparisons in the declared metric that have a verdict, by policy and place."""
+    return {
+        (item.policy, *_place(item)): item
+        for item in comparisons
+        if item.verdict != "refused" and item.metric == data.experiment.report.metric
+    }
+
+
+def _place(item: Comparison) -> tuple[str, str, str, str]:
+    return item.task, item.learner, item.candidate, item.baseline
 
 
 def _reason(data: ReportData, item: Comparison, other: Comparison) -> str:
@@ -68,9 +78,17 @@ def in_words(data: ReportData, comparisons: Sequence[Comparison]) -> list[str]:
         return []
     found = dependences(data, comparisons)
     if not found:
+        known = _judged(data, comparisons)
+        places = [_place(item) for item in primary]
+        common = sum(all((name, *place) in known for name in data.policies) for place in places)
+        if not common:
+            return []
+        which = f"all {common}"
+        if common < len(primary):
+            which = f"the {common} of {len(primary)} that every policy can judge"
         return [
-            f"No verdict depends on how the learning rate is chosen: all {len(primary)} are the "
-            f"same {listed([title_of(name) for name in data.policies])}."
+            f"No verdict depends on how the learning rate is chosen: {which} are the same "
+            f"{listed([title_of(name) for name in data.policies])}."
         ]
     parts = []
     for policy in data.policies[1:]:

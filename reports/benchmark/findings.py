@@ -93,9 +93,8 @@ def _too_few(data: ReportData, primary: Sequence[Comparison]) -> list[str]:
     n, alpha = max((item.n for item in primary), default=0), data.experiment.report.alpha
     if n < MIN_SEEDS:
         return []
-    return _sentences(
-        shortfall(n, len(primary), alpha, "seeds", "primary comparisons", "benchmark.seeds")
-    )
+    key = "more seeds for every loss" if data.is_given else "benchmark.seeds"
+    return _sentences(shortfall(n, len(primary), alpha, "seeds", "primary comparisons", key))
 
 
 def _method(data: ReportData, claims: Sequence[MethodClaim]) -> list[str]:

@@ -4,7 +4,9 @@ Citations are keys of references.bib, as [@holm1979].
 """
 
 from bench.experiment.sections import TuningSection
+from reports.benchmark.given_text import given_methods
 from reports.benchmark.material import Material
+from reports.data.given.data import GivenData
 from reports.data.model import REACHED
 from reports.page.wording import PLUS_MINUS, counted, listed, unit_of
 from reports.verdicts.gate import MIN_SEEDS
@@ -13,7 +15,11 @@ from reports.verdicts.prospects import MIN_RUNS
 
 def methods(material: Material) -> list[str]:
     """What is paired, what a seed resamples, what was declared, and how it was decided."""
-    paragraphs = [_design(material), _splits(material), tuning_in_words(_tuning(material))]
+    data = material.data
+    if isinstance(data, GivenData):
+        paragraphs = given_methods(data)
+    else:
+        paragraphs = [_design(material), _splits(material), tuning_in_words(_tuning(material))]
     paragraphs += [_tests(material), _verdicts(), *_wider(material)]
     return [text for text in paragraphs if text]
 
@@ -70,7 +76,8 @@ def _tests(material: Material) -> str:
     report = material.data.experiment.report
     unit = unit_of(report.metric)
     return (
-        f"Declared before the run: metric {report.metric} ({report.direction}), region of "
+        f"Declared {'for this report' if material.data.is_given else 'before the run'}: "
+        f"metric {report.metric} ({report.direction}), region of "
         f"practical equivalence {PLUS_MINUS}{unit.value(report.rope)} {unit.difference}, level "
         f"{report.alpha:g}, score of a diverged run {unit.value(report.worst)}, baselines "
         f"{listed(list(report.baselines))}. Differences were tested with the two-sided sign-flip "

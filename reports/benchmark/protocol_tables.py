@@ -55,7 +55,7 @@ def budgets(data: ReportData) -> Table:
             row["loss"],
             str(row["configurations"]),
             str(row["runs"]),
-            f"{row['member_steps']:,}",
+            DASH if pd.isna(row["member_steps"]) else f"{int(row['member_steps']):,}",
             f"{row['lr']:g} ({row['lr_low']:g} to {row['lr_high']:g})",
             DASH if pd.isna(row["parameter"]) else f"{row['parameter']:g}",
             DASH if pd.isna(row["edge"]) else f"{row['edge']:.0%}",

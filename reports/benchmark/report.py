@@ -17,6 +17,7 @@ from reports.benchmark.across import across_tasks
 from reports.benchmark.comparisons import Comparison, compare
 from reports.benchmark.dependence import dependences
 from reports.benchmark.findings import findings, verdict_counts
+from reports.benchmark.given_text import given_warnings
 from reports.benchmark.material import Material
 from reports.benchmark.methods import methods
 from reports.benchmark.protocol_tables import counts
@@ -24,9 +25,9 @@ from reports.benchmark.sections.order import sections
 from reports.benchmark.sections.rates import edges
 from reports.data.load import load
 from reports.data.merge import merge
+from reports.data.metrics import is_minimised, rules_for, worst_of
 from reports.data.model import ReportData
 from reports.page.drawing import drawing_processes
-from reports.page.facts import facts, reproduction
 from reports.page.model import Page
 from reports.page.table import Table
 from reports.page.wording import PLUS_MINUS, counted, p_cell, unit_of
@@ -110,18 +111,30 @@ def render(
 
     The files are a pure function of `data` and `commands`.
     """
-    comparisons = compare(data)
+    return write_material(material_of(data), out_dir, commands, executor)
+
+
+def material_of(data: ReportData) -> Material:
+    """Every comparison and claim of the data."""
     claims, method = wider.method_claims(data)
-    material = Material(
-        data, comparisons, claims, method, wider.new_tasks(data), across_tasks(data)
-    )
-    sentences = findings(data, comparisons, claims)
+    return Material(data, compare(data), claims, method, wider.new_tasks(data), across_tasks(data))
+
+
+def write_material(
+    material: Material,
+    out_dir: Path,
+    commands: Sequence[str] = (),
+    executor: Executor | None = None,
+) -> Report:
+    """Write what is made of the data, as `render` does."""
+    data, comparisons = material.data, material.comparisons
+    sentences = findings(data, comparisons, material.claims)
     warned = warnings(material)
     written = write_page(_page(material, sentences, warned, commands), out_dir, executor)
     return Report(data, tuple(comparisons), tuple(sentences), tuple(warned), written)
 
 
-def verdict_rows(report: Report) -> list[dict[str, str]]:
+def verdict_rows(report: Report | Material) -> list[dict[str, str]]:
     """The primary comparisons as text, one dict per row, for a table on a terminal."""
     rows = []
     for item in report.primary:
@@ -165,6 +178,8 @@ def warnings(material: Material) -> list[str]:
             f"{counted(mixed, 'group')} of paired runs mix processor models; last bits may differ "
             "within a pair."
         )
+    if data.is_given:
+        lines += given_warnings(data)
     return lines + edges(material)
 
 
@@ -184,21 +199,23 @@ def _page(
         description=data.experiment.description,
         warnings=warned,
         findings=sentences,
-        head=_verdict_matrix(material),
+        head=verdict_matrix(material),
         note=note if material.primary else "",
         sections=sections(material),
         methods=methods(material),
-        facts=facts(
-            data.experiment,
-            data.provenance["fingerprint"],
-            data.provenance["cells"],
-            data.provenance["run"],
-        ),
+        facts=data.facts(),
         commands=commands,
         document=_document(material, sentences, warned, commands),
         rows=data.rows.to_csv(index=False, lineterminator="\n"),
-        files={"configurations.csv": data.configurations.to_csv(index=False, lineterminator="\n")},
+        files=_configurations(data),
     )
+
+
+def _configurations(data: ReportData) -> dict[str, str]:
+    """configurations.csv, where there was anything to choose among."""
+    if data.configurations.empty:
+        return {}
+    return {"configurations.csv": data.configurations.to_csv(index=False, lineterminator="\n")}
 
 
 def _document(
@@ -222,6 +239,13 @@ def _document(
         "warnings": list(warned),
         "findings": list(sentences),
         "verdicts": verdict_counts(material.primary),
+        "metrics": metric_terms(data),
+        "tuned_by": {
+            "metric": experiment.tuning.metric,
+            "direction": "minimise"
+            if is_minimised(experiment.tuning.metric, report)
+            else "maximise",
+        },
         "policies": list(data.policies),
         "policy_dependence": [
             {
@@ -241,8 +265,19 @@ def _document(
         "tuning": records(data.tuning),
         "evolutions": records(data.evolutions),
         "importances": records(data.importances),
-        "provenance": {**data.provenance, "commands": list(commands), **reproduction(experiment)},
+        "provenance": {**data.provenance, "commands": list(commands), **data.reproduction()},
     }
+
+
+def metric_terms(data: ReportData) -> dict[str, dict[str, Any]]:
+    """What is declared of each metric: direction, ROPE, score of a diverged run."""
+    report, terms = data.experiment.report, {}
+    for name in data.metrics:
+        rules = rules_for(name, report, data.budget)
+        if rules is not None:
+            worst = worst_of(name, report, data.budget)
+            terms[name] = {"direction": rules.direction, "rope": rules.rope, "worst": worst}
+    return terms
 
 
 def _identity(item: Comparison) -> dict[str, str]:
@@ -250,7 +285,7 @@ def _identity(item: Comparison) -> dict[str, str]:
     return {name: getattr(item, name) for name in names}
 
 
-def _verdict_matrix(material: Material) -> list[Table]:
+def verdict_matrix(material: Material) -> list[Table]:
     """One row per task and candidate with the verdict against every baseline."""
     primary = material.primary
     if not primary:

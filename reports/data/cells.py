@@ -47,7 +47,9 @@ def read_configurations(store: Store, experiment: Experiment, units: pd.DataFram
     )  # fmt: skip
     with store.engine.connect().execution_options(yield_per=FETCHED) as connection:
         names = [*UNIT, "seed", "lr", "parameter", "status", "inner", "score", "detail", "key"]
-        stored = pd.DataFrame(connection.execute(statement).all(), columns=names)
+        # By column: pandas looks at every field of every row that is no plain tuple.
+        columns = zip(*connection.execute(statement).all(), strict=True)
+        stored = pd.DataFrame(dict(zip(names, columns, strict=False)), columns=names)
     declared = pd.DataFrame(
         [
             (*unit, each["lr"], each["parameter"], each["is_tuned"], each["is_common"], place)
@@ -69,11 +71,11 @@ def read_configurations(store: Store, experiment: Experiment, units: pd.DataFram
     every.loc[diverged, "inner"] = METRICS[tuning.metric].worst_after(steps)
     every.loc[diverged, report.metric] = report.worst
     every.loc[~every["status"].isin(USABLE), "inner"] = np.nan
-    columns = [
+    shown = [
         *UNIT, "seed", "lr", "parameter", "is_tuned", "is_common", "status", "inner",
         report.metric, "detail", "key", "place",
     ]  # fmt: skip
-    return every[columns].sort_values([*UNIT, "seed", "place"], ignore_index=True)
+    return every[shown].sort_values([*UNIT, "seed", "place"], ignore_index=True)
 
 
 @dataclass
@@ -88,22 +90,29 @@ class Chosen:
     provenance: dict[str, set[str]] = field(default_factory=dict)
     _about: dict[str, Any] | None = None
 
-    def add(self, row: Any) -> None:
+    def add(
+        self,
+        key: str,
+        metrics: dict[str, float | None],
+        curve: dict[str, list[float | None]],
+        provenance: dict[str, Any] | None,
+    ) -> None:
         """Take one cell."""
-        for name in [name for name in row.metrics if name not in self.metrics]:
-            self.metrics[name] = [float("nan")] * len(self.places)
+        for name in metrics:
+            if name not in self.metrics:
+                self.metrics[name] = [float("nan")] * len(self.places)
         for name, values in self.metrics.items():
-            value = row.metrics.get(name)
+            value = metrics.get(name)
             values.append(float("nan") if value is None else float(value))
-        self.places[row.key] = len(self.places)
-        self.curves.add(row.curve)
-        about = dict(row.provenance or {})
+        self.places[key] = len(self.places)
+        self.curves.add(curve)
+        about = dict(provenance or {})
         self.seconds.append(float(about.pop("seconds", "nan")))
         self.processors.append(str(about.get("processor", "")))
         if about != self._about:
             self._about = about
-            for name, value in _flat(about):
-                self.provenance.setdefault(name, set()).add(value)
+            for place, entry in _flat(about):
+                self.provenance.setdefault(place, set()).add(entry)
 
     def mixed_processors(self, chosen: pd.DataFrame) -> int:
         """Groups of paired cells that were not all computed on one processor model."""
@@ -121,9 +130,12 @@ def read_chosen(store: Store, chosen: pd.DataFrame) -> Chosen:
         wanted = list(dict.fromkeys(chosen["key"]))
         for start in range(0, len(wanted), BATCH):
             keys = wanted[start : start + BATCH]
-            rows = {row.key: row for row in connection.execute(columns.where(cells.key.in_(keys)))}
+            rows = {
+                key: (key, *details)
+                for key, *details in connection.execute(columns.where(cells.key.in_(keys)))
+            }
             for key in keys:
-                found.add(rows[key])
+                found.add(*rows[key])
     return found
 
 

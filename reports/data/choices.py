@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.catalogue.metrics import METRICS
 from bench.experiment.model import Experiment
-from bench.policies import COMMON, NONE, POLICIES, Policy
+from bench.policies import NONE, POLICIES, Policy
+from reports.data.metrics import is_minimised
 from reports.data.model import IDENTITY
 
 UNIT = ["task", "learner", "loss"]
 NOT_RUN = "not run yet"
+NO_OTHERS = "no other seed was trained in every configuration"
 
 
 class UnitCells(NamedTuple):
@@ -33,10 +34,13 @@ class UnitCells(NamedTuple):
 
 
 def unit_cells(
-    units: pd.DataFrame, every: pd.DataFrame, seeds: int, metric: str
+    units: pd.DataFrame, every: pd.DataFrame, seeds: int, minimised: bool
 ) -> Iterator[UnitCells]:
-    """The cells of all units, in the order of `units`."""
-    sign = -1.0 if METRICS[metric].is_minimised else 1.0
+    """The cells of all units, in the order of `units`; minimised: whether less of inner is better.
+
+    `common` is NONE where no configuration is declared, as in results that were given.
+    """
+    sign = -1.0 if minimised else 1.0
     inner = sign * every["inner"].to_numpy(dtype=float)
     seed, place = every["seed"].to_numpy(dtype=int), every["place"].to_numpy(dtype=int)
     # Positions, not labels: `every` has a plain index.
@@ -48,7 +52,7 @@ def unit_cells(
         rows = np.full((seeds, len(declared)), NONE, dtype=np.int64)
         rows[seed[own], place[own]] = own
         tuned = np.flatnonzero([each["is_tuned"] for each in declared])
-        common = next(k for k, each in enumerate(declared) if each["is_common"])
+        common = next((k for k, each in enumerate(declared) if each["is_common"]), NONE)
         tried = rows[:, tuned]
         scores = np.where(tried == NONE, np.nan, inner[tried] if len(inner) else np.nan)
         yield UnitCells((task, learner, loss), rows, tuned, common, scores)
@@ -69,7 +73,8 @@ def choose(
     detail = every["detail"].to_numpy()
     picked: dict[str, list[Any]] = {"row": [], "policy": []}
     missing = []
-    for unit in unit_cells(units, every, seeds, experiment.tuning.metric):
+    minimised = is_minimised(experiment.tuning.metric, experiment.report)
+    for unit in unit_cells(units, every, seeds, minimised):
         for name in policies:
             places = _places(POLICIES[name], unit)
             rows = np.where(places == NONE, NONE, unit.rows[np.arange(seeds), places])
@@ -77,9 +82,17 @@ def choose(
             picked["row"].extend(rows[usable].tolist())
             picked["policy"].extend([name] * int(usable.sum()))
             for seed in np.flatnonzero(~usable).tolist():
-                needed = unit.rows[seed, [unit.common] if name == COMMON else unit.tuned]
+                wanted = unit.tuned if places[seed] == NONE else [places[seed]]
+                needed = unit.rows[seed, wanted]
                 lost = [row for row in needed if row != NONE and failed[row]]
-                reason = f"failed: {detail[lost[0]]}" if lost else NOT_RUN
+                if lost:
+                    reason = f"failed: {detail[lost[0]]}"
+                elif (needed == NONE).any():
+                    reason = NOT_RUN
+                elif np.isfinite(unit.scores[seed]).all():
+                    reason = NO_OTHERS
+                else:
+                    reason = f"no {experiment.tuning.metric} on inner_valid"
                 missing.append((*unit.names, seed, name, reason))
     chosen = every.iloc[picked["row"]].assign(policy=picked["policy"])
     return (

@@ -6,12 +6,13 @@ import pandas as pd
 from bench.catalogue.metrics import STEPS_TO_CE
 from bench.errors import InputError
 from bench.experiment.model import Experiment
+from bench.experiment.sections import ReportSection
 from bench.policies import PRIMARY
 from bench.store import schema as tables
 from bench.store.store import Row, Store
 from reports.data import search as load_search
 from reports.data.cells import Chosen, read_chosen, read_configurations, read_units
-from reports.data.choices import choose
+from reports.data.choices import NOT_RUN, choose
 from reports.data.curves import Curves, first_passage
 from reports.data.model import IDENTITY, REACHED, ReportData
 from reports.data.order import ordered
@@ -42,7 +43,7 @@ def load(store: Store, experiment: Experiment) -> ReportData:
     evolutions, history, shapes = load_search.evolutions(store, config.get("evolutions") or {})
     return ReportData(
         experiment=experiment,
-        rows=_with_time_to_ce(rows, curves, plan),
+        rows=with_time_to_ce(rows, curves, plan),
         curves=curves,
         seconds=seconds,
         plan=plan,
@@ -79,19 +80,28 @@ def _frames(
     frame = chosen[[*IDENTITY, "lr", "parameter", "status"]].copy()
     for name in sorted(found.metrics):
         frame[name] = np.array(found.metrics[name])[places]
-    diverged = frame["status"] == "diverged"
-    if diverged.any():
-        frame[f"{report.metric}_raw"] = frame[report.metric]
-        # No finite score may be worse than that of a run that has none.
-        scores = [report.worst, *frame.loc[~diverged, report.metric].dropna()]
-        beyond = max(scores) if report.direction == "minimise" else min(scores)
-        frame.loc[diverged, report.metric] = float(beyond)
-    frame, order = ordered(experiment, frame)
+    frame, order = ordered(experiment, with_worst_scores(frame, report))
     curves = found.curves.build().take(places[order])
     return frame, curves, np.array(found.seconds)[places[order]]
 
 
-def _with_time_to_ce(rows: pd.DataFrame, curves: Curves, plan: pd.DataFrame) -> pd.DataFrame:
+def with_worst_scores(frame: pd.DataFrame, report: ReportSection) -> pd.DataFrame:
+    """Rows in which a diverged run has the declared worst score, or a worse one that another has.
+
+    What was measured of it stands beside, in `<metric>_raw`.
+    """
+    diverged = frame["status"] == "diverged"
+    if not diverged.any():
+        return frame
+    frame = frame.assign(**{f"{report.metric}_raw": frame[report.metric]})
+    # No finite score may be worse than that of a run that has none.
+    scores = [report.worst, *frame.loc[~diverged, report.metric].dropna()]
+    beyond = max(scores) if report.direction == "minimise" else min(scores)
+    frame.loc[diverged, report.metric] = float(beyond)
+    return frame
+
+
+def with_time_to_ce(rows: pd.DataFrame, curves: Curves, plan: pd.DataFrame) -> pd.DataFrame:
     """Rows with the step at which each run first has tuned CE's mean final accuracy.
 
     The threshold is a mean over seeds, so that CE itself is treated like every other loss. A run
@@ -152,7 +162,7 @@ def _missing(
     have = set(known.itertuples(index=False, name=None))
     policies = dict.fromkeys([*rows["policy"], *reasons["policy"]])
     records = [
-        (task, learner, loss, seed, policy, "not run yet")
+        (task, learner, loss, seed, policy, NOT_RUN)
         for task, learner, loss, seeds, _ in plan.itertuples(index=False, name=None)
         if (task, learner, loss) not in have
         for seed in range(seeds)

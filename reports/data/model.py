@@ -11,6 +11,7 @@ from bench.experiment.model import Experiment
 from bench.policies import POLICIES
 from reports.data.curves import Curves
 from reports.data.scores import ReportScores
+from reports.page import facts
 from reports.verdicts.verdict import Rules
 
 IDENTITY = ["task", "learner", "loss", "seed", "policy"]
@@ -80,6 +81,22 @@ class ReportData:
     def policy(self) -> str:
         """The policy that verdicts are given under."""
         return self.policies[0]
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the results were computed elsewhere (`reports.data.given`)."""
+        return False
+
+    def reproduction(self) -> dict[str, Any]:
+        """What it takes to run it again, as report.json holds it."""
+        return facts.reproduction(self.experiment)
+
+    def facts(self) -> dict[str, Any]:
+        """The same for the page."""
+        provenance = self.provenance
+        return facts.facts(
+            self.experiment, provenance["fingerprint"], provenance["cells"], provenance["run"]
+        )
 
     @property
     def losses(self) -> tuple[str, ...]:

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.catalogue.metrics import METRICS
 from bench.experiment.model import Experiment
 from bench.policies import NONE, PRIMARY
 from reports.data.choices import UNIT, UnitCells, unit_cells
+from reports.data.metrics import is_minimised
 from reports.stats.intervals import column_intervals
 
 EDGE_SHARE = 0.25
@@ -37,7 +37,8 @@ def tuning_summary(
     groups = dict(iter(chosen[["lr", "parameter"]]))
     lr = every["lr"].to_numpy(dtype=float)
     records = []
-    for unit in unit_cells(units, every, benchmark.seeds, experiment.tuning.metric):
+    minimised = is_minimised(experiment.tuning.metric, experiment.report)
+    for unit in unit_cells(units, every, benchmark.seeds, minimised):
         own = groups.get(unit.names)
         if own is None:
             continue
@@ -70,15 +71,15 @@ def _edge_share(unit: UnitCells, lr: "np.ndarray[Any, np.dtype[np.float64]]") ->
     return float((scores[:, at_edge].max(axis=1) > scores[:, ~at_edge].max(axis=1)).mean())
 
 
-def rate_response(configurations: pd.DataFrame, metric: str, tuned_by: str) -> pd.DataFrame:
+def rate_response(configurations: pd.DataFrame, metric: str, minimised: bool) -> pd.DataFrame:
     """Score against learning rate: task, learner, loss, lr, n, mean, low, high (95 % t interval).
 
     At each rate every seed has the parameter that is best on its own inner_valid, as under the
     primary policy; only rates that tuning chose among are listed. `configurations`: as in
-    ReportData; tuned_by: the metric of tuning.
+    ReportData; minimised: whether less of inner is better.
     """
     tuned = configurations[configurations["is_tuned"] & configurations["inner"].notna()]
-    best = tuned.sort_values("inner", ascending=METRICS[tuned_by].is_minimised, kind="stable")
+    best = tuned.sort_values("inner", ascending=minimised, kind="stable")
     best = best.drop_duplicates([*UNIT, "seed", "lr"]).dropna(subset=[metric])
     records = []
     for key, own in best.groupby([*UNIT, "lr"], sort=False):

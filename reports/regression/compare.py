@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from bench.errors import InputError
+from bench.policies import title_of
 from reports.data.cells import USABLE
 from reports.data.metrics import comparable_metric
 from reports.data.model import IDENTITY
@@ -105,8 +106,7 @@ class Regression:
             f"B against A, {counted(len(self.changes), 'comparison')}: {'; '.join(parts)}.",
         ]
         sentences += [
-            f"{change.loss} on {change.task} at the {change.policy} rate: "
-            f"{change.decision.sentence}"
+            f"{change.loss} on {change.task}, {title_of(change.policy)}: {change.decision.sentence}"
             for change in self.changes
             if change.decision and is_decided(change.verdict)
         ]
@@ -168,6 +168,11 @@ def _read(path: Path, metric: str) -> pd.DataFrame:
     except (OSError, ValueError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise InputError(f"{path}: cannot be read as CSV: {reason}") from error
+    if "lr_policy" in frame and "policy" not in frame:
+        raise InputError(
+            f"{path}: has 'lr_policy' in place of 'policy': it is from an earlier release, which "
+            "tuned otherwise; run the experiment again"
+        )
     absent = [name for name in (*IDENTITY, "status") if name not in frame]
     if absent:
         raise InputError(f"{path}: has no column {absent[0]!r}; name the rows.csv of a report")

@@ -28,9 +28,10 @@ MAX_LINES = 12
 def convergence(material: Material) -> Section | None:
     """How fast: learning curves, paired gains, time to tuned CE's accuracy, and their tests."""
     data = material.data
-    column = "accuracy"
-    if column not in data.curves.values:
+    known = [name for name in ("accuracy", *data.metrics) if name in data.curves.values]
+    if not known:
         return None
+    column = known[0]
     pictures = _learning_curves(material, column)
     text = []
     if REACHED in data.rows:
@@ -105,7 +106,8 @@ def _gains(material: Material, rows: pd.DataFrame, values: Vector, column: str) 
         f"band: 95 % t interval of the paired difference, not corrected, in {unit.difference}; "
         f"positive values favour the loss over {baseline}.{shown_text(material)}"
     )
-    draw = partial(figures.learning_curves, lines, material.style, f"gain over {baseline} (points)")
+    label = f"gain over {baseline} ({unit.difference})"
+    draw = partial(figures.learning_curves, lines, material.style, label)
     return [Picture("learning_curve_gains", draw, caption)]
 
 

@@ -6,6 +6,7 @@ from bench.policies import POLICIES, UNCALIBRATED, title_of
 from reports.benchmark import protocol_tables, tables
 from reports.benchmark.material import Material
 from reports.benchmark.sections.differences import shown_tasks, shown_text
+from reports.data.metrics import is_minimised
 from reports.data.response import EDGE_SHARE, rate_response
 from reports.figures.rates import rate_responses
 from reports.page.model import Picture, Section
@@ -53,7 +54,9 @@ def response(material: Material) -> Section | None:
     if every.empty or every.loc[every["is_tuned"], "lr"].nunique() < 2:
         return None
     tasks = shown_tasks(material)
-    frame = rate_response(every[every["task"].isin(tasks)], report.metric, tuning.metric)
+    frame = rate_response(
+        every[every["task"].isin(tasks)], report.metric, is_minimised(tuning.metric, report)
+    )
     unit = unit_of(report.metric)
     frame[["mean", "low", "high"]] *= unit.factor
     chosen = data.rows[(data.rows["policy"] == data.policy) & data.rows["task"].isin(tasks)]
@@ -87,7 +90,7 @@ def edges(material: Material) -> list[str]:
         f"In {counted(len(wide), 'pair')} of task and loss (of {len(tuning)}) more than "
         f"{EDGE_SHARE:.0%} of the seeds chose an edge of the grid of rates, most "
         f"{worst['loss']} on {worst['task']} ({worst['edge']:.0%}): with a wider grid "
-        "(tuning.rates) these losses may score better."
+        f"{'' if material.data.is_given else '(tuning.rates) '}these losses may score better."
     ]
 
 
@@ -98,8 +101,9 @@ def tuning(material: Material) -> Section | None:
         return None
     total, kept = int(spent["member_steps"].sum()), int(spent["runs"].sum())
     each = int(spent["configurations"].max())
+    steps = f" ({total:,} member-steps)" if spent["member_steps"].notna().all() else ""
     text = [
-        f"Tuning trained {kept:,} learners ({total:,} member-steps), {each} for each seed of a "
+        f"Tuning trained {kept:,} learners{steps}, {each} for each seed of a "
         "loss on a task where one would do without tuning."
     ]
     return Section(

@@ -51,7 +51,9 @@ def comparisons(material: Material) -> Section | None:
             )
         )
     text = [
-        "The primary family was declared before the run and is corrected by itself. Secondary "
+        f"The primary family was declared "
+        f"{'for this report' if material.data.is_given else 'before the run'} and is corrected by "
+        "itself. Secondary "
         "families are exploratory; each is corrected by itself. These are claims about "
         f"{'these evolved losses' if material.data.evolved else 'these losses'} on these tasks."
     ]

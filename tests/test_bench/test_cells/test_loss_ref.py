@@ -8,7 +8,6 @@ import torch
 
 from bench.catalogue.losses import LOSSES, UNEVOLVED, LossEntry
 from bench.cells.loss_ref import LossRef, reference
-from bench.cells.seeds import Purpose
 from bench.cells.training import Member, TrainingJob, train
 from bench.cli.listing import listing
 from bench.experiment.checks import load_checked
@@ -30,10 +29,10 @@ def trained(name: str) -> dict[str, float | None]:
     loss, learner = reference(name, LossSpec()), LearnerSpec(hidden=(8,))
     job = TrainingJob(
         "moons",
+        "unit",
         loss,
         (Member("key", 0, 0.01),),
         5,
-        Purpose.TEST,
         learner,
         TrainingSpec(steps=20, batch_size=8),
         2,

@@ -36,7 +36,7 @@ def test_all_files_are_written(report):
     drawn = {
         "forest", "paired_differences", "slopes", "all_pairs", "aggregates", "profiles",
         "learning_curves", "learning_curve_gains", "time_to_threshold", "loss_shapes",
-        "evolution_history", "study", "importances", "power",
+        "evolution_history", "rate_response", "study", "importances", "power",
     }  # fmt: skip
     assert names == {f"{name}.{kind}" for name in drawn for kind in ("svg", "pdf")}
     written = {path for path in report.paths.directory.rglob("*") if path.is_file()}
@@ -44,7 +44,11 @@ def test_all_files_are_written(report):
     assert written == {
         paths.html, paths.json, paths.rows, *paths.tables, *paths.figures, *paths.others,
     }  # fmt: skip
-    assert {path.name for path in paths.others} == {"methods.tex", "references.bib"}
+    assert {path.name for path in paths.others} == {
+        "configurations.csv",
+        "methods.tex",
+        "references.bib",
+    }
     assert {path.suffix for path in paths.tables} == {".csv", ".tex"}
     for path in paths.figures:
         if path.suffix == ".svg":
@@ -68,7 +72,7 @@ def test_json_has_every_comparison_and_no_nan(report):
 def test_rows_csv_holds_every_cell(report, small):
     rows = pd.read_csv(report.paths.rows)
     assert list(rows.columns[:8]) == [
-        "task", "learner", "loss", "seed", "policy", "lr", "status", "accuracy",
+        "task", "learner", "loss", "seed", "policy", "lr", "parameter", "status",
     ]  # fmt: skip
     assert len(rows) == len(small.rows)
 
@@ -109,7 +113,7 @@ def test_the_page_says_what_was_found(report):
     assert "prefers-color-scheme: dark" in text
     assert "p = .000" not in text
     assert COMMANDS[0] in text
-    assert "1 of 160 planned runs diverged" in text
+    assert "2 of 240 planned runs diverged" in text
 
 
 def test_a_second_rendering_by_other_processes_has_the_same_bytes(report, small, tmp_path):

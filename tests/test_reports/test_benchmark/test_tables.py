@@ -38,7 +38,7 @@ def test_latex_leaves_out_the_columns_that_a_page_has_no_room_for():
 
 
 def test_scores_mark_diverged_runs_and_keep_numbers_for_csv(small):
-    table = tables.scores(material(small), "tuned", ["mse", "ce", "gce", "mln_1", "mln_2"])
+    table = tables.scores(material(small), "per_seed", ["mse", "ce", "gce", "mln_1", "mln_2"])
     assert list(table.shown.columns) == ["task", "mse", "ce", "gce", "mln_1", "mln_2"]
     assert table.shown["mse"].iloc[1].endswith("(1†)")
     assert table.csv().startswith("task,loss,n,mean,sd,diverged,top\n")
@@ -53,27 +53,29 @@ def test_comparisons_have_one_row_each(small):
 
 
 def test_rates_and_budgets(small):
-    assert "tuned rate" in protocol_tables.rates(material(small)).shown
+    rates = protocol_tables.rates(material(small))
+    assert {"tuned per seed", "common rate", "common rate: change"} <= set(rates.shown)
     budgets = protocol_tables.budgets(small)
-    assert set(budgets.shown["runs"]) == {"15"}
+    assert set(budgets.shown["runs"]) == {"16"}
     assert "are equal" in budgets.caption
 
 
-def test_both_policies_stand_side_by_side(small):
+def test_all_policies_stand_side_by_side(small):
     table = tables.policies(material(small))
     assert len(table.shown) == 8
-    assert list(table.shown)[3:5] == ["tuned (points)", "tuned: CI"]
-    assert list(table.numbers)[3] == "tuned_mean_difference"
-    assert "common_verdict" in table.numbers
+    assert list(table.shown)[3:5] == ["tuned per seed (points)", "tuned per seed: CI"]
+    assert list(table.numbers)[3] == "per_seed_mean_difference"
+    assert {"pooled_verdict", "common_verdict"} <= set(table.numbers)
 
 
 def test_blocks_say_how_to_print_their_rows(small):
     table = tables.blocks(material(small))
-    assert len(table.shown) == len(table.anchors) == 2 * 5 * 2
+    assert len(table.shown) == len(table.anchors) == 2 * 5 * 3
     assert table.shown["command"].iloc[0] == "sed -n '1p;2,9p' rows.csv"
 
 
 def test_outcomes_are_counted(small):
     assert protocol_tables.counts(small).to_dict("records") == [
-        {"task": "rings", "loss": "mse", "policy": "tuned", "diverged": 1, "missing": 0}
+        {"task": "rings", "loss": "mse", "policy": policy, "diverged": 1, "missing": 0}
+        for policy in ("per_seed", "pooled")
     ]
