@@ -14,6 +14,7 @@ class Purpose(IntEnum):
     TUNE = 1
     STUDY = 2
     TEST = 3
+    PROBE = 4
 
 
 def seed_for(root: int, purpose: Purpose, *index: int) -> SeedSequence:

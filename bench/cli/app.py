@@ -21,6 +21,7 @@ from bench.cli.download import download
 from bench.cli.evolve import evolve
 from bench.cli.explain import explain
 from bench.cli.list import list_names
+from bench.cli.probe import probe
 from bench.cli.report import report
 from bench.cli.run import run
 from bench.cli.speed import speed
@@ -34,6 +35,7 @@ INTERRUPTED = 130
 
 VERBS: tuple[Callable[..., None], ...] = (
     demo,
+    probe,
     evolve,
     run,
     status,
