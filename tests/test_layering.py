@@ -23,7 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("bench.cells",),
     ("bench.workers",),
     ("bench.running",),
-    ("bench.testing", "bench.doctor", "bench.nearest_loss", "bench.speed"),
+    ("bench.testing", "bench.doctor", "bench.nearest_loss", "bench.probing", "bench.speed"),
     ("reports.stats",),
     ("reports.verdicts.kinds",),
     ("reports.figures",),

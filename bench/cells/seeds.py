@@ -13,6 +13,7 @@ class Purpose(IntEnum):
     EVOLVE = 0
     STUDY = 2
     TEST = 3
+    PROBE = 4
 
 
 def seed_for(root: int, purpose: Purpose, *index: int) -> SeedSequence:

@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,7 +21,6 @@ from bench.cli.options import (
 from bench.cli.settings import resolved_settings
 from bench.errors import InputError
 from bench.files import require_writable
-from bench.store.store import Row
 from bench.store.url import DEFAULT_URL
 
 
@@ -71,7 +70,7 @@ def evolve(
     raise typer.Exit(1 if errors else 0)
 
 
-def _validated(found: Row | None) -> Row:
+def _validated(found: dict[str, Any] | None) -> dict[str, Any]:
     """The columns of a validation, where there was one."""
     if found is None:
         return {}

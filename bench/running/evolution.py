@@ -233,7 +233,7 @@ def notes_of(section: EvolutionSection, rows: Sequence[Row]) -> list[str]:
         if found is not None and not found["improved"]:
             gain, low, high = (factor * found[name] for name in ("gain", "low", "high"))
             notes.append(
-                f"{row['loss']} did not improve over CE on its validation families: "
+                f"{row['loss']} is not shown to improve over CE on its validation families: "
                 f"{gain:+.2f} {unit} (95 % interval {low:+.2f} to {high:+.2f}, "
                 f"{found['tasks']} tasks, tuned rates)"
             )
