@@ -22,6 +22,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("bench.cells",),
     ("bench.workers",),
     ("bench.running",),
+    ("bench.loss_fits",),
+    ("bench.typical_training",),
     ("bench.testing", "bench.doctor", "bench.nearest_loss", "bench.speed"),
     ("reports.stats",),
     ("reports.verdicts.kinds",),
