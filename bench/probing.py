@@ -197,7 +197,7 @@ def probe(
     learners = (len(LAWS) + 1) * len(draws) * len(rates)
     reporter.phase(f"probe {len(LAWS)} laws", learners * settings.training.steps)
     spread = Reported(pool, reporter)
-    gain = tuned_gain(genomes, draws, rates, protocol, each=True, map=spread).gain
+    gain = tuned_gain(genomes, draws, rates, protocol, map=spread).gain
     by_place = gain.reshape(len(LAWS), len(planned), len(SIDES), tasks)
     return [compared(plan, by_place[:, at]) for at, plan in enumerate(planned)]
 

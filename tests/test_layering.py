@@ -23,13 +23,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("bench.cells",),
     ("bench.workers",),
     ("bench.running",),
-<<<<<<< HEAD
-    ("bench.testing", "bench.doctor", "bench.nearest_loss", "bench.probing", "bench.speed"),
-=======
     ("bench.loss_fits",),
     ("bench.typical_training",),
-    ("bench.testing", "bench.doctor", "bench.nearest_loss", "bench.speed"),
->>>>>>> dev16k
+    ("bench.testing", "bench.doctor", "bench.nearest_loss", "bench.probing", "bench.speed"),
     ("reports.stats",),
     ("reports.verdicts.kinds",),
     ("reports.figures",),
