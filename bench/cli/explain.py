@@ -22,9 +22,9 @@ def explain(
 
     Of an adaptive loss also its law, and what its exponents do in typical trainings.
     """
-    from bench.nearest_loss import explain as explained
-    from bench.nearest_loss import table
-    from bench.typical_training import training_table
+    from bench.explanation.nearest_loss import explain as explained
+    from bench.explanation.nearest_loss import table
+    from bench.explanation.typical_training import training_table
     from reports.explanation.report import write_explanation
 
     explanation = explained(loss)

@@ -13,7 +13,7 @@ from numpy.random import SeedSequence
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bench.loss_fits import IN_TRAINING, Fit, Points, fit_family, fit_values, nearest
+from bench.explanation.fits import IN_TRAINING, Fit, Points, fit_family, fit_values, nearest
 from bench.tasks.resolve import resolve
 from mln.config import LearnerSpec, LossSpec, TrainingSpec
 from mln.files import SavedLoss

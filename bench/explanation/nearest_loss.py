@@ -15,7 +15,7 @@ import numpy as np
 
 from bench.cells.loss_ref import LossRef, reference
 from bench.errors import InputError
-from bench.loss_fits import (
+from bench.explanation.fits import (
     LOSS_FAMILIES,
     FloatArray,
     Points,
@@ -26,7 +26,7 @@ from bench.loss_fits import (
     points,
     r_squared,
 )
-from bench.typical_training import courses, training_values
+from bench.explanation.typical_training import courses, training_values
 from mln.config import LossSpec
 from mln.files import LossFileError, SavedLoss, load_loss
 from mln.law import law

@@ -7,8 +7,8 @@ import torch
 from bench import nearest_loss as explain
 from bench.cells.loss_ref import LossRef
 from bench.errors import InputError
-from bench.loss_fits import LOSS_FAMILIES, points
-from bench.nearest_loss import explain_curves, explain_loss
+from bench.explanation.fits import LOSS_FAMILIES, points
+from bench.explanation.nearest_loss import explain_curves, explain_loss
 from mln.config import LossSpec
 from mln.files import SavedLoss
 from mln.genome import imitation

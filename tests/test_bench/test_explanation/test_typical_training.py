@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.nearest_loss import explain_loss
-from bench.typical_training import (
+from bench.explanation.nearest_loss import explain_loss
+from bench.explanation.typical_training import (
     MOMENTS,
     TRAINING,
     TRAININGS,
@@ -72,7 +72,9 @@ def test_the_nearest_hand_made_loss_is_recognised(
     value: float | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("bench.typical_training.TRAININGS", {training: TRAININGS[training]})
+    monkeypatch.setattr(
+        "bench.explanation.typical_training.TRAININGS", {training: TRAININGS[training]}
+    )
     loss = saved({}, **constants)
     (course,) = courses(loss.spec, loss.genome)
     part = training_values(course, loss)
