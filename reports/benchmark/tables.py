@@ -45,7 +45,7 @@ def scores(material: Material, policy: str, losses: Sequence[str]) -> Table:
     direction = "higher" if rules_of(data).direction == "maximise" else "lower"
     return Table(
         name=f"scores_{policy}",
-        title=f"Test {metric} per task and loss, {policy} learning rate",
+        title=f"Test {metric} per task and loss, {title_of(policy)}",
         caption=(
             f"Mean {PLUS_MINUS} standard deviation over n = {n} seeds, in {unit.axis}; {direction} "
             "is better. Bold: every loss that is not separated from the task's best (paired "
