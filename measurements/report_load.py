@@ -2,9 +2,9 @@
 
     python measurements/report_load.py [--cells 500000]
 
-The learners are simulated, in a real store: five rates for each of 50 tasks, 10 losses (five of
-them evolved) and as many seeds as it takes. Filling the store is not measured. Memory is the sum
-of the processes' proportional set sizes (Linux), sampled. Prints JSON.
+The learners are simulated, in a real store; five rates for each of 50 tasks, 10 losses (five of
+them evolved) and as many seeds as it takes; filling the store is not measured. Memory is the sum of
+the processes' proportional set sizes (Linux), sampled. Prints JSON.
 """
 
 import argparse

@@ -94,7 +94,7 @@ def sign_flip(d: np.ndarray, scores: np.ndarray) -> float:
     size = lattice(scores)
     d = np.rint(d * size) if size else d
     d = np.abs(d)[d != 0] * np.sign(d[d != 0])
-    noise = 0.5 if size else 1e-6 * float(np.abs(d).sum())
+    noise = 0.5 if size else 1e-5 * float(np.abs(d).sum())
     if not d.size or abs(d.sum()) <= noise:
         return 1.0
     if d.size <= EXACT_UP_TO:

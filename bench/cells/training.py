@@ -105,6 +105,7 @@ def train(job: TrainingJob) -> list[Outcome]:
         ("inner_valid", "test"),
     )
     slots = np.array([indices.index(member.seed) for member in job.members])
+    sizes = [{"inner_valid": len(task.inner_valid.y), "test": test_size(task)} for task in tasks]
     steps = job.training.steps
     even = curve_points(steps, job.curve_points)
     timings = [drift_timing(task, steps) for task in tasks]
@@ -119,7 +120,7 @@ def train(job: TrainingJob) -> list[Outcome]:
         job.kernel,
     )
     outcomes = [
-        _outcome(member, row, result, even, timings[slots[row]], steps)
+        _outcome(member, row, result, even, timings[slots[row]], sizes[slots[row]])
         for row, member in enumerate(job.members)
     ]
     seconds = (time.perf_counter() - started) / len(outcomes)
@@ -129,6 +130,13 @@ def train(job: TrainingJob) -> list[Outcome]:
 def class_counts(tasks: "Sequence[Task]") -> NDArray[np.int64]:
     """How often each class occurs among each task's training labels, [K, C]."""
     return np.stack([np.bincount(task.train.y, minlength=task.classes) for task in tasks])
+
+
+def test_size(task: "Task") -> int:
+    """Examples in the test split. Raises ValueError where the task was drawn without it."""
+    if task.test is None:
+        raise ValueError(f"{task.name}: drawn without its test split")
+    return len(task.test.y)
 
 
 def drift_timing(task: "Task", steps: int) -> "Timing | None":
@@ -144,21 +152,25 @@ def _outcome(
     result: "RolloutResult",
     even: Sequence[int],
     timing: "Timing | None",
-    steps: int,
+    sizes: dict[str, int],
 ) -> Outcome:
     """A learner's scores at the even points of its curve, and at those around its own drift."""
     from bench.cells.drift_scores import drift_points
 
+    steps = int(result.points[-1])
     around = drift_points(timing, steps) if timing else []
     # Neighbours that drift elsewhere are measured at points of their own.
     own = np.isin(result.points, [*even, *around])
     points = result.points[own]
     on_curve = np.isin(points, even)
     drift = DriftSteps(timing.first, timing.last) if timing else None
-    inner_accuracy = result.scores["inner_valid"].accuracy[row, own]
+    inner_accuracy = _as_counted(
+        result.scores["inner_valid"].accuracy[row, own], sizes["inner_valid"]
+    )
 
     def measured(split: str) -> Measured:
         accuracy, nll, balanced, ece = (values[row, own] for values in result.scores[split])
+        accuracy = _as_counted(accuracy, sizes[split])
         return Measured(
             steps=steps,
             points=points,
@@ -193,6 +205,17 @@ def _outcome(
         curve=curve,
         seconds=0.0,
     )
+
+
+def _as_counted(accuracy: NDArray[np.float32], examples: int) -> NDArray[np.float64]:
+    """Accuracies in double precision, those that are a count of `examples` as that share exactly.
+
+    Single precision would make equal differences unequal in their last digits, and tests over
+    their sums would take ties for differences.
+    """
+    exact = accuracy.astype(np.float64)
+    counted: NDArray[np.float64] = np.rint(exact * examples) / examples
+    return np.where(np.abs(counted - exact) < 1e-6, counted, exact)
 
 
 def _named(scores: dict[str, float]) -> dict[str, float | None]:

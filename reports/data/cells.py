@@ -111,8 +111,8 @@ class Chosen:
         self.processors.append(str(about.get("processor", "")))
         if about != self._about:
             self._about = about
-            for place, entry in _flat(about):
-                self.provenance.setdefault(place, set()).add(entry)
+            for entry, text in _flat(about):
+                self.provenance.setdefault(entry, set()).add(text)
 
     def mixed_processors(self, chosen: pd.DataFrame) -> int:
         """Groups of paired cells that were not all computed on one processor model."""

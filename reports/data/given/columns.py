@@ -85,7 +85,8 @@ def read_columns(table: ResultTable, metric: str | None, tuned_by: str | None) -
 
 
 def _metric(table: ResultTable, name: str | None) -> str:
-    possible = _measured(table)
+    # A column with a few words among its numbers is meant: the words are then complained of.
+    possible = _measured(table, share=0.5)
     if name is not None:
         if name in KNOWN or name not in table.frame:
             hint = nearest(name, possible)
@@ -101,15 +102,15 @@ def _metric(table: ResultTable, name: str | None) -> str:
     return possible[0]
 
 
-def _measured(table: ResultTable) -> list[str]:
-    """Columns of numbers that are nothing else that is known."""
+def _measured(table: ResultTable, share: float = 1.0) -> list[str]:
+    """Columns of numbers that are nothing else that is known; share: of numbers, at least."""
     return [
         name
         for name in table.names
         if name not in KNOWN
         and not ON_CURVE.match(name)
         and not (name.endswith("_raw") and name.removesuffix("_raw") in table.frame)
-        and table.is_numeric(name)
+        and table.is_numeric(name, share)
     ]
 
 

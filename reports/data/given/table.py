@@ -3,6 +3,7 @@
 Every complaint is one line that names the table, the place in it and what to do.
 """
 
+import csv
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -107,11 +108,11 @@ class ResultTable(NamedTuple):
             )
         return text.isin(["true", "1"]).to_numpy()
 
-    def is_numeric(self, name: str) -> bool:
-        """Whether a column holds numbers, with one at least."""
+    def is_numeric(self, name: str, share: float = 1.0) -> bool:
+        """Whether a column holds numbers, one at least; share: of what is not empty."""
         column = self.frame[name]
-        values = _as_numbers(column)
-        return bool(np.isfinite(values).any() and not (np.isnan(values) & ~_absent(column)).any())
+        numbers, written = np.isfinite(_as_numbers(column)).sum(), (~_absent(column)).sum()
+        return bool(numbers and numbers >= share * written)
 
 
 def read_table(path: Path) -> ResultTable:
@@ -125,7 +126,9 @@ def read_table(path: Path) -> ResultTable:
             return _checked(str(path), frame.reset_index(drop=True), np.arange(len(frame)), "row")
         with path.open(encoding="utf-8-sig") as lines:
             header = lines.readline()
-        frame = _read_csv(path, max(SEPARATORS, key=header.count))
+        separator = max(SEPARATORS, key=header.count)
+        _check_names(str(path), next(csv.reader([header], delimiter=separator), []))
+        frame = _read_csv(path, separator)
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not a text file in UTF-8; save it as CSV (UTF-8)") from error
     except ImportError as error:
@@ -168,13 +171,17 @@ def _read_csv(path: Path, separator: str) -> pd.DataFrame:
 
 def _checked(name: str, frame: pd.DataFrame, numbers: NDArray[np.int64], noun: str) -> ResultTable:
     frame.columns = [str(column).strip() for column in frame.columns]
-    twice = frame.columns[frame.columns.duplicated()]
-    if len(twice):
-        raise InputError(f"{name}: column {twice[0]!r} stands there twice")
+    _check_names(name, list(frame.columns))
     if frame.empty:
         raise InputError(f"{name}: has a header but no row" if len(frame.columns) else
                          f"{name}: is empty")  # fmt: skip
     return ResultTable(name, frame, np.asarray(numbers, dtype=np.int64), noun)
+
+
+def _check_names(name: str, columns: list[str]) -> None:
+    for place, column in enumerate(columns):
+        if column.strip() in [other.strip() for other in columns[:place]]:
+            raise InputError(f"{name}: column {column.strip()!r} stands there twice")
 
 
 def _as_numbers(column: pd.Series) -> NDArray[np.float64]:

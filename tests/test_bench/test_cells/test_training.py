@@ -10,7 +10,7 @@ from bench.catalogue.losses import LOSSES
 from bench.catalogue.metrics import METRICS
 from bench.cells.loss_ref import LossRef, reference
 from bench.cells.seeds import Purpose, seed_for
-from bench.cells.training import Member, Outcome, TrainingJob, train
+from bench.cells.training import Member, Outcome, TrainingJob, _as_counted, train
 from bench.errors import InputError
 from bench.tasks.resolve import TaskRef
 from mln.config import LossSpec, TrainingSpec
@@ -117,3 +117,10 @@ def test_every_registered_loss_trains() -> None:
 def test_an_unknown_loss_names_the_nearest() -> None:
     with pytest.raises(InputError, match="did you mean 'gce'"):
         reference("gcee", LossSpec())
+
+
+def test_accuracies_are_the_shares_that_were_counted() -> None:
+    counts = np.arange(361)
+    assert (_as_counted((counts / 360).astype(np.float32), 360) == counts / 360).all()
+    between = np.array([0.1234, np.nan], dtype=np.float32)  # as while a drift goes on
+    assert np.array_equal(_as_counted(between, 360), between.astype(float), equal_nan=True)

@@ -44,11 +44,8 @@ def test_all_files_are_written(report):
     assert written == {
         paths.html, paths.json, paths.rows, *paths.tables, *paths.figures, *paths.others,
     }  # fmt: skip
-    assert {path.name for path in paths.others} == {
-        "configurations.csv",
-        "methods.tex",
-        "references.bib",
-    }
+    others = {path.name for path in paths.others}
+    assert others == {"configurations.csv", "methods.tex", "references.bib"}
     assert {path.suffix for path in paths.tables} == {".csv", ".tex"}
     for path in paths.figures:
         if path.suffix == ".svg":

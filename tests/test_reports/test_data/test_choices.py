@@ -94,7 +94,7 @@ def oracle(grid):
     return found
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(grids())
 def test_policies_choose_as_an_oracle_does(grid):
     described = experiment(
