@@ -33,7 +33,7 @@ def policies(material: Material) -> Section | None:
         text.append(
             "Tuned on the other seeds, nearly all seeds share one choice, and the luck of that "
             "choice is in every difference alike, where no interval sees it: families without "
-            "any effect were wrong in 11 to 26 % of simulations at a nominal 5 %, tuned per seed "
+            "any effect were wrong in 6 to 26 % of simulations at a nominal 5 %, tuned per seed "
             "in 3 to 5 %. It is shown for comparison, not to be cited."
         )
     dependence = tables.dependence(material)

@@ -99,7 +99,7 @@ RESPONSES = {
 SCENARIOS = {
     f"{name}, luck {100 * luck:g} points": (response, luck)
     for name, response in RESPONSES.items()
-    for luck in (0.01, 0.015)
+    for luck in (0.005, 0.01, 0.015)
 }
 """How the mean score responds to the rate, and the standard deviation of a learner's luck."""
 
