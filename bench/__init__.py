@@ -1,7 +1,7 @@
 """The benchmark suite: tasks, losses, learners, tuning, running, the store and the command line.
 
-The names below are what plug-ins import; they are imported on first use, so that reading a
-configuration imports no torch.
+The names below are what plug-ins and notebooks import; they are imported on first use, so that
+reading a configuration imports no torch.
 """
 
 from importlib import import_module
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bench.catalogue.learners import LearnerEntry
     from bench.catalogue.losses import LossEntry
+    from bench.running.results import results
     from bench.tasks.families.arrays import ArrayFamily
     from bench.tasks.families.synthetic import SyntheticFamily
 
@@ -18,9 +19,10 @@ _HOME = {
     "LearnerEntry": "bench.catalogue.learners",
     "LossEntry": "bench.catalogue.losses",
     "SyntheticFamily": "bench.tasks.families.synthetic",
+    "results": "bench.running.results",
 }
 
-__all__ = ["ArrayFamily", "LearnerEntry", "LossEntry", "SyntheticFamily"]
+__all__ = ["ArrayFamily", "LearnerEntry", "LossEntry", "SyntheticFamily", "results"]
 
 
 def __getattr__(name: str) -> Any:

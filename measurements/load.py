@@ -1,6 +1,6 @@
-"""A store under load: 200,000 cells; `status`, what `run` lacks, and 4 processes that insert.
+"""A store under load: 1,000,000 cells; `status`, what `run` lacks, and 4 processes that insert.
 
-    python measurements/load.py [--cells 200000] [--storage URL]
+    python measurements/load.py [--cells 1000000] [--storage URL]
 
 The grid and its keys are a real experiment's, its outcomes made up. Prints JSON, times in seconds.
 """
@@ -15,7 +15,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from bench.cells.seeds import Purpose
 from bench.cells.training import Outcome, TrainingJob
 from bench.experiment.model import Experiment
 from bench.running.runner import Runner
@@ -26,6 +25,7 @@ from bench.workers.pool import Finished
 from bench.workers.progress import Silent
 
 TASK_COUNT, LOSS_NAMES = 50, ("ce", "mse", "mae", "gce", "focal")
+RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
 INSERTERS, ROWS_PER_TRANSACTION = 4, 20
 FILLED_CURVE = {name: [0.5] * 20 for name in ("step", "accuracy", "nll")}
 FILLED_METRICS = {"inner_accuracy": 0.5, "accuracy": 0.5, "nll": 0.5}
@@ -45,24 +45,24 @@ class Instant:
         jobs: Sequence[TrainingJob],
         _on_message: Callable[[Any], None] | None = None,
     ) -> Iterator[Finished[Any, Any]]:
-        """The same for every learner; rates fall in score, so that the first is chosen."""
+        """The same for every learner."""
         for job in jobs:
             self.made += len(job.members)
-            yield Finished(job, [_outcome(job, *key) for key in _keys(job)], None)
+            yield Finished(job, [_outcome(*key) for key in _keys(job)], None)
 
 
 def _keys(job: TrainingJob) -> list[tuple[str, int, float]]:
     return [(member.key, member.seed, member.lr) for member in job.members]
 
 
-def _outcome(job: TrainingJob, key: str, seed: int, lr: float) -> Outcome:
-    metrics: dict[str, float | None] = {**FILLED_METRICS, "inner_accuracy": 1 / (1 + lr)}
-    curve: dict[str, list[float | None]] = {**FILLED_CURVE} if job.purpose is Purpose.TEST else {}
-    return Outcome(key, seed, lr, "done", "", metrics, curve, 0.1)
+def _outcome(key: str, seed: int, lr: float) -> Outcome:
+    metrics: dict[str, float | None] = {**FILLED_METRICS}
+    curve: dict[str, list[float | None]] = {**FILLED_CURVE}
+    return Outcome(key, seed, lr, "done", "", metrics, metrics, curve, 0.1)
 
 
 def experiment(count: int) -> Experiment:
-    """A grid of `count` cells under both policies."""
+    """A grid of `count` cells: every loss in all configurations, on every seed."""
     return Experiment.model_validate(
         {
             "name": "load",
@@ -70,8 +70,9 @@ def experiment(count: int) -> Experiment:
                 "tasks": [f"moons+noise={k / 100:g}" for k in range(1, TASK_COUNT + 1)],
                 "losses": LOSS_NAMES,
                 "evolved": False,
-                "seeds": max(count // (2 * TASK_COUNT * len(LOSS_NAMES)), 1),
+                "seeds": max(count // (len(RATES) * TASK_COUNT * len(LOSS_NAMES)), 1),
             },
+            "tuning": {"rates": RATES},
         }
     )
 
@@ -86,8 +87,16 @@ def insert(url: str, number: int, count: int) -> None:
 
 def row(key: str, seed: int) -> dict[str, Any]:
     """A cell of its own."""
-    about = {"task": "load", "learner": "none", "loss": "none", "parameter": None, "lr": 0.01}
-    outcome = {"status": "done", "detail": "", "metrics": FILLED_METRICS, "curve": FILLED_CURVE}
+    about = {
+        "unit": "load",
+        "task": "load",
+        "learner": "none",
+        "loss": "none",
+        "parameter": None,
+        "lr": 0.01,
+    }
+    outcome = {"status": "done", "detail": "", "inner": FILLED_METRICS}
+    outcome |= {"metrics": FILLED_METRICS, "curve": FILLED_CURVE}
     return about | outcome | {"key": key, "seed": seed, "provenance": {"seconds": 0.1}}
 
 
@@ -137,7 +146,7 @@ def measure(url: str, count: int, folder: Path) -> dict[str, Any]:
 def main() -> None:
     """Read the arguments, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cells", type=int, default=200_000)
+    parser.add_argument("--cells", type=int, default=1_000_000)
     parser.add_argument("--storage", default="")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

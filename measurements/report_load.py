@@ -1,10 +1,10 @@
 """A report over very many rows: time and peak memory of the processes that write it.
 
-    python measurements/report_load.py [--rows 100000]
+    python measurements/report_load.py [--cells 500000]
 
-The rows are simulated, in a real store; two rates for each of 50 tasks, 10 losses (five of them
-evolved) and as many seeds as it takes. Memory is the sum of the processes' proportional set sizes
-(Linux), sampled. Prints JSON.
+The learners are simulated, in a real store; five rates for each of 50 tasks, 10 losses (five of
+them evolved) and as many seeds as it takes; filling the store is not measured. Memory is the sum of
+the processes' proportional set sizes (Linux), sampled. Prints JSON.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-TASK_COUNT, LOSS_COUNT, RUN_COUNT = 50, 5, 5
+TASK_COUNT, LOSS_COUNT, RUN_COUNT, RATE_COUNT = 50, 5, 5, 5
 SIMULATED = Path(__file__).parents[1] / "tests"
 SAMPLE_SECONDS = 0.5
 REPORT = """
@@ -26,7 +26,7 @@ import sys
 from bench.experiment.model import Experiment
 from bench.store.store import Store
 from reports.page.drawing import default_drawing_processes
-from reports.significance.report import write_report
+from reports.benchmark.report import write_report
 
 url, described, folder = sys.argv[1:]
 report = write_report(
@@ -35,7 +35,7 @@ report = write_report(
     folder,
     workers=default_drawing_processes(),
 )
-print(len(report.data.rows))
+print(len(report.data.configurations), len(report.data.rows))
 assert "torch" not in sys.modules
 """
 
@@ -45,7 +45,7 @@ def measure(count: int) -> dict[str, float]:
     sys.path.insert(0, str(SIMULATED))
     from test_reports.simulated import large
 
-    seeds = max(count // (2 * TASK_COUNT * (LOSS_COUNT + RUN_COUNT)), 1)
+    seeds = max(count // (RATE_COUNT * TASK_COUNT * (LOSS_COUNT + RUN_COUNT)), 1)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "mln.db"
         store, described = large(
@@ -60,13 +60,14 @@ def measure(count: int) -> dict[str, float]:
             while writer.poll() is None:
                 peak = max(peak, _memory(writer))
                 time.sleep(SAMPLE_SECONDS)
-            rows = writer.stdout.read()
+            counts = writer.stdout.read().split()
         wall = time.perf_counter() - began
         if writer.returncode:
             sys.exit(f"the report ended with code {writer.returncode}")
         written = sum(file.stat().st_size for file in Path(arguments[2]).rglob("*.html"))
     return {
-        "rows": int(rows),
+        "cells": int(counts[0]),
+        "rows": int(counts[1]),
         "wall_seconds": round(wall, 1),
         "peak_mib": round(peak / 2**20),
         "page_mib": round(written / 2**20, 1),
@@ -85,8 +86,8 @@ def _memory(writer: psutil.Process) -> int:
 def main() -> None:
     """Read the arguments, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=100_000)
-    print(json.dumps(measure(parser.parse_args().rows)))
+    parser.add_argument("--cells", type=int, default=500_000)
+    print(json.dumps(measure(parser.parse_args().cells)))
 
 
 if __name__ == "__main__":

@@ -49,6 +49,7 @@ def stored(number: int) -> dict[str, Any]:
     curve = {"step": list(range(20)), "accuracy": [0.5] * 20, "nll": [0.5] * 20}
     return {
         "key": f"{number:064x}",
+        "unit": "simulated",
         "task": "simulated",
         "learner": "none",
         "loss": "none",
@@ -57,6 +58,7 @@ def stored(number: int) -> dict[str, Any]:
         "parameter": None,
         "status": "done",
         "detail": "",
+        "inner": {"accuracy": 0.5},
         "metrics": {"accuracy": 0.5},
         "curve": curve,
         "provenance": {"seconds": 1.0},

@@ -5,6 +5,7 @@ their path, and all else one JSON note, because safetensors writes several notes
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from safetensors.numpy import save
 from mln.atomic import write_atomically
 from mln.coevolution import Cohort
 from mln.config import EvolutionConfig, LossSpec
+from mln.search.base import Genomes
 from mln.search.genetic import GeneticState
 from mln.search.hybrid import Handover, SearchState
 from mln.search.random_search import RandomState
@@ -41,12 +43,13 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 
 
 class Checkpoint(NamedTuple):
-    """A search's state, the history of the generations before it, one mapping each, and the
-    learners that live on from them."""
+    """A search's state, the history of the generations before it, one mapping each, the learners
+    that live on from them, and the genome of each that a validation may choose."""
 
     state: SearchState
     history: list[dict[str, Any]]
     cohort: Cohort | None = None
+    delivered: Sequence[Genomes] = ()
 
 
 def identity(spec: LossSpec, config: EvolutionConfig, seed: SeedSequence) -> str:
@@ -62,11 +65,13 @@ def write(
     state: SearchState,
     history: list[dict[str, Any]],
     cohort: Cohort | None = None,
+    delivered: Sequence[Genomes] = (),
 ) -> None:
     """Save a run's state."""
     arrays: Arrays = {}
     note = {"identity": belongs_to, "state": flatten(state, arrays), "history": history}
     note["cohort"] = flatten(cohort, arrays, "cohort")
+    note["delivered"] = flatten(list(delivered), arrays, "delivered")
     write_atomically(path, save(arrays, {NOTE: json.dumps(note)}))
 
 
@@ -79,11 +84,11 @@ def read(path: Path, belongs_to: str) -> Checkpoint | None:
                 return None
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         state, cohort = (rebuild(note[name], arrays) for name in ("state", "cohort"))
-        history = note["history"]
+        history, delivered = note["history"], rebuild(note["delivered"], arrays)
     except (OSError, SafetensorError, *DAMAGED):
         return None
     usable = isinstance(state, SearchState) and isinstance(cohort, Cohort | None)
-    return Checkpoint(state, history, cohort) if usable else None
+    return Checkpoint(state, history, cohort, delivered) if usable else None
 
 
 def flatten(state: Any, arrays: Arrays, path: str = "state") -> Any:

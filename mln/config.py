@@ -9,7 +9,13 @@ from math import cos, inf, pi
 from typing import Literal, get_args, get_type_hints
 
 from mln.checks import FORBID_UNKNOWN, check
-from mln.search.config import GeneticConfig, HandoverConfig, StrategyConfig
+from mln.search.config import (
+    FitnessConfig,
+    GeneticConfig,
+    HandoverConfig,
+    StrategyConfig,
+    ValidationConfig,
+)
 
 __all__ = [
     "STATE_FEATURES",
@@ -22,6 +28,7 @@ __all__ = [
     "StateFeature",
     "StrategyConfig",
     "TrainingSpec",
+    "ValidationConfig",
 ]
 
 StateFeature = Literal[
@@ -238,53 +245,18 @@ class TrainingSpec:
 
 
 @dataclass(frozen=True)
-class FitnessConfig:
-    """What a candidate is selected for: its paired gain over cross-entropy on outer_valid.
-
-    metric: `accuracy` or `nll` after the last step (nll: cross-entropy's minus ours, in nats),
-    `area` under the accuracy curve at `curve_points` even steps, or `post_drift`, the area after
-    the labels have changed. drift: the fraction of the steps at which every class of every task
-    changes its label, in training and in evaluation. aggregate: over the tasks of a generation,
-    their `mean`; over the means of each task name, `mean_minus_spread` (less `spread_weight`
-    standard deviations) or `cvar`, the mean of the worst `cvar_share` of the names. screen:
-    reject, before training, candidates that push the true class down where training starts.
-    """
-
-    metric: Literal["accuracy", "nll", "area", "post_drift"] = "accuracy"
-    curve_points: int = 5
-    drift: float | None = None
-    aggregate: Literal["mean", "mean_minus_spread", "cvar"] = "mean"
-    spread_weight: float = 0.5
-    cvar_share: float = 0.5
-    screen: bool = True
-
-    __pydantic_config__ = FORBID_UNKNOWN
-
-    def __post_init__(self) -> None:
-        check(self.curve_points >= 1, f"curve_points must be at least 1, not {self.curve_points}")
-        check(
-            0 <= self.spread_weight < inf,
-            f"spread_weight must not be negative: {self.spread_weight}",
-        )
-        check(0 < self.cvar_share <= 1, f"cvar_share must lie in (0, 1], not {self.cvar_share}")
-        drift = self.drift
-        check(drift is None or 0 < drift < 1, f"drift must lie between 0 and 1, not {drift}")
-        check(
-            self.metric != "post_drift" or drift is not None,
-            "metric post_drift needs drift, the fraction of the steps at which labels change",
-        )
-
-
-@dataclass(frozen=True)
 class EvolutionConfig:
     """One evolution run.
 
-    `budget` counts member-steps, those of the paired cross-entropy learners included;
+    `budget` counts member-steps, those of the paired cross-entropy learners and of the validation
+    included;
     `switch_point` is the fraction of it at which the GA hands over to the ES (mode `hybrid`;
     `handover` says more). The other modes are one algorithm alone; `random` draws around the
     start and keeps the best.
     Each generation trains every candidate on `tasks_per_generation` newly drawn tasks, each with
     a learning rate drawn from `learning_rates`. A generation with rejected candidates costs less.
+    strata: the tasks come from the listed families in turn, the next generation going on where this
+    one ends; otherwise each from a family chosen at random.
 
     coevolution: learners are `fresh` in each generation; or they live on, a candidate's starting
     where those of its mother stopped, for `lifetime` generations (tasks in as many groups, one of
@@ -297,6 +269,7 @@ class EvolutionConfig:
     switch_point: float = 0.7
     tasks_per_generation: int = 16
     learning_rates: tuple[float, ...] = (0.001, 0.003, 0.01)
+    strata: bool = True
     coevolution: Literal["fresh", "lifetime", "persistent"] = "fresh"
     lifetime: int = 4
     fitness: FitnessConfig = field(default_factory=FitnessConfig)
@@ -305,6 +278,7 @@ class EvolutionConfig:
     genetic: GeneticConfig = field(default_factory=GeneticConfig)
     strategy: StrategyConfig = field(default_factory=StrategyConfig)
     handover: HandoverConfig = field(default_factory=HandoverConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
 
     __pydantic_config__ = FORBID_UNKNOWN
 
@@ -340,3 +314,10 @@ class EvolutionConfig:
     def generation_cost(self) -> int:
         """Member-steps of one generation: every candidate and cross-entropy on every task."""
         return (self.population + 1) * self.tasks_per_generation * self.training.steps
+
+    @property
+    def validation_cost(self) -> int:
+        """Member-steps of a validation at most: every candidate and cross-entropy at every rate,
+        then the chosen one and cross-entropy again."""
+        learners = (self.validation.candidates + 3) * self.validation.tasks
+        return learners * len(self.learning_rates) * self.training.steps

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,9 +21,10 @@ from mln.random import child, generator
 from mln.search import hybrid
 from mln.search.base import Genomes
 from mln.search.hybrid import Handover
-from mln.task import TaskSource
+from mln.task import Mixture, TaskSource
+from mln.validation import Validation, validate
 
-START_KEY, GENERATION_KEY = 0, 1
+START_KEY, GENERATION_KEY, VALIDATION_KEY = 0, 1, 2
 """Keys below a run's seed."""
 SEARCH_KEY, TASK_KEY, LEARNER_KEY, RATE_KEY = 0, 1, 2, 3
 """Keys below a generation's."""
@@ -38,7 +39,8 @@ class Generation:
     counts from the start of the run; diverged is a share of the learners trained, rejected of the
     candidates. genome is the digest of the genome delivered after this generation; parents, while
     a GA is at work, its mother's and father's slots in the population before (one for an elite
-    or a child of one parent).
+    or a child of one parent). validated: that genome's gain on the tasks of the validation that
+    the delivered one is chosen on, None where it was no candidate.
     """
 
     number: int
@@ -53,12 +55,13 @@ class Generation:
     rejected: float
     genome: str
     parents: list[int]
+    validated: float | None = None
 
 
 @dataclass(frozen=True)
 class EvolutionResult:
-    """The evolved genome [G], its start, every generation, what a GA left to an ES, and the
-    learners that a co-evolution ends with (None where learners are fresh)."""
+    """The evolved genome [G], its start, every generation, what a GA left to an ES, the learners
+    that a co-evolution ends with (None where learners are fresh), and the validation if any."""
 
     spec: LossSpec
     genome: Genomes
@@ -67,6 +70,7 @@ class EvolutionResult:
     member_steps: int
     handover: Handover | None = None
     learners: FinalLearners | None = None
+    validation: Validation | None = None
 
 
 class Execution(NamedTuple):
@@ -95,26 +99,33 @@ def evolve(
     source: TaskSource,
     seed: SeedSequence,
     execution: Execution = DEFAULT_EXECUTION,
+    validation: TaskSource | None = None,
 ) -> EvolutionResult:
     """Evolve a meta-loss on tasks drawn from `source`: a pure function of the first four
-    arguments and the kernel.
+    arguments, `validation` and the kernel.
 
-    Raises ValueError where the kernel cannot train the learners, and OSError where the checkpoint
-    cannot be written.
+    validation: draws tasks from families that `source` does not draw from, on which the delivered
+    genome is chosen; without it that is the last one. Raises ValueError where the kernel cannot
+    train the learners or the budget has no room for a generation and the validation, and OSError
+    where the checkpoint cannot be written.
     """
     callback, checkpoint, device, kernel, map = execution
+    budget = config.budget - _validation_cost(config, validation)
     identity = checkpoints.identity(spec, config, seed)
     start = start_genome(spec, generator(seed, START_KEY, 0))
     saved = checkpoints.read(checkpoint, identity) if checkpoint else None
+    if saved and len(saved.delivered) != (len(saved.history) if validation else 0):
+        saved = None  # of a run that was to end without a validation, or with one
     state = saved.state if saved else hybrid.init(config, start, generator(seed, START_KEY, 1))
     history = [Generation(**row) for row in saved.history] if saved else []
     cohort = saved.cohort if saved else None
+    delivered = list(saved.delivered) if saved else []
     spent = history[-1].member_steps if history else 0
     protocol = FitnessProtocol(
         spec, config.learner, config.training, device, config.fitness, kernel
     )
 
-    while spent + config.generation_cost <= config.budget:
+    while spent + config.generation_cost <= budget:
         number = len(history)
         state = hybrid.hand_over_if_due(config, state, spent, number)
         asked = hybrid.ask(config, state, generator(seed, GENERATION_KEY, number, SEARCH_KEY))
@@ -126,15 +137,50 @@ def evolve(
         spent += evaluated.paired.member_steps
         generation = describe(number, config, state, asked.candidates, spent, evaluated)
         history.append(generation)
+        genome = hybrid.incumbent(config, state)
+        if validation:
+            delivered.append(genome)
         if checkpoint:
             rows = [asdict(row) for row in history]
-            checkpoints.write(checkpoint, identity, state, rows, cohort)
+            checkpoints.write(checkpoint, identity, state, rows, cohort, delivered)
         if callback:
-            callback(generation, hybrid.incumbent(config, state))
+            callback(generation, genome)
 
     learners = final_learners(config, state, cohort, seed, len(history))
     genome = hybrid.incumbent(config, state)
-    return EvolutionResult(spec, genome, start, history, spent, state.handover, learners)
+    result = EvolutionResult(spec, genome, start, history, spent, state.handover, learners)
+    if validation is None:
+        return result
+    last = {k: delivered[k] for k, row in enumerate(history) if row.phase == history[-1].phase}
+    turns = in_turn(validation, strata=True)
+    found = validate(config, last, turns, child(seed, VALIDATION_KEY), protocol, map)
+    return replace(
+        result,
+        genome=delivered[found.generation],
+        history=[replace(row, validated=found.gains.get(row.number)) for row in history],
+        member_steps=spent + found.member_steps,
+        validation=found,
+    )
+
+
+def _validation_cost(config: EvolutionConfig, validation: TaskSource | None) -> int:
+    """What the validation may cost; ValueError where there is no room for it."""
+    if validation is None:
+        return 0
+    cost = config.validation_cost
+    if config.coevolution != "fresh":
+        raise ValueError(f"a validation needs coevolution fresh, not {config.coevolution}")
+    if config.generation_cost + cost > config.budget:
+        raise ValueError(
+            f"budget ({config.budget}) is less than one generation ({config.generation_cost}) and "
+            f"the validation ({cost})"
+        )
+    return cost
+
+
+def in_turn(source: TaskSource, *, strata: bool) -> TaskSource:
+    """The source, whose parts take turns or not where it is a mixture."""
+    return replace(source, in_turn=strata) if isinstance(source, Mixture) else source
 
 
 def draw_tasks(
@@ -145,12 +191,20 @@ def draw_tasks(
     A task that lives on keeps its learning rate; its minibatches are new ones.
     """
     draws = []
+    source = in_turn(source, strata=config.strata)
     for k in range(config.tasks_per_generation):
         born = child(seed, GENERATION_KEY, coevolution.born(config, number, k))
         rates = generator(born, RATE_KEY).choice(config.learning_rates, config.tasks_per_generation)
         learner = child(seed, GENERATION_KEY, number, LEARNER_KEY, k)
-        draws.append(Draw(source(child(born, TASK_KEY, k)), float(rates[k]), learner))
+        draws.append(Draw(source(task_seed(config, seed, number, k)), float(rates[k]), learner))
     return draws
+
+
+def task_seed(config: EvolutionConfig, seed: SeedSequence, number: int, slot: int) -> SeedSequence:
+    """The seed of a slot's task in a generation; its last key counts the run's tasks."""
+    born = coevolution.born(config, number, slot)
+    turn = born * config.tasks_per_generation + slot
+    return child(seed, GENERATION_KEY, born, TASK_KEY, turn)
 
 
 def describe(
@@ -193,10 +247,7 @@ def final_learners(
         return None
     slot = hybrid.delivered_slot(state)
     return FinalLearners(
-        [
-            child(seed, GENERATION_KEY, coevolution.born(config, generations - 1, k), TASK_KEY, k)
-            for k in range(config.tasks_per_generation)
-        ],
+        [task_seed(config, seed, generations - 1, k) for k in range(config.tasks_per_generation)],
         [rows[cohort.heir if slot is None else slot] for rows in cohort.weights],
         [rows[-1] for rows in cohort.weights],
     )

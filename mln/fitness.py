@@ -83,26 +83,34 @@ def evaluate(
     paired = paired_gain(candidates[accepted], draws, protocol, starts=starts, map=map)
     if margins is not None and not accepted.any():
         return Evaluated(margins - 1, accepted, paired)
-    gains = aggregate(paired.gain, [draw.task.name for draw in draws], protocol.fitness)
+    gains = aggregate(paired.gain, groups_of(draws, protocol.fitness), protocol.fitness)
     fitness = np.full(len(candidates), gains.min())
     fitness[accepted] = gains
     return Evaluated(fitness, accepted, paired)
 
 
 def tuned_gain(
-    genomes: Genomes, draws: Sequence[Draw], rates: Sequence[float], protocol: FitnessProtocol
+    genomes: Genomes,
+    draws: Sequence[Draw],
+    rates: Sequence[float],
+    protocol: FitnessProtocol,
+    *,
+    map: Map | None = None,
 ) -> PairedGain:
-    """As `paired_gain`, each loss at its own rate: the best of `rates` on inner_valid.
+    """As `paired_gain`, each loss at its own rate on each draw: the best of `rates` on inner_valid.
 
-    The rate is chosen per loss, by the mean score over all draws; cross-entropy chooses from
-    the same rates with the same budget. The draws' own rates are not used.
+    Every draw is a replicate that tunes for itself, as every seed of a benchmark does, so that the
+    luck of tuning is in the spread over draws. Cross-entropy chooses from the same rates with the
+    same budget; equal scores go to the rate that stands first. The draws' own rates are not used.
     """
     grid = np.tile(np.asarray(rates, dtype=np.float64), (len(draws), 1))
     splits = ("inner_valid", "outer_valid")
-    trained = train(Piece(list(draws), genomes, grid, splits, protocol))
-    best = trained.scores["inner_valid"].mean(1).argmax(1)
-    rows = np.arange(len(genomes) + 1)
-    scores, diverged = trained.scores["outer_valid"][rows, :, best], trained.diverged[rows, :, best]
+    trained = train(Piece(list(draws), genomes, grid, splits, protocol), map)
+    best = trained.scores["inner_valid"].argmax(2)[..., None]
+    scores, diverged = (
+        np.take_along_axis(values, best, axis=2)[..., 0]
+        for values in (trained.scores["outer_valid"], trained.diverged)
+    )
     return PairedGain(
         gain=scores[:-1] - scores[-1],
         diverged=int(diverged[:-1].sum()),
@@ -111,20 +119,32 @@ def tuned_gain(
     )
 
 
-def aggregate(gain: FloatArray, names: Sequence[str], config: FitnessConfig) -> FloatArray:
-    """One fitness per candidate, [N], from gains [N, K] on tasks of these K names.
+def groups_of(draws: Sequence[Draw], config: FitnessConfig) -> list[str]:
+    """The group of each draw, [K], whose mean gains a fitness is made of."""
+    return [draw.task.regime if config.group_by == "regime" else draw.task.name for draw in draws]
 
-    cvar: the mean of the worst `cvar_share` of the task names' mean gains, at least one of them
-    (Rockafellar and Uryasev 2000): what no part of the mixture may pay for.
+
+def aggregate(gain: FloatArray, groups: Sequence[str], config: FitnessConfig) -> FloatArray:
+    """One fitness per candidate, [N], from gains [N, K] on tasks of these K groups.
+
+    A group's mean gain counts `loss_weight` times where it is negative. mean: over the groups,
+    each as often as it has tasks. cvar: the mean of the worst `cvar_share` of the groups, at least
+    one of them (Rockafellar and Uryasev 2000): what no part of the mixture may pay for.
     """
-    if config.aggregate == "mean":
+    if config.aggregate == "mean" and config.loss_weight == 1:
         mean: FloatArray = gain.mean(1)
         return mean
-    labels = np.array(names)
-    by_name = np.stack([gain[:, labels == name].mean(1) for name in sorted(set(names))], axis=1)
+    labels = np.array(groups)
+    names = sorted(set(groups))
+    by_group = np.stack([gain[:, labels == name].mean(1) for name in names], axis=1)
+    by_group = np.where(by_group < 0, config.loss_weight * by_group, by_group)
+    if config.aggregate == "mean":
+        counts = [int((labels == name).sum()) for name in names]
+        weighted: FloatArray = (by_group * counts).sum(1) / len(labels)
+        return weighted
     if config.aggregate == "mean_minus_spread":
-        spread: FloatArray = by_name.mean(1) - config.spread_weight * by_name.std(1)
+        spread: FloatArray = by_group.mean(1) - config.spread_weight * by_group.std(1)
         return spread
-    count = max(round(config.cvar_share * by_name.shape[1]), 1)
-    worst: FloatArray = np.sort(by_name, axis=1)[:, :count].mean(1)
+    count = max(round(config.cvar_share * by_group.shape[1]), 1)
+    worst: FloatArray = np.sort(by_group, axis=1)[:, :count].mean(1)
     return worst

@@ -220,8 +220,12 @@ def _kept(weights: Sequence[Rows], draws: int) -> list[Rows] | None:
 
 
 def _same_shape(draws: Sequence[Draw], size: int) -> list[list[int]]:
-    """Numbers of the draws by their tasks' (features, classes), at most `size` in a group."""
-    groups: dict[tuple[int, int], list[int]] = {}
+    """Numbers of the draws by the shapes of their tasks, at most `size` in a group.
+
+    A picture of 8 x 8 pixels and 64 numbers are two shapes.
+    """
+    groups: dict[tuple[object, ...], list[int]] = {}
     for k, draw in enumerate(draws):
-        groups.setdefault((draw.task.features, draw.task.classes), []).append(k)
+        task = draw.task
+        groups.setdefault((task.features, task.classes, task.image), []).append(k)
     return [group[at : at + size] for group in groups.values() for at in range(0, len(group), size)]

@@ -8,6 +8,10 @@ from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
 from mln.examples import Examples
+from mln.random import generator
+
+MIXTURE_KEY = 6
+"""Key below a task's seed: which source of a mixture it comes from."""
 
 
 class Split(NamedTuple):
@@ -28,7 +32,8 @@ class Task:
     train: what learners see, with the regime's label noise; inner_valid: learning rates and
     early stopping; outer_valid: fitness; test: reports only, and None for every purpose but
     a benchmark run. image: (channels, height, width) where the features are a picture's, in
-    that order. drift: what the task becomes while a learner is trained.
+    that order. drift: what the task becomes while a learner is trained. regime: what was done to
+    the task, "" if nothing; a fitness may be aggregated by it.
     """
 
     name: str
@@ -40,6 +45,7 @@ class Task:
     test: Split | None = None
     image: tuple[int, int, int] | None = None
     drift: "Drift | None" = None
+    regime: str = ""
 
     def without_test(self) -> "Task":
         """The same task with its test split out of reach."""
@@ -61,6 +67,34 @@ class Drift:
 
 
 class TaskSource(Protocol):
-    """Whatever draws tasks from a seed: a pure function of it."""
+    """Whatever draws tasks from a seed: a pure function of it.
+
+    The last key of the seed is the task's number among those of an evolution or a validation.
+    """
 
     def __call__(self, seed: SeedSequence) -> Task: ...
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Draws each task from one of several sources; their shapes may differ.
+
+    in_turn: task number k, the last key of its seed, comes from source k (modulo their number);
+    otherwise from one chosen uniformly.
+    """
+
+    sources: tuple[TaskSource, ...]
+    in_turn: bool = False
+
+    def __call__(self, seed: SeedSequence) -> Task:
+        """The task at `seed`, named after the source it came from.
+
+        Raises ValueError where sources take turns and the seed has no key.
+        """
+        if not self.in_turn:
+            index = int(generator(seed, MIXTURE_KEY).integers(len(self.sources)))
+        elif seed.spawn_key:
+            index = seed.spawn_key[-1] % len(self.sources)
+        else:
+            raise ValueError("sources that take turns need seeds whose last key is a number")
+        return self.sources[index](seed)

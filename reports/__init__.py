@@ -1,14 +1,20 @@
 """Numbers in, statistics out: figures, tables, one HTML page, LaTeX, CSV and JSON.
 
-`reports.significance.report.write_report` is the front door. Nothing here imports torch.
+`significance` judges anyone's table of results; `reports.benchmark.report.write_report` reports
+what is stored. Nothing here imports torch.
 """
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reports.benchmark.api import Terms, significance
+
+__all__ = ["KINDS", "Terms", "significance", "writer"]
 
 KINDS: dict[str, str] = {
-    "significance": "reports.significance.report:write_report",
+    "significance": "reports.benchmark.report:write_report",
     "ablation": "reports.ablation.report:write_ablation",
     "study": "reports.study.report:write_study",
     "compare": "reports.regression.report:write_regression",
@@ -26,3 +32,13 @@ def writer(kind: str) -> Callable[..., Any]:
     module, _, name = KINDS[kind].partition(":")
     function: Callable[..., Any] = getattr(import_module(module), name)
     return function
+
+
+LAZY = ("significance", "Terms")
+"""What `reports.benchmark.api` gives; importing it takes a second or more."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in LAZY:
+        return getattr(import_module("reports.benchmark.api"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

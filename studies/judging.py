@@ -25,8 +25,8 @@ def judge(
 ) -> tuple[FamilyGain, ...]:
     """What a genome [G] gains over cross-entropy on the study's tasks, by family.
 
-    On each family both take the best of the same learning rates on inner_valid, as a benchmark
-    tunes each of its tasks. The learner, the training and the metric are the experiment's own,
+    On each task both take the best of the same learning rates on its own inner_valid, as each seed
+    of a benchmark does. The learner, the training and the metric are the experiment's own,
     whatever the trial evolved with.
 
     Raises:

@@ -18,11 +18,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("bench.files", "bench.register"),
     ("bench.store", "bench.tasks"),
     ("bench.catalogue",),
+    ("bench.policies",),
     ("bench.experiment",),
     ("bench.cells",),
     ("bench.workers",),
     ("bench.running",),
-    ("bench.testing", "bench.doctor", "bench.nearest_loss", "bench.speed"),
+    ("bench.testing", "bench.doctor", "bench.explanation", "bench.probing", "bench.speed"),
     ("reports.stats",),
     ("reports.verdicts.kinds",),
     ("reports.figures",),
@@ -30,7 +31,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("reports.verdicts",),
     ("reports.data",),
     (
-        "reports.significance",
+        "reports.benchmark",
         "reports.ablation",
         "reports.study",
         "reports.regression",
@@ -49,6 +50,7 @@ OF_BENCH_IN_REPORTS = (
     "bench.catalogue.losses",
     "bench.catalogue.metrics",
     "bench.experiment",
+    "bench.policies",
     "bench.workers.processes",
 )
 OF_REPORTS_IN_STUDIES = ("reports.figures.palette",)

@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from bench.register import Register
+from mln.laws import Law
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +28,9 @@ class LossEntry:
 
     formula: where the core has it, "mln.losses.module:Class"; it is called with the number of
     learners, or with the parameter [P] where it has one, and then with the class counts [P, C]
-    where it needs them.
+    where it needs them. law: instead, of an adaptive loss with numbers set by hand,
+    "mln.laws:function"; it is called with the parameter or None, and what trains evolved adaptive
+    losses trains it.
 
     A plug-in's loss has one of two instead: value, a function of logits z and one-hot targets y,
     both [P, C, B], and of its parameter [P, 1, 1] where it has one, that returns the loss of each
@@ -42,6 +45,7 @@ class LossEntry:
     grid: tuple[float, ...] = ()
     needs_class_counts: bool = False
     formula: str = ""
+    law: str = ""
     value: "Callable[..., Tensor] | None" = None
     stacked: "Callable[[int, Tensor | None, Tensor | None], StackedLoss] | None" = None
 
@@ -53,6 +57,14 @@ class LossEntry:
     def default(self) -> float | None:
         """The published value of the parameter."""
         return self.grid[0] if self.grid else None
+
+    def law_at(self, parameter: float | None) -> Law | None:
+        """The adaptive loss that this is at a value of its parameter; None where it is none."""
+        if not self.law:
+            return None
+        home, _, name = self.law.partition(":")
+        make: Callable[[float | None], Law] = attrgetter(name)(import_module(home))
+        return make(parameter)
 
     def built_in(
         self, members: int, parameter: "Tensor | None", class_counts: "Tensor | None"
@@ -164,6 +176,20 @@ LOSSES = Register(
             (0.9999, 0.99, 0.999, 0.9, 0.95),
             needs_class_counts=True,
             formula="mln.losses.imbalance:ClassBalanced.from_counts",
+        ),
+        LossEntry(
+            "robust",
+            "GCE, label smoothing .1 and logit adjustment 1 by running class frequencies, at once",
+            "control: the adaptive loss at constants",
+            "q",
+            (0.3, 0.2, 0.5, 0.1, 0.7),
+            law="mln.laws:robust",
+        ),
+        LossEntry(
+            "robust_schedule",
+            "as robust, with q = .05 + .6 progress - 3 drop in running accuracy, in 0 to 1",
+            "control: the adaptive loss with a schedule set by hand",
+            law="mln.laws:robust_schedule",
         ),
         LossEntry(UNEVOLVED, "the un-evolved network, an imitation of CE", "control"),
     ),

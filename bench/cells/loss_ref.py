@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from mln.laws import Law
     from mln.losses.base import StackedLoss
 
 NETWORKS = ("mln", UNEVOLVED)
@@ -31,10 +32,10 @@ class LossRef:
     genome: tuple[float, ...] | None = None
 
     def identity(self) -> dict[str, Any]:
-        """What distinguishes this loss from others, whatever an experiment calls it."""
+        """What distinguishes this loss from others, whatever an experiment calls it and whatever
+        its parameter is."""
         identity = {
             "kind": self.kind,
-            "parameter": self.parameter,
             "spec": asdict(self.spec) if self.spec else None,
             "genome": digest(self.genome) if self.genome else None,
         }
@@ -44,7 +45,14 @@ class LossRef:
     @property
     def form(self) -> LossSpec | str:
         """What a kernel must be able to train under: a specification, or a hand-made kind."""
-        return self.spec or self.kind
+        law = self._law
+        return law.spec if law else self.spec or self.kind
+
+    @property
+    def _law(self) -> "Law | None":
+        """The adaptive loss that a control of the register is."""
+        entry = LOSSES.find(self.kind)
+        return entry.law_at(self.parameter) if entry else None
 
     @property
     def needs_class_counts(self) -> bool:
@@ -60,7 +68,11 @@ class LossRef:
         entry = LOSSES.find(self.kind)
         if values == 1 or entry is None or entry.parameter is None:
             return (self,)
-        return tuple(replace(self, parameter=value) for value in entry.grid[:values])
+        return tuple(map(self.at, entry.grid[:values]))
+
+    def at(self, parameter: float | None) -> "LossRef":
+        """This loss with another value of its parameter."""
+        return replace(self, parameter=parameter)
 
     def stacked(
         self,
@@ -75,6 +87,9 @@ class LossRef:
         [members, classes]; for a loss that needs them and ignored by all others. Raises ValueError
         where a loss that needs them gets none.
         """
+        law = self._law
+        if law is not None:
+            return replace(self, kind="mln", **law._asdict()).stacked(members, classes, device)
         if self.kind in NETWORKS:
             return self._network(members, classes, device)
         import torch

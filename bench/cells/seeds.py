@@ -11,9 +11,9 @@ class Purpose(IntEnum):
     """What a seed is for. Two purposes never share a seed."""
 
     EVOLVE = 0
-    TUNE = 1
     STUDY = 2
     TEST = 3
+    PROBE = 4
 
 
 def seed_for(root: int, purpose: Purpose, *index: int) -> SeedSequence:

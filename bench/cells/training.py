@@ -1,4 +1,4 @@
-"""Training the learners of tuning and of the benchmark: what determines a cell's numbers."""
+"""Training the learners of the benchmark: what determines a cell's numbers."""
 
 import time
 from collections.abc import Sequence
@@ -34,13 +34,13 @@ class Member:
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """Learners of one task under one loss. With purpose TEST they are measured on test."""
+    """Learners of one task under one loss, measured on inner_valid and on test."""
 
     task: str
+    unit: str
     loss: LossRef
     members: tuple[Member, ...]
     root_seed: int
-    purpose: Purpose
     learner: LearnerSpec
     training: TrainingSpec
     curve_points: int
@@ -61,8 +61,8 @@ class TrainingJob:
 class Outcome:
     """What became of one learner; scores by name, NaN stored as None; its share of the time.
 
-    metrics: with purpose TEST as `bench.catalogue.metrics` says; else the same measures on
-    inner_valid.
+    metrics: as `bench.catalogue.metrics` says; inner: the same measures on inner_valid, by which
+    policies choose.
     """
 
     key: str
@@ -71,20 +71,20 @@ class Outcome:
     status: str
     detail: str
     metrics: dict[str, float | None]
+    inner: dict[str, float | None]
     curve: dict[str, list[float | None]]
     seconds: float
 
 
 def failed(member: Member, reason: str) -> Outcome:
     """What became of a learner whose training ended in an exception."""
-    return Outcome(member.key, member.seed, member.lr, "failed", reason[:500], {}, {}, 0.0)
+    return Outcome(member.key, member.seed, member.lr, "failed", reason[:500], {}, {}, {}, 0.0)
 
 
 def train(job: TrainingJob) -> list[Outcome]:
     """Train a job's learners in one rollout; the outcomes are in the order of its members.
 
-    A learner's numbers depend on its own seed and rate alone. Only a job with purpose TEST can
-    reach a test split: for all others the task is drawn without it.
+    A learner's numbers depend on its own seed and rate alone.
     """
     from bench.cells.drift_scores import drift_points
     from bench.tasks.resolve import resolve
@@ -93,20 +93,19 @@ def train(job: TrainingJob) -> list[Outcome]:
     from mln.rollout import Members, RolloutOptions, curve_points
 
     started = time.perf_counter()
-    tested = job.purpose is Purpose.TEST
-    draw = resolve(job.task).source(test=tested)
+    draw = resolve(job.task).source(test=True)
     indices = sorted({member.seed for member in job.members})
-    seeds = [seed_for(job.root_seed, job.purpose, index) for index in indices]
-    splits = ("inner_valid", "test") if tested else ("inner_valid",)
+    seeds = [seed_for(job.root_seed, Purpose.TEST, index) for index in indices]
     tasks = [draw(child(seed, TASK)) for seed in seeds]
     problem = make_problem(
         tasks,
         [child(seed, LEARNER) for seed in seeds],
         job.learner,
         job.training,
-        splits,
+        ("inner_valid", "test"),
     )
     slots = np.array([indices.index(member.seed) for member in job.members])
+    sizes = [{"inner_valid": len(task.inner_valid.y), "test": test_size(task)} for task in tasks]
     steps = job.training.steps
     even = curve_points(steps, job.curve_points)
     timings = [drift_timing(task, steps) for task in tasks]
@@ -121,7 +120,7 @@ def train(job: TrainingJob) -> list[Outcome]:
         job.kernel,
     )
     outcomes = [
-        _outcome(member, row, result, even, timings[slots[row]], steps)
+        _outcome(member, row, result, even, timings[slots[row]], sizes[slots[row]])
         for row, member in enumerate(job.members)
     ]
     seconds = (time.perf_counter() - started) / len(outcomes)
@@ -131,6 +130,13 @@ def train(job: TrainingJob) -> list[Outcome]:
 def class_counts(tasks: "Sequence[Task]") -> NDArray[np.int64]:
     """How often each class occurs among each task's training labels, [K, C]."""
     return np.stack([np.bincount(task.train.y, minlength=task.classes) for task in tasks])
+
+
+def test_size(task: "Task") -> int:
+    """Examples in the test split. Raises ValueError where the task was drawn without it."""
+    if task.test is None:
+        raise ValueError(f"{task.name}: drawn without its test split")
+    return len(task.test.y)
 
 
 def drift_timing(task: "Task", steps: int) -> "Timing | None":
@@ -146,37 +152,47 @@ def _outcome(
     result: "RolloutResult",
     even: Sequence[int],
     timing: "Timing | None",
-    steps: int,
+    sizes: dict[str, int],
 ) -> Outcome:
     """A learner's scores at the even points of its curve, and at those around its own drift."""
     from bench.cells.drift_scores import drift_points
 
+    steps = int(result.points[-1])
     around = drift_points(timing, steps) if timing else []
     # Neighbours that drift elsewhere are measured at points of their own.
     own = np.isin(result.points, [*even, *around])
     points = result.points[own]
-    tested = "test" in result.scores
-    split = result.scores["test" if tested else "inner_valid"]
-    accuracy, nll, balanced, ece = (values[row, own] for values in split)
-    metrics = scores(
-        Measured(
+    on_curve = np.isin(points, even)
+    drift = DriftSteps(timing.first, timing.last) if timing else None
+    inner_accuracy = _as_counted(
+        result.scores["inner_valid"].accuracy[row, own], sizes["inner_valid"]
+    )
+
+    def measured(split: str) -> Measured:
+        accuracy, nll, balanced, ece = (values[row, own] for values in result.scores[split])
+        accuracy = _as_counted(accuracy, sizes[split])
+        return Measured(
             steps=steps,
             points=points,
-            on_curve=np.isin(points, even),
-            inner_accuracy=result.scores["inner_valid"].accuracy[row, own],
+            on_curve=on_curve,
+            inner_accuracy=inner_accuracy,
             accuracy=accuracy,
             nll=nll,
             balanced_accuracy=balanced,
             ece=ece,
-            drift=DriftSteps(timing.first, timing.last) if timing else None,
+            drift=drift,
         )
-    )
-    curve: dict[str, list[float | None]] = {"step": points.tolist()}
-    if tested:
-        curve |= {"accuracy": _finite_or_none(accuracy), "nll": _finite_or_none(nll)}
+
+    tested = measured("test")
+    metrics, inner = scores(tested), scores(measured("inner_valid"))
+    curve: dict[str, list[float | None]] = {
+        "step": points.tolist(),
+        "accuracy": _finite_or_none(tested.accuracy),
+        "nll": _finite_or_none(tested.nll),
+    }
     diverged = result.diverged_at[row] >= 0
     detail = f"{result.reasons[row]} at step {result.diverged_at[row]}" if diverged else ""
-    if not detail and not np.isfinite(list(metrics.values())).all():
+    if not detail and not np.isfinite([*metrics.values(), *inner.values()]).all():
         detail = "logits not finite after the last step"
     return Outcome(
         key=member.key,
@@ -184,10 +200,26 @@ def _outcome(
         lr=member.lr,
         status="diverged" if detail else "done",
         detail=detail,
-        metrics=dict(zip(metrics, _finite_or_none(list(metrics.values())), strict=True)),
+        metrics=_named(metrics),
+        inner=_named(inner),
         curve=curve,
         seconds=0.0,
     )
+
+
+def _as_counted(accuracy: NDArray[np.float32], examples: int) -> NDArray[np.float64]:
+    """Accuracies in double precision, those that are a count of `examples` as that share exactly.
+
+    Single precision would make equal differences unequal in their last digits, and tests over
+    their sums would take ties for differences.
+    """
+    exact = accuracy.astype(np.float64)
+    counted: NDArray[np.float64] = np.rint(exact * examples) / examples
+    return np.where(np.abs(counted - exact) < 1e-6, counted, exact)
+
+
+def _named(scores: dict[str, float]) -> dict[str, float | None]:
+    return dict(zip(scores, _finite_or_none(list(scores.values())), strict=True))
 
 
 def _finite_or_none(values: Sequence[float] | np.ndarray) -> list[float | None]:

@@ -21,6 +21,8 @@ from bench.cli.download import download
 from bench.cli.evolve import evolve
 from bench.cli.explain import explain
 from bench.cli.list import list_names
+from bench.cli.merge import merge
+from bench.cli.probe import probe
 from bench.cli.report import report
 from bench.cli.run import run
 from bench.cli.speed import speed
@@ -34,12 +36,14 @@ INTERRUPTED = 130
 
 VERBS: tuple[Callable[..., None], ...] = (
     demo,
+    probe,
     evolve,
     run,
     status,
     doctor,
     report,
     compare,
+    merge,
     study,
     ablate,
     dashboard,

@@ -2,11 +2,11 @@
 
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from bench.cli.console import print_errors, print_rows
+from bench.cli.console import print_errors, print_notes, print_rows
 from bench.cli.options import (
     ARTIFACTS,
     ArtifactsOption,
@@ -39,6 +39,7 @@ def evolve(
 ) -> None:
     """Evolve the experiment's losses; those in the storage are not evolved again."""
     from bench.experiment.checks import load_checked
+    from bench.running.evolution import notes_of, validation_of
     from bench.running.session import running
 
     resolved = resolved_settings(load_checked(experiment, overrides or (), data_root), storage)
@@ -55,6 +56,7 @@ def evolve(
             {
                 "loss": row["loss"],
                 "gain_last_generation": row["fitness"],
+                **_validated(validation_of(row)),
                 "member_steps": row["member_steps"],
                 "seconds": round(row["seconds"], 1),
                 "file": str(_copied(runner.loss_path(row), out, row["run"], len(rows))),
@@ -63,8 +65,16 @@ def evolve(
         ]
     title = "Evolved losses: mean gain over CE in the last generation (fraction; nats for nll)"
     print_rows(evolved, as_json, title)
+    print_notes(notes_of(resolved.evolution, rows))
     print_errors(errors)
     raise typer.Exit(1 if errors else 0)
+
+
+def _validated(found: dict[str, Any] | None) -> dict[str, Any]:
+    """The columns of a validation, where there was one."""
+    if found is None:
+        return {}
+    return {f"validation_{name}": found[name] for name in ("gain", "low", "high", "improved")}
 
 
 def _copied(loss: Path, out: Path | None, run: int, runs: int) -> Path:

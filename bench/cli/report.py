@@ -7,6 +7,22 @@ import typer
 
 from bench.cli.commands import ReportKind, reproducing_commands
 from bench.cli.options import DataRootOption, JsonOption, OutOption, SetOption, StorageOption
+from bench.cli.report_given import (
+    AlphaOption,
+    BaselineOption,
+    CandidateOption,
+    CurvesOption,
+    DirectionOption,
+    GivenOptions,
+    MetricOption,
+    RopeOption,
+    RowsOption,
+    StepsOption,
+    TunedByOption,
+    WorstOption,
+    refuse_beside_rows,
+    report_rows,
+)
 from bench.cli.report_output import (
     print_significance,
     print_verdicts,
@@ -35,13 +51,13 @@ EFFECT_FIELDS = (
 
 def report(
     experiments: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="EXPERIMENT...",
+            metavar="[EXPERIMENT...]",
             help="TOML files, or names from `list experiments`; for a study report the winner "
             "and then the default",
         ),
-    ],
+    ] = None,
     kind: Annotated[
         ReportKind, typer.Option(help="losses against losses, settings, or what tuning gained")
     ] = "significance",
@@ -51,8 +67,34 @@ def report(
     data_root: DataRootOption = None,
     strict: Annotated[bool, typer.Option(help="exit 1 if anything is refused or missing")] = False,
     as_json: JsonOption = False,
+    rows: RowsOption = None,
+    curves: CurvesOption = None,
+    metric: MetricOption = None,
+    baselines: BaselineOption = None,
+    candidates: CandidateOption = None,
+    direction: DirectionOption = None,
+    rope: RopeOption = None,
+    worst: WorstOption = None,
+    alpha: AlphaOption = None,
+    steps: StepsOption = None,
+    tuned_by: TunedByOption = None,
 ) -> None:
-    """Write a report: one HTML page, JSON, CSV, LaTeX tables, figures, methods, references."""
+    """Write a report: one HTML page, JSON, CSV, LaTeX tables, figures, methods, references.
+
+    Of experiments, or with --rows of results from anywhere: columns task, loss, seed and a metric.
+    """
+    given = GivenOptions(
+        metric, baselines, candidates, direction, rope, worst, alpha, steps, tuned_by, curves
+    )
+    if rows is not None:
+        refuse_beside_rows(experiments, kind, overrides)
+        failed = report_rows(rows, given, out, as_json)
+        raise typer.Exit(1 if strict and failed else 0)
+    given.refuse_without_rows()
+    if not experiments:
+        raise InputError(
+            "name an experiment (`mln-bench list experiments`), or a table of results with --rows"
+        )
     from bench.experiment.checks import load_checked
     from bench.store.store import Store
 

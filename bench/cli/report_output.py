@@ -11,7 +11,7 @@ from bench.cli.console import print_json, print_rows
 if TYPE_CHECKING:
     from bench.experiment.model import Experiment
     from bench.store.store import Store
-    from reports.significance.report import Report
+    from reports.benchmark.report import Report
 
 
 def significance_report(
@@ -23,17 +23,18 @@ def significance_report(
         InputError: nothing is stored to report, the experiments do not belong in one report, or
             the folder cannot be written.
     """
+    from reports.benchmark.report import write_report
     from reports.page.drawing import default_drawing_processes
-    from reports.significance.report import write_report
 
     return write_report(store, experiments, out, commands, workers=default_drawing_processes())
 
 
 def print_significance(report: "Report", as_json: bool) -> None:
     """Print the primary verdicts, and where the report is."""
-    from reports.significance.report import verdict_rows
+    from bench.policies import title_of
+    from reports.benchmark.report import verdict_rows
 
-    title = "Verdicts: tuned learning rates, primary family"
+    title = f"Verdicts: {title_of(report.data.policy)}, primary family"
     print_verdicts(verdict_rows(report), title, report.paths.html, as_json)
 
 

@@ -35,7 +35,7 @@ def run(
     dask: DaskOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Benchmark: evolve what is missing, tune, and train every cell that is not done."""
+    """Benchmark: evolve what is missing, and train every cell that is not done."""
     from bench.experiment.checks import load_checked
     from bench.running.session import run_all
     from reports.verdicts.prospects import prospects
@@ -45,11 +45,12 @@ def run(
         raise InputError(f"experiment {loaded.name}: has no [benchmark] section")
     print_notes(prospects(loaded))
     resolved = resolved_settings(loaded, storage)
-    cells, learners = run_all(resolved, storage, artifacts, jobs, dask, print_errors)
+    cells, learners, notes = run_all(resolved, storage, artifacts, jobs, dask, print_errors)
     count = cells._asdict() | ({"learners": learners} if as_json and learners else {})
-    print_rows([count], as_json, "Cells (both learning-rate policies)")
+    print_rows([count], as_json, "Cells of all configurations")
     if learners and not as_json:
         print_rows(learners, False, LEARNERS_TITLE)
+    print_notes(notes)
     if not as_json and not cells.failed and not cells.missing:
         following = command_line("report", experiment, overrides=overrides or (), storage=storage)
         typer.echo(f"Next:  {following}")

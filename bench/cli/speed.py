@@ -10,11 +10,13 @@ from bench.cli.console import print_errors, print_json, print_rows
 from bench.cli.options import JsonOption
 from bench.errors import InputError, nearest
 
-LetterOption = Annotated[str, typer.Option(metavar="LETTERS", help="among a, b, c, d")]
+CasesOption = Annotated[
+    str, typer.Option(help="comma-separated: a, b, c, d, state_b, state_b32, state_s; or abcd")
+]
 
 
 def speed(
-    cases: LetterOption = "abcd",
+    cases: CasesOption = "a,b,c,d,state_b,state_b32,state_s",
     optimizers: Annotated[str, typer.Option(help="comma-separated: sgd, adam")] = "sgd,adam",
     designs: Annotated[
         str | None,
@@ -42,7 +44,7 @@ def speed(
     from bench.speed.resources import MEMORY_TARGET, memory_rows, worker_rows
     from bench.workers.progress import Live
 
-    chosen = {letter: CASES[_known(letter, CASES, "--cases")] for letter in cases}
+    chosen = {name: CASES[_known(name, CASES, "--cases")] for name in _cases(cases, CASES)}
     rules = [_known(word, ("sgd", "adam"), "--optimizers") for word in _words(optimizers)]
     names = comparing.DESIGNS if designs is None else _words(designs)
     for name in names:
@@ -74,8 +76,8 @@ def speed(
         peak = comparison.rows[0].sgemm_gflops if comparison.rows else 0.0
         title = f"One thread, medians of {repeats} rounds; torch.mm: {peak:.0f} GFLOP/s"
         print_rows(comparing.table(comparison.rows), False, title)
-        for letter, case in chosen.items():
-            typer.echo(f"{letter}: {case.description}; {case.members} members, {case.steps} steps")
+        for name, case in chosen.items():
+            typer.echo(f"{name}: {case.description}; {case.members} members, {case.steps} steps")
     if comparison.load > comparison.processors:
         typer.echo(
             f"warning: the machine was busy (load {comparison.load:.0f} on {comparison.processors} "
@@ -84,6 +86,12 @@ def speed(
         )
     print_errors(comparison.wrong)
     raise typer.Exit(1 if comparison.wrong else 0)
+
+
+def _cases(text: str, known: Collection[str]) -> list[str]:
+    """Names of cases; a word that cannot be one is letters: `abd` is a, b and d."""
+    whole = [[word] if word in known or "_" in word else list(word) for word in _words(text)]
+    return [name for names in whole for name in names]
 
 
 def _words(text: str) -> list[str]:

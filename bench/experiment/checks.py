@@ -33,6 +33,7 @@ def load_checked(
     use_data_root(data_root)
     experiment = load(source, overrides)
     named = _resolved(experiment)
+    _check_validation(source, named)
     for name in experiment.benchmark.losses if experiment.benchmark else ():
         LOSSES.get(name)
     repeated = next((task for task in named.benchmark if named.benchmark.count(task) > 1), None)
@@ -51,6 +52,7 @@ class NamedTasks(NamedTuple):
     """What an experiment's names of tasks stand for, by section."""
 
     evolution: tuple[TaskRef, ...]
+    validation: tuple[TaskRef, ...]
     study: tuple[TaskRef, ...]
     benchmark: tuple[TaskRef, ...]
 
@@ -59,14 +61,32 @@ def _resolved(experiment: Experiment) -> NamedTasks:
     evolution, study, benchmark = experiment.evolution, experiment.study, experiment.benchmark
     return NamedTasks(
         tuple(map(resolve, evolution.families if evolution else ())),
+        tuple(map(resolve, evolution.validation if evolution else ())),
         tuple(map(resolve, study.families if study else ())),
         tuple(map(resolve, benchmark.tasks if benchmark else ())),
     )
 
 
+def _check_validation(source: str, named: NamedTasks) -> None:
+    """A genome is chosen neither on what it was evolved on nor on what it is reported on."""
+    for others, what in (
+        (named.evolution, "which evolution draws from"),
+        (named.benchmark, "which the benchmark reports"),
+    ):
+        stems = {stem for task in others for stem in task.family.stem.split("|")}
+        for task in named.validation:
+            if same := stems.intersection(task.family.stem.split("|")):
+                raise InputError(
+                    f"{source}: evolution.validation: {task.name!r} is of the family "
+                    f"{min(same)!r}, {what}"
+                )
+
+
 def _read_data(named: NamedTasks) -> None:
     """Draw a task of everything that lies in files, once."""
-    for task in dict.fromkeys((*named.benchmark, *named.evolution, *named.study)):
+    for task in dict.fromkeys(
+        (*named.benchmark, *named.evolution, *named.validation, *named.study)
+    ):
         if task.reads_files:
             task.source(test=False)(SeedSequence(0))
 
@@ -76,7 +96,8 @@ def _check_learners(experiment: Experiment, named: NamedTasks) -> None:
     evolution, benchmark = experiment.evolution, experiment.benchmark
     pairs: list[tuple[LearnerSpec, TaskRef]] = []
     if evolution:
-        pairs += [(evolution.settings.learner, task) for task in named.evolution]
+        drawn = (*named.evolution, *named.validation)
+        pairs += [(evolution.settings.learner, task) for task in drawn]
     if benchmark:
         pairs += [(benchmark.learner_of(task.image is not None), task) for task in named.benchmark]
     for learner, task in pairs:
@@ -109,7 +130,9 @@ def _check_vector_losses(experiment: Experiment, named: NamedTasks) -> None:
     if evolution is None:
         return
     benchmarked = named.benchmark if benchmark and benchmark.evolved else ()
-    check_vector_loss(evolution.loss, (*named.evolution, *benchmarked, *named.study))
+    check_vector_loss(
+        evolution.loss, (*named.evolution, *named.validation, *benchmarked, *named.study)
+    )
 
 
 def check_vector_loss(loss: LossSpec, tasks: Sequence[TaskRef]) -> None:

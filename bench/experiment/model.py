@@ -47,6 +47,9 @@ class EvolutionSection(SectionBase):
 
     runs: int = Field(default=3, ge=1, le=100, description="independent evolution runs")
     families: tuple[str, ...] = Field(min_length=1, description="task families to draw from")
+    validation: tuple[str, ...] = Field(
+        default=(), description="other families, on which the delivered genome is chosen"
+    )
     loss: LossSpec = LossSpec()
     settings: EvolutionConfig = EvolutionConfig()
     settings_from_study: bool = Field(
@@ -59,6 +62,22 @@ class EvolutionSection(SectionBase):
         if isinstance(settings, dict) and "learner" in settings:
             return settings | {"learner": specified(settings["learner"])}
         return settings
+
+    @model_validator(mode="after")
+    def _room_for_the_validation(self) -> "EvolutionSection":
+        settings = self.settings
+        cost = settings.validation_cost
+        if self.validation and settings.coevolution != "fresh":
+            raise ValueError(
+                f"validation needs settings.coevolution fresh, not {settings.coevolution}"
+            )
+        if self.validation and settings.generation_cost + cost > settings.budget:
+            raise ValueError(
+                f"settings.budget ({settings.budget}) is less than one generation "
+                f"({settings.generation_cost}) and the validation ({cost}); lower "
+                "settings.validation.tasks or settings.validation.candidates"
+            )
+        return self
 
 
 class Experiment(SectionBase):

@@ -57,14 +57,14 @@ class BenchmarkSection(SectionBase):
 class TuningSection(SectionBase):
     """The tuning that every loss gets alike: len(rates) * parameter_values configurations.
 
-    A loss with a parameter is tuned over `rates` x `parameter_values` values of it, a loss
-    without one over a grid of rates as many times finer.
+    Each is trained on every seed of the benchmark; a policy chooses among them by inner_valid
+    (`bench.policies`). A loss with a parameter is tuned over `rates` x `parameter_values` values
+    of it, a loss without one over a grid of rates as many times finer.
     """
 
     rates: tuple[PositiveFloat, ...] = Field(
         default=(0.0003, 0.001, 0.003, 0.01, 0.03), min_length=1
     )
-    seeds: int = Field(default=3, ge=1)
     parameter_values: int = Field(
         default=1,
         ge=1,
@@ -78,6 +78,16 @@ class TuningSection(SectionBase):
     common_rate: float = Field(
         default=0.01, gt=0, description="the rate of the same-rate comparison"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_seeds_of_its_own(cls, content: Any) -> Any:
+        if isinstance(content, dict) and "seeds" in content:
+            raise ValueError(
+                "tuning.seeds is gone: every loss is now tuned on each seed of the benchmark; "
+                "delete the key"
+            )
+        return content
 
     @model_validator(mode="after")
     def _can_be_finer(self) -> "TuningSection":

@@ -1,6 +1,7 @@
 """Evolution runs of an experiment, in worker processes."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,13 +15,16 @@ from bench.cells.provenance import determinants, provenance
 from bench.cells.seeds import Purpose, seed_for
 from bench.experiment.model import EvolutionSection, Experiment
 from bench.keys import digest
-from bench.store.store import Row
+from bench.running.intervals import mean_and_half_width
+from bench.store.schema import evolutions
+from bench.store.store import Row, Store
 from bench.tasks.resolve import mixture, resolve
 from bench.workers.pool import send
 from mln.config import LossSpec
 from mln.kernels.engine import KernelName
 
 if TYPE_CHECKING:
+    from mln.evolution import EvolutionResult
     from mln.pieces import Map
     from mln.search.hybrid import Handover
 
@@ -79,11 +83,13 @@ def evolution_jobs(experiment: Experiment, artifacts: Path) -> list[EvolutionJob
         return []
     jobs = []
     families = [resolve(name).identity() for name in section.families]
+    validation = [resolve(name).identity() for name in section.validation]
     kernel = experiment.evolution_kernel()
     for run in range(section.runs):
         key = digest(
             {
                 "families": families,
+                "validation": validation,
                 "loss": asdict(section.loss),
                 "settings": asdict(section.settings),
                 "learner": learner_identity(section.settings.learner),
@@ -120,6 +126,7 @@ def evolve_job(job: EvolutionJob, map: "Map | None" = None) -> Evolved:
             kernel=job.kernel,
             map=map,
         ),
+        mixture(section.validation) if section.validation else None,
     )
     genome = tuple(float(gene) for gene in result.genome)
     classes = section.loss.classes or CLASSES
@@ -138,7 +145,7 @@ def evolve_job(job: EvolutionJob, map: "Map | None" = None) -> Evolved:
         "member_steps": result.member_steps,
         "seconds": time.perf_counter() - started,
         "handover": _handover_row(result.handover),
-        "history": [asdict(generation) for generation in result.history],
+        "history": _history_rows(result),
         "shape": [
             curve
             for ref in compared
@@ -166,6 +173,71 @@ def write_loss_file(path: Path, experiment: Experiment, row: Row) -> None:
         "provenance": row["provenance"],
     }
     save_loss(path, LossSpec(**row["spec"]), np.array(row["genome"], dtype=np.float32), notes)
+
+
+def _history_rows(result: "EvolutionResult") -> list[Row]:
+    """A row for each generation; that of the delivered genome has what the validation found.
+
+    validation: {gain, low, high (95 % t interval over tasks), tasks, improved (whether the interval
+    lies above 0), regimes: {regime: mean gain}, names: of the tasks}; None elsewhere.
+    """
+    rows: list[Row] = [asdict(row) | {"validation": None} for row in result.history]
+    found = result.validation
+    if found is not None:
+        gain, half = mean_and_half_width(found.judged)
+        assert gain is not None
+        assert half is not None
+        judged = np.array(found.judged)
+        rows[found.generation]["validation"] = {
+            "gain": gain,
+            "low": gain - half,
+            "high": gain + half,
+            "tasks": len(judged),
+            "improved": gain - half > 0,
+            "regimes": {
+                regime: float(judged[np.array(found.regimes) == regime].mean())
+                for regime in sorted(set(found.regimes))
+            },
+            "names": sorted(set(found.names)),
+        }
+    return rows
+
+
+def validation_of(row: Row) -> Row | None:
+    """What the validation of an evolution found (`_history_rows`), from a row of the store.
+
+    None where there was none.
+    """
+    return next((g["validation"] for g in row["history"] if g.get("validation")), None)
+
+
+def validation_notes(experiment: Experiment, store: Store) -> list[str]:
+    """`notes_of` the evolutions of an experiment that the store has."""
+    if experiment.evolution is None or not experiment.evolution.validation:
+        return []
+    names = {job.key: job.name for job in evolution_jobs(experiment, Path())}
+    rows = store.rows_of(evolutions, names)
+    return notes_of(
+        experiment.evolution,
+        [rows[key] | {"loss": name} for key, name in names.items() if key in rows],
+    )
+
+
+def notes_of(section: EvolutionSection, rows: Sequence[Row]) -> list[str]:
+    """One line on each evolved loss that its validation does not show to be better than CE."""
+    nats = section.settings.fitness.metric == "nll"
+    unit, factor = ("nats", 1.0) if nats else ("points", 100.0)
+    notes = []
+    for row in rows:
+        found = validation_of(row)
+        if found is not None and not found["improved"]:
+            gain, low, high = (factor * found[name] for name in ("gain", "low", "high"))
+            notes.append(
+                f"{row['loss']} is not shown to improve over CE on its validation families: "
+                f"{gain:+.2f} {unit} (95 % interval {low:+.2f} to {high:+.2f}, "
+                f"{found['tasks']} tasks, tuned rates)"
+            )
+    return notes
 
 
 def _handover_row(handover: "Handover | None") -> Row | None:

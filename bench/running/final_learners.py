@@ -13,7 +13,7 @@ from safetensors.numpy import save
 from bench.running.intervals import mean_and_half_width
 from bench.store.store import Row
 from bench.tasks.resolve import mixture
-from mln.config import LearnerSpec, TrainingSpec
+from mln.config import EvolutionConfig, TrainingSpec
 
 if TYPE_CHECKING:  # importing the runner imports no torch
     from mln.coevolution import FinalLearners
@@ -62,22 +62,22 @@ def load_learners(path: Path) -> "FinalLearners":
 
 
 def measure_learners(
-    learners: "FinalLearners", families: Sequence[str], spec: LearnerSpec
+    learners: "FinalLearners", families: Sequence[str], settings: EvolutionConfig
 ) -> list[LearnerScore]:
     """Score each learner on the test split of its own task; nothing is trained.
 
-    families: those of the evolution, which the tasks were drawn from. Only a report on finished
-    learners may call this: it builds test splits.
+    families, settings: those of the evolution, which the tasks were drawn from. Only a report on
+    finished learners may call this: it builds test splits.
     """
     from mln.kernels.reference import score
     from mln.problem import make_problem
     from mln.rollout import Members
 
-    draw = mixture(families, test=True)
+    draw = mixture(families, test=True, in_turn=settings.strata)
     learner_scores = []
     for seed, ours, ce in zip(learners.task_seeds, learners.weights, learners.ce, strict=True):
         task = draw(seed)
-        problem = make_problem([task], [seed], spec, TrainingSpec(steps=1), ("test",))
+        problem = make_problem([task], [seed], settings.learner, TrainingSpec(steps=1), ("test",))
         members = Members(np.zeros(2, np.int64), np.zeros(2), np.stack([ours, ce]))
         scores = score(problem, members, "test")
         accuracy, accuracy_ce = scores.accuracy[:, 0].tolist()
@@ -92,12 +92,12 @@ class LearnersJob(NamedTuple):
     key: str
     learners: "FinalLearners"
     families: tuple[str, ...]
-    learner: LearnerSpec
+    settings: EvolutionConfig
 
 
 def measure_job(job: LearnersJob) -> Row:
     """The row that the store keeps."""
-    scores = measure_learners(job.learners, job.families, job.learner)
+    scores = measure_learners(job.learners, job.families, job.settings)
     return {"key": job.key, "scores": [score._asdict() for score in scores]}
 
 

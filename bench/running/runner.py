@@ -1,8 +1,7 @@
-"""The benchmark runner: does what is missing, in order: evolve, tune, benchmark."""
+"""The benchmark runner: does what is missing, in order: evolve, then train every loss."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
-from itertools import chain
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,12 +12,12 @@ from bench.cells.loss_ref import LossRef, reference
 from bench.cells.provenance import determinants, provenance
 from bench.cells.seeds import Purpose, drawn
 from bench.cells.training import Member, Outcome, TrainingJob, failed, train
-from bench.cells.tuning import Choice, choose, plans
+from bench.cells.tuning import Configuration, configurations
 from bench.errors import InputError
 from bench.experiment.model import Experiment
 from bench.experiment.sections import BenchmarkSection
 from bench.files import write_atomically
-from bench.keys import digests
+from bench.keys import digest, digests
 from bench.running.evolution import (
     EvolutionJob,
     EvolutionProgress,
@@ -33,10 +32,10 @@ from bench.running.final_learners import (
     measure_job,
     summarise,
 )
-from bench.running.rows import cell_rows, tuning_rows
-from bench.running.spreading import evolve_all, shares
+from bench.running.rows import cell_rows
+from bench.running.spreading import evolve_all, in_parts
 from bench.running.status import RunSummary, summary
-from bench.store.schema import cells, choices, evolutions, experiments, grid, learners, tunings
+from bench.store.schema import cells, evolutions, experiments, learners, units
 from bench.store.store import Row, Store
 from bench.tasks.resolve import TaskRef, resolve
 from bench.workers.pool import Pool
@@ -48,7 +47,7 @@ from mln.learners import learner_name
 
 
 class Trainee(NamedTuple):
-    """A learner of one task under one loss: what is tuned once and then run on all seeds."""
+    """A learner of one task under one loss: what is trained in all configurations on all seeds."""
 
     task: TaskRef
     learner: LearnerSpec
@@ -59,6 +58,15 @@ class Trainee(NamedTuple):
         """Task, learner and loss as the store's tables name them."""
         learner = learner_name(self.learner)
         return {"task": self.task.name, "learner": learner, "loss": self.loss.name}
+
+
+class Unit(NamedTuple):
+    """A trainee with all its cells: `digest` and a configuration and a seed determine each."""
+
+    trainee: Trainee
+    kernel: KernelName
+    digest: str
+    configurations: tuple[Configuration, ...]
 
 
 class Runner:
@@ -133,7 +141,7 @@ class Runner:
             finished.job.checkpoint.unlink(missing_ok=True)
 
     def run(self) -> RunSummary:
-        """Do all that the experiment lacks: evolutions, tuning, cells.
+        """Do all that the experiment lacks: evolutions, then cells.
 
         What fails is noted in `errors`. Raises InputError where the experiment has no benchmark,
         and as `evolve` does.
@@ -141,9 +149,9 @@ class Runner:
         benchmark = self._benchmark()
         evolved = self.evolve()
         self._measure_learners(evolved)
-        trainees = self._trainees(benchmark, evolved)
-        self._announce(evolved)
-        self._run_cells(self._tune(trainees))
+        grid = [self._unit(trainee) for trainee in self._trainees(benchmark, evolved)]
+        self._announce(evolved, grid)
+        self._train(grid)
         return summary(self.experiment, self.store)
 
     def _benchmark(self) -> BenchmarkSection:
@@ -158,9 +166,7 @@ class Runner:
             return
         known = self.store.existing(learners, [row["key"] for row in evolved])
         jobs = [
-            LearnersJob(
-                row["key"], load_learners(path), evolution.families, evolution.settings.learner
-            )
+            LearnersJob(row["key"], load_learners(path), evolution.families, evolution.settings)
             for row in evolved
             if row["key"] not in known
             and (path := learners_path(self.artifacts, row["key"])).exists()
@@ -197,8 +203,8 @@ class Runner:
             for loss in losses
         ]
 
-    def _announce(self, evolved: Sequence[Row]) -> None:
-        """Record the experiment, so that a report finds what belongs to it."""
+    def _announce(self, evolved: Sequence[Row], grid: Sequence[Unit]) -> None:
+        """Record the experiment and its units, so that a report finds what belongs to it."""
         config = {
             "experiment": self.experiment.model_dump(mode="json"),
             "evolutions": {row["loss"]: row["key"] for row in evolved},
@@ -207,7 +213,6 @@ class Runner:
                 self.experiment.seed,
                 {
                     Purpose.EVOLVE: len(evolved),
-                    Purpose.TUNE: self.experiment.tuning.seeds,
                     Purpose.TEST: self._benchmark().seeds,
                 },
             ),
@@ -221,113 +226,83 @@ class Runner:
             "config": config,
         }
         self.store.put(experiments, [row], replace=True)
+        rows = [
+            {
+                "fingerprint": row["fingerprint"],
+                **unit.trainee.names,
+                "unit": unit.digest,
+                "configurations": [each._asdict() for each in unit.configurations],
+            }
+            for unit in grid
+        ]
+        self.store.put(units, rows, replace=True)
 
-    def _tune(self, trainees: Sequence[Trainee]) -> dict[Trainee, Choice]:
-        """Train what tuning lacks; the chosen configuration of each trainee."""
-        tuning = self.experiment.tuning
-        fingerprint = self.experiment.fingerprint()
-        jobs = {
-            trainee: [
-                self._job(trainee._replace(loss=loss), Purpose.TUNE, rates)
-                for loss, rates in plans(tuning, trainee.loss)
-            ]
-            for trainee in trainees
-        }
-        every = list(chain.from_iterable(jobs.values()))
-        known = self.store.existing(tunings, _keys(every))
-        self._train("tune every loss", [job.without(known) for job in every], known)
-        rows = self.store.rows_of(tunings, _keys(every))
-        chosen: dict[Trainee, Choice] = {}
-        for trainee, own in jobs.items():
-            keys = _keys(own)
-            tuned = [rows[key] for key in keys if key in rows]
-            if len(tuned) == len(keys):
-                choice = choose(tuned, tuning.metric)
-                chosen[trainee] = choice
-                row = {"fingerprint": fingerprint, **trainee.names, **choice._asdict()}
-                self.store.put(choices, [row], replace=True)
-        return chosen
-
-    def _run_cells(self, chosen: dict[Trainee, Choice]) -> None:
-        """Train the missing cells: as tuned, and at the common rate with default parameters."""
-        common = self.experiment.tuning.common_rate
-        fingerprint = self.experiment.fingerprint()
-        jobs: list[TrainingJob] = []
-        rows: list[Row] = []
-        for trainee, choice in chosen.items():
-            tuned = replace(trainee.loss, parameter=choice.parameter)
-            settings = {"tuned": (tuned, choice.lr), "common": (trainee.loss, common)}
-            own: dict[LossRef, TrainingJob] = {}
-            for loss in dict.fromkeys(loss for loss, _ in settings.values()):
-                rates = sorted({lr for other, lr in settings.values() if other == loss})
-                own[loss] = self._job(trainee._replace(loss=loss), Purpose.TEST, rates)
-            jobs += own.values()
-            shared = {"fingerprint": fingerprint, **trainee.names}
-            rows += [
-                {**shared, "seed": member.seed, "lr_policy": policy, "cell": member.key}
-                for policy, (loss, lr) in settings.items()
-                for member in own[loss].members
-                if member.lr == lr
-            ]
-        self.store.put(grid, self._new_in_grid(rows), replace=True)
-        known = self.store.existing(cells, _keys(jobs), cells.c.status != "failed")
-        self._train("benchmark", [job.without(known) for job in jobs], known)
-
-    def _new_in_grid(self, rows: Sequence[Row]) -> list[Row]:
-        """Those rows of the grid that are not stored as they are."""
-        mine = grid.c.fingerprint == self.experiment.fingerprint()
-        known = self.store.tuples(select(grid).where(mine))
-        names = [column.name for column in grid.c]
-        return [row for row in rows if tuple(row[name] for name in names) not in known]
-
-    def _job(self, trainee: Trainee, purpose: Purpose, rates: Sequence[float]) -> TrainingJob:
-        """A trainee at each learning rate on each seed of a purpose; every member with its key."""
-        benchmark, tuning = self._benchmark(), self.experiment.tuning
-        seeds = tuning.seeds if purpose is Purpose.TUNE else benchmark.seeds
+    def _unit(self, trainee: Trainee) -> Unit:
+        """What determines all cells of a trainee, and the configurations it is trained in."""
+        benchmark = self._benchmark()
         kernel = self._kernel(trainee.learner, trainee.loss.form)
-        common = {
+        shared = {
             "task": trainee.task.identity(),
             "loss": trainee.loss.identity(),
             "learner": learner_identity(trainee.learner),
             "training": asdict(benchmark.training),
             "curve_points": benchmark.curve_points,
+            "root_seed": self.experiment.seed,
             "determinants": determinants(self.experiment.device, kernel),
         }
-        if purpose is Purpose.TUNE:
-            common["metric"] = tuning.metric
-        where = [self.experiment.seed, int(purpose)]
-        each = [(seed, lr) for lr in rates for seed in range(seeds)]
-        keys = digests(common, ({"seed": [*where, seed], "lr": lr} for seed, lr in each))
-        members = tuple(Member(key, *own) for key, own in zip(keys, each, strict=True))
+        tried = configurations(self.experiment.tuning, trainee.loss)
+        return Unit(trainee, kernel, digest(shared), tuple(tried))
+
+    def _missing(self, unit: Unit) -> list[TrainingJob]:
+        """The cells of a unit without a result, as one job for each value of the parameter."""
+        own = cells.c.unit == unit.digest
+        statement = select(cells.c.parameter, cells.c.lr, cells.c.seed)
+        known = self.store.tuples(statement.where(own, cells.c.status != "failed"))
+        by_parameter: dict[float | None, list[tuple[int, float]]] = {}
+        for each in unit.configurations:
+            by_parameter.setdefault(each.parameter, []).extend(
+                (seed, each.lr)
+                for seed in range(self._benchmark().seeds)
+                if (each.parameter, each.lr, seed) not in known
+            )
+        return [self._job(unit, *missing) for missing in by_parameter.items() if missing[1]]
+
+    def _job(
+        self, unit: Unit, parameter: float | None, each: Sequence[tuple[int, float]]
+    ) -> TrainingJob:
+        """A trainee at one value of its parameter, with seeds and learning rates."""
+        benchmark, trainee = self._benchmark(), unit.trainee
+        variants = ({"seed": seed, "lr": lr} for seed, lr in each)
+        keys = digests({"unit": unit.digest, "parameter": parameter}, variants)
         return TrainingJob(
             trainee.task.name,
-            trainee.loss,
-            members,
+            unit.digest,
+            trainee.loss.at(parameter),
+            tuple(Member(key, *own) for key, own in zip(keys, each, strict=True)),
             self.experiment.seed,
-            purpose,
             trainee.learner,
             benchmark.training,
             benchmark.curve_points,
-            kernel,
+            unit.kernel,
             self.experiment.device,
         )
 
-    def _train(self, phase: str, jobs: Sequence[TrainingJob], known: set[str]) -> None:
-        """Train jobs in the pool and store each one's outcomes as it finishes."""
-        missing = shares([job for job in jobs if job.members], self.pool.workers)
-        if not missing:
+    def _train(self, grid: Sequence[Unit]) -> None:
+        """Train what is missing in the pool and store each job's outcomes as it finishes."""
+        jobs = [job for unit in grid for job in self._missing(unit)]
+        if not jobs:
             return
-        steps = missing[0].training.steps
-        new = sum(job.member_steps for job in missing)
-        self.reporter.phase(phase, new + len(known) * steps, len(known) * steps)
-        for finished in self.pool.run(train, missing):
+        benchmark = self._benchmark()
+        every = sum(len(unit.configurations) for unit in grid) * benchmark.seeds
+        total, new = every * benchmark.training.steps, sum(job.member_steps for job in jobs)
+        self.reporter.phase("benchmark", total, total - new)
+        for finished in self.pool.run(train, in_parts(jobs, self.pool.workers)):
             job = finished.job
             if finished.result is None:
                 reason = f"{type(finished.error).__name__}: {finished.error}"
                 self.errors.append(f"{job.task} under {job.loss.name}: {reason}")
-                if job.purpose is Purpose.TEST:
-                    lost = [failed(member, reason) for member in job.members]
-                    self._store(job, lost, finished.machine)
+                lost = [failed(member, reason) for member in job.members]
+                self._store(job, lost, finished.machine)
             else:
                 self._store(job, finished.result, finished.machine)
             self.reporter.advance(job.member_steps, f"{job.task}, {job.loss.name}")
@@ -335,15 +310,7 @@ class Runner:
     def _store(
         self, job: TrainingJob, outcomes: Sequence[Outcome], where: dict[str, object] | None
     ) -> None:
-        if job.purpose is Purpose.TUNE:
-            metric = self.experiment.tuning.metric
-            self.store.put(tunings, tuning_rows(job, outcomes, metric, where))
-        else:
-            # A cell that failed is replaced by what its new attempt gave, a result by nothing:
-            # another process may have stored it in the meantime.
-            rows = cell_rows(job, outcomes, where)
-            self.store.put(cells, rows, replace=cells.c.status == "failed")
-
-
-def _keys(jobs: Iterable[TrainingJob]) -> list[str]:
-    return [member.key for job in jobs for member in job.members]
+        # A cell that failed is replaced by what its new attempt gave, a result by nothing:
+        # another process may have stored it in the meantime.
+        rows = cell_rows(job, outcomes, where)
+        self.store.put(cells, rows, replace=cells.c.status == "failed")

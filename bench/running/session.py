@@ -8,6 +8,7 @@ from typing import NamedTuple
 from bench.errors import InputError
 from bench.experiment.model import Experiment
 from bench.files import require_writable
+from bench.running.evolution import validation_notes
 from bench.running.runner import Runner
 from bench.running.status import RunSummary
 from bench.store.store import Row, Store
@@ -62,11 +63,12 @@ def pool_for(jobs: int | None, dask: str | None, live: Live) -> Iterator[Pool]:
 
 
 class RunResult(NamedTuple):
-    """Cells by status, and what became of the learners of each co-evolved loss
-    (`bench.running.final_learners.summarise`)."""
+    """Cells by status, what became of the learners of each co-evolved loss
+    (`bench.running.final_learners.summarise`), and what to know of the evolved losses."""
 
     cells: RunSummary
     learners: list[Row]
+    notes: list[str]
 
 
 def run_all(
@@ -82,7 +84,9 @@ def run_all(
     Raises as `running` and `Runner.run` do.
     """
     with running(experiment, storage, artifacts, jobs, dask) as runner:
-        result = RunResult(runner.run(), runner.learner_rows())
+        result = RunResult(
+            runner.run(), runner.learner_rows(), validation_notes(experiment, runner.store)
+        )
         errors = runner.errors
     on_errors(errors)
     return result

@@ -90,13 +90,28 @@ def _work(job: Numbered) -> "Trained":
     return job.work(job.piece)
 
 
-def shares(jobs: Sequence[TrainingJob], workers: int) -> list[TrainingJob]:
-    """The jobs, their learners divided where there would be fewer jobs than workers."""
+MAX_MEMBER_STEPS = 100_000
+"""Work of one job: what a kill loses at most is some seconds of it."""
+
+
+def in_parts(jobs: Sequence[TrainingJob], workers: int) -> list[TrainingJob]:
+    """The jobs, divided between their seeds where one is long or there are too few for all workers.
+
+    All learners of a seed stay together, since they share its task.
+    """
     if not jobs:
         return []
-    parts = -(-workers // len(jobs))
+    least = -(-workers // len(jobs))
     return [
-        replace(job, members=job.members[start::parts])
+        part
         for job in jobs
-        for start in range(min(parts, len(job.members)))
+        for part in _parts(job, max(least, -(-job.member_steps // MAX_MEMBER_STEPS)))
     ]
+
+
+def _parts(job: TrainingJob, parts: int) -> Iterator[TrainingJob]:
+    seeds = sorted({member.seed for member in job.members})
+    parts = min(parts, len(seeds))
+    for part in range(parts):
+        own = set(seeds[part::parts])
+        yield replace(job, members=tuple(m for m in job.members if m.seed in own))

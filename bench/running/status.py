@@ -1,16 +1,20 @@
 """How far an experiment is."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import Join, func, select
 
+from bench.cells.loss_ref import LossRef, reference
+from bench.cells.tuning import configurations
 from bench.experiment.model import Experiment
 from bench.running.evolution import evolution_jobs
-from bench.store.schema import cells, evolutions, grid
+from bench.store.schema import cells, evolutions, units
 from bench.store.store import Store
 from bench.workers.processes import default_jobs
+from mln.config import LossSpec
 
 MAX_TIMED_CELLS = 1000
 """Finished cells whose time is looked at for an estimate."""
@@ -35,16 +39,34 @@ def summary(experiment: Experiment, store: Store) -> RunSummary:
     benchmark = experiment.benchmark
     if benchmark is None:
         return RunSummary(0, 0, 0, 0)
-    total = 2 * len(benchmark.tasks) * len(experiment.losses()) * benchmark.seeds
+    total = len(benchmark.tasks) * benchmark.seeds * _configurations(experiment)
+    declared = {
+        (row["task"], row["learner"], row["loss"], each["lr"], each["parameter"])
+        for row in store.rows(units, fingerprint=experiment.fingerprint())
+        for each in row["configurations"]
+    }
+    of_configuration = (units.c.task, units.c.learner, units.c.loss, cells.c.lr, cells.c.parameter)
     counted = store.query(
-        select(cells.c.status, func.count().label("number"))
-        .select_from(_grid_with_cells())
-        .where(grid.c.fingerprint == experiment.fingerprint())
-        .group_by(cells.c.status)
+        select(*of_configuration, cells.c.status, func.count().label("number"))
+        .select_from(_units_with_cells())
+        .where(units.c.fingerprint == experiment.fingerprint(), cells.c.seed < benchmark.seeds)
+        .group_by(*of_configuration, cells.c.status)
     )
-    count = {row["status"]: row["number"] for row in counted}
-    present = count.get("done", 0), count.get("diverged", 0), count.get("failed", 0)
+    count: Counter[str] = Counter()
+    for row in counted:
+        if tuple(row[column.name] for column in of_configuration) in declared:
+            count[row["status"]] += row["number"]
+    present = count["done"], count["diverged"], count["failed"]
     return RunSummary(*present, total - sum(present))
+
+
+def _configurations(experiment: Experiment) -> int:
+    """In how many configurations all losses together are trained."""
+    spec = experiment.evolution.loss if experiment.evolution else LossSpec()
+    named = experiment.benchmark.losses if experiment.benchmark else ()
+    losses = [reference(name, spec) for name in named]
+    losses += [LossRef(name, "mln") for name in experiment.evolved_losses()]
+    return sum(len(configurations(experiment.tuning, loss)) for loss in losses)
 
 
 def describe(experiment: Experiment, store: Store, artifacts: Path) -> dict[str, Any]:
@@ -58,8 +80,8 @@ def describe(experiment: Experiment, store: Store, artifacts: Path) -> dict[str,
     by_status = summary(experiment, store)
     some = store.query(
         select(cells.c.provenance)
-        .select_from(_grid_with_cells())
-        .where(grid.c.fingerprint == experiment.fingerprint(), cells.c.status != "failed")
+        .select_from(_units_with_cells())
+        .where(units.c.fingerprint == experiment.fingerprint(), cells.c.status != "failed")
         .limit(MAX_TIMED_CELLS)
     )
     seconds = [row["provenance"]["seconds"] for row in some]
@@ -71,5 +93,5 @@ def describe(experiment: Experiment, store: Store, artifacts: Path) -> dict[str,
     }
 
 
-def _grid_with_cells() -> Join:
-    return grid.join(cells, grid.c.cell == cells.c.key)
+def _units_with_cells() -> Join:
+    return units.join(cells, units.c.unit == cells.c.unit)

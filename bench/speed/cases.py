@@ -1,4 +1,4 @@
-"""What is timed: four learners, each under a random genome of its own, the same for all designs.
+"""What is timed: learners, each under a random genome of its own, the same for all designs.
 
 The members of a case are paired, as a generation's candidates on one task are: they share the
 initial weights and the minibatches. The losses' scale is left as drawn, in every design.
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bench.tasks.resolve import resolve
 from mln.config import LearnerSpec, LossSpec, TrainingSpec
-from mln.layout import layout
+from mln.layout import EXPONENTS, layout
 from mln.learners import LearnerPlan, plan
 from mln.problem import Problem, make_problem
 from mln.random import child, generator
@@ -22,6 +22,11 @@ from mln.task import Split, Task
 
 TIMED_LOSS = LossSpec(hidden=32, features="logp,p,y", normalise=False)
 """[log p, p, y] -> 32 tanh -> 1, mean over the classes."""
+
+STATE_LOSS = LossSpec(kind="adaptive", normalise=False)
+"""Exponents that follow the state of training."""
+STATE_SPREAD, STATE_CENTRE = 0.1, 0.5
+"""Of its genes, and of its constants: no exponent is 0, which would spare a logarithm."""
 
 RATES = {"sgd": 0.02, "adam": 0.002}
 SPLIT = "outer_valid"
@@ -33,7 +38,7 @@ DIGIT_SIDE, ENLARGED, BORDER = 8, 3, 2
 class Case:
     """A learner, its data, and how many members are trained for how many steps in a timed call.
 
-    picture: the task's 8 x 8 pictures are enlarged to 28 x 28.
+    picture: the task's 8 x 8 pictures are enlarged to 28 x 28. loss: what its genomes are of.
     """
 
     description: str
@@ -43,6 +48,7 @@ class Case:
     batch_size: int
     steps: int
     picture: bool = False
+    loss: LossSpec = TIMED_LOSS
 
 
 LENET = LearnerSpec(kind="cnn", channels=(6, 16), kernel=5, hidden=(120, 84))
@@ -53,16 +59,45 @@ CASES = {
         "MLP 784-128-10, B=128, digits enlarged", "digits", LearnerSpec((128,)), 8, 128, 50, True
     ),
     "d": Case("LeNet-5 28x28, B=64, digits enlarged", "digits", LENET, 8, 64, 25, True),
+    "state_b": Case(
+        "MLP 64-64-10, B=64, digits, adaptive losses",
+        "digits",
+        LearnerSpec((64,)),
+        32,
+        64,
+        100,
+        loss=STATE_LOSS,
+    ),
+    "state_b32": Case(
+        "MLP 64-64-10, B=32, digits, adaptive losses",
+        "digits",
+        LearnerSpec((64,)),
+        32,
+        32,
+        100,
+        loss=STATE_LOSS,
+    ),
+    "state_s": Case(
+        "MLP 16-32-3, B=32, synthetic classification, adaptive losses",
+        "classification:features=16,classes=3",
+        LearnerSpec((32,)),
+        32,
+        32,
+        100,
+        loss=STATE_LOSS,
+    ),
 }
-"""Shapes of the published comparison; digits are real data, enlarged ones have MNIST's shape."""
+"""Shapes of the published comparison; digits are real data, enlarged ones have MNIST's shape. And
+losses that follow the state of training, on shapes that evolution trains."""
 
 
 class Workload(NamedTuple):
-    """P members of one slot and their genomes, float32 [P, G]."""
+    """P members of one slot and their genomes, float32 [P, G], of losses of one form."""
 
     problem: Problem
     members: Members
     genomes: NDArray[np.float32]
+    loss: LossSpec = TIMED_LOSS
 
     @property
     def member_steps(self) -> int:
@@ -83,9 +118,12 @@ def workload(case: Case, optimizer: str, tasks: int = 1) -> Workload:
     problem = make_problem(drawn, seeds, case.learner, training, (SPLIT,))
     slots = np.arange(case.members, dtype=np.int64) % tasks
     rates = np.full(case.members, RATES[optimizer])
-    shape = (case.members, layout(TIMED_LOSS).size)
-    genomes = generator(root, GENOMES_KEY).standard_normal(shape).astype(np.float32)
-    return Workload(problem, Members(slots, rates), genomes)
+    shape = (case.members, layout(case.loss).size)
+    genomes = generator(root, GENOMES_KEY).standard_normal(shape)
+    if case.loss.kind == "adaptive":
+        genomes *= STATE_SPREAD
+        genomes[:, -len(EXPONENTS) :] += STATE_CENTRE
+    return Workload(problem, Members(slots, rates), genomes.astype(np.float32), case.loss)
 
 
 def learner_plan(problem: Problem) -> LearnerPlan:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.speed.cases import TIMED_LOSS, Workload
+from bench.speed.cases import Workload
 from mln.kernels import engine
 from mln.losses.meta import stacked_from_genomes
 from mln.rollout import RolloutOptions
@@ -36,10 +36,12 @@ def programs(design: str, work: Workload) -> dict[str, ProgramMaker]:
     """
     if design in engine.KERNELS:
         kernel = next(name for name in engine.KERNELS if name == design)
-        obstacle = engine.obstacle(kernel, work.problem.learner, TIMED_LOSS, "cpu")
+        obstacle = engine.obstacle(kernel, work.problem.learner, work.loss, "cpu")
         if obstacle is not None:
             raise DesignUnavailable(obstacle)
         return {design: partial(_kernel, kernel, work)}
+    if design in ("jax", "vmap") and work.loss.state:
+        raise DesignUnavailable("it has no losses that follow the state of training")
     if design == "jax":
         if find_spec("jax") is None:
             raise DesignUnavailable("jax is not installed: pip install 'mln-bench[peers]'")
@@ -57,7 +59,7 @@ def programs(design: str, work: Workload) -> dict[str, ProgramMaker]:
 def _kernel(name: engine.KernelName, work: Workload) -> Program:
     kernel = engine.get(name)
     options = RolloutOptions(keep_weights=True)
-    losses = stacked_from_genomes(TIMED_LOSS, torch.from_numpy(work.genomes), work.problem.classes)
+    losses = stacked_from_genomes(work.loss, torch.from_numpy(work.genomes), work.problem.classes)
 
     def run() -> NDArray[np.float32]:
         result = kernel(work.problem, work.members, losses, (), options)

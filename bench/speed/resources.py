@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from statistics import median
 
-from bench.speed.cases import CASES, TIMED_LOSS, Case, Workload, workload
+from bench.speed.cases import CASES, Case, Workload, workload
 from bench.workers.pool import WorkerPool
 
 MEMORY_TARGET = 500
@@ -97,14 +97,14 @@ def _train(work: Workload) -> None:
     from mln.kernels import engine
     from mln.losses.meta import stacked_from_genomes
 
-    losses = stacked_from_genomes(TIMED_LOSS, torch.from_numpy(work.genomes), work.problem.classes)
+    losses = stacked_from_genomes(work.loss, torch.from_numpy(work.genomes), work.problem.classes)
     engine.rollout(work.problem, work.members, losses, [work.problem.training.steps])
 
 
 def _kernel_name(case: Case) -> str:
     from mln.kernels import engine
 
-    return engine.choose(case.learner, TIMED_LOSS, "cpu")
+    return engine.choose(case.learner, case.loss, "cpu")
 
 
 def memory_rows() -> list[dict[str, object]]:

@@ -1,6 +1,7 @@
 """The designs in plain torch that published code uses: a loop over learners, and torch.func."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from bench.speed.cases import SPLIT, TIMED_LOSS, Workload, inputs, learner_plan
 from mln.config import TrainingSpec
+from mln.criterion import MetaLoss
 from mln.layout import layout
 from mln.losses.network import LOG_FLOOR
 from mln.problem import Problem
@@ -54,27 +56,35 @@ def meta_loss(z: Tensor, y: Tensor, genome: dict[str, Tensor]) -> Tensor:
 
 
 def naive(work: Workload) -> Run:
-    """One nn.Module and one torch.optim optimiser per member, trained one after another."""
+    """One nn.Module, criterion and torch.optim optimiser per member, one after another."""
     problem, members = work.problem, work.members
     data, start = _batches(problem), torch.from_numpy(problem.initial)[members.slot]
-    genomes = layout(TIMED_LOSS).split(torch.from_numpy(work.genomes))
 
     def run() -> NDArray[np.float32]:
         final = []
         for member, lr in enumerate(members.lr):
-            genome = {name: part[member] for name, part in genomes.items()}
+            criterion = _criterion(work, member)
             net = network(problem)
             vector_to_parameters(start[member].clone(), net.parameters())
             optimizer = make_optimizer(problem.training, net.parameters(), float(lr))
             for rows, y in zip(data.rows, data.targets, strict=True):
                 optimizer.zero_grad()
-                loss = meta_loss(net(data.pool[rows]), y, genome)
+                loss = criterion(net(data.pool[rows]), y)
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
             final.append(parameters_to_vector(net.parameters()).detach())
         return torch.stack(final).numpy()
 
     return run
+
+
+def _criterion(work: Workload, member: int) -> Callable[[Tensor, Tensor], Tensor]:
+    """A member's loss; of one that follows the state of training the suite's own criterion."""
+    genome = torch.from_numpy(work.genomes[member])
+    if work.loss.state:
+        return MetaLoss(work.loss, genome, total_steps=work.problem.training.steps)
+    own = {name: part[0] for name, part in layout(work.loss).split(genome[None]).items()}
+    return partial(meta_loss, genome=own)
 
 
 def vmapped(work: Workload, device: str = "cpu") -> Run:

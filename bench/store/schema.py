@@ -1,6 +1,6 @@
 """The tables of results and studies; all are named `mln_...` beside Optuna's own."""
 
-from sqlalchemy import JSON, Column, Float, Integer, MetaData, String, Table
+from sqlalchemy import JSON, Column, Float, Index, Integer, MetaData, String, Table
 
 metadata = MetaData()
 
@@ -35,23 +35,6 @@ evolutions = Table(
 to an ES: {member_steps, generation, reason, mean, spread, sigma}; `shape` is a list of objects
 {loss, kind ("value" or "gradient"), target (0 or 1), p: [...], y: [...]}."""
 
-tunings = Table(
-    "mln_tunings",
-    metadata,
-    Column("key", String(64), primary_key=True),
-    Column("task", String(200), nullable=False),
-    Column("learner", String(200), nullable=False),
-    Column("loss", String(200), nullable=False),
-    Column("parameter", Float, nullable=True),
-    Column("lr", Float, nullable=False),
-    Column("seed", Integer, nullable=False),
-    Column("status", String(20), nullable=False),
-    Column("score", Float, nullable=False),
-    Column("provenance", JSON, nullable=False),
-)
-"""One learner trained to choose a learning rate; `score` is that of the tuning's metric on
-inner_valid, in its own unit."""
-
 learners = Table(
     "mln_learners",
     metadata,
@@ -62,25 +45,25 @@ learners = Table(
 objects {task, accuracy, nll, accuracy_ce, nll_ce}: test scores of each learner, and of
 cross-entropy's that trained as long on the same minibatches."""
 
-choices = Table(
-    "mln_choices",
+units = Table(
+    "mln_units",
     metadata,
     Column("fingerprint", String(64), primary_key=True),
     Column("task", String(200), primary_key=True),
     Column("learner", String(200), primary_key=True),
     Column("loss", String(200), primary_key=True),
-    Column("lr", Float, nullable=False),
-    Column("parameter", Float, nullable=True),
-    Column("configurations", Integer, nullable=False),
-    Column("seeds", Integer, nullable=False),
-    Column("score", Float, nullable=False),
+    Column("unit", String(64), nullable=False),
+    Column("configurations", JSON, nullable=False),
 )
-"""What tuning chose, with its budget: configurations tried, each on so many seeds."""
+"""What each experiment trains: one row per task, learner and loss. Its cells are those of `unit`
+with one of the configurations: a list of {lr, parameter, is_tuned, is_common} in the order in which
+tuning breaks ties."""
 
 cells = Table(
     "mln_cells",
     metadata,
     Column("key", String(64), primary_key=True),
+    Column("unit", String(64), nullable=False),
     Column("task", String(200), nullable=False),
     Column("learner", String(200), nullable=False),
     Column("loss", String(200), nullable=False),
@@ -89,25 +72,16 @@ cells = Table(
     Column("parameter", Float, nullable=True),
     Column("status", String(20), nullable=False),
     Column("detail", String(500), nullable=False),
+    Column("inner", JSON, nullable=False),
     Column("metrics", JSON, nullable=False),
     Column("curve", JSON, nullable=False),
     Column("provenance", JSON, nullable=False),
+    Index("mln_cells_by_unit", "unit", "lr", "parameter", "status", "seed"),
 )
-"""Benchmark results. `status` is done, diverged or failed; `metrics` maps a metric's name to its
-value; `curve` is {step: [...], accuracy: [...], ...} on the test split."""
-
-grid = Table(
-    "mln_grid",
-    metadata,
-    Column("fingerprint", String(64), primary_key=True),
-    Column("task", String(200), primary_key=True),
-    Column("learner", String(200), primary_key=True),
-    Column("loss", String(200), primary_key=True),
-    Column("seed", Integer, primary_key=True),
-    Column("lr_policy", String(10), primary_key=True),
-    Column("cell", String(64), nullable=False),
-)
-"""Which cell answers each row of an experiment, under each policy ("tuned" or "common")."""
+"""Benchmark results: one learner each. `unit`: what it shares with all learners of the same task,
+learner and loss; with rate, parameter and seed it determines the key. `status` is done, diverged or
+failed; `metrics` maps a metric's name to its value on test, `inner` to that on inner_valid; `curve`
+is {step: [...], accuracy: [...], ...} on the test split."""
 
 trials = Table(
     "mln_trials",

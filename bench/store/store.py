@@ -1,4 +1,4 @@
-"""Results in one SQL database: evolved losses, tuning runs, benchmark cells and study trials.
+"""Results in one SQL database: evolved losses, benchmark cells and study trials.
 
 All tables are named `mln_...`, so that they live beside Optuna's in the same database. A row is
 addressed by a key that its configuration determines; writing the same key twice keeps the first.
@@ -25,11 +25,9 @@ from bench.store.database import (
 )
 from bench.store.schema import (
     cells,
-    choices,
     evolutions,
     experiments,
     gains,
-    grid,
     importances,
     learners,
     metadata,
@@ -37,7 +35,7 @@ from bench.store.schema import (
     slots,
     studies,
     trials,
-    tunings,
+    units,
 )
 
 __all__ = [
@@ -45,11 +43,9 @@ __all__ = [
     "Row",
     "Store",
     "cells",
-    "choices",
     "evolutions",
     "experiments",
     "gains",
-    "grid",
     "importances",
     "learners",
     "metadata",
@@ -59,10 +55,10 @@ __all__ = [
     "sqlite_pragmas",
     "studies",
     "trials",
-    "tunings",
+    "units",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Row = dict[str, Any]
 

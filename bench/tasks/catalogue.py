@@ -11,7 +11,8 @@ from bench.tasks.families.digits import Digits
 from bench.tasks.families.folders import SIDES, FolderPictures
 from bench.tasks.families.official import OFFICIAL
 from bench.tasks.families.pictures import PictureFamily
-from bench.tasks.families.sized import CLASS_RANGE, FEATURE_RANGE, SIZED, MixtureFamily
+from bench.tasks.families.prototypes import PROTOTYPES
+from bench.tasks.families.sized import CLASS_RANGE, SIZED, MixtureFamily
 from bench.tasks.families.synthetic import SYNTHETIC
 from bench.tasks.families.tables import SHIPPED_TABLES, TableFile
 
@@ -25,6 +26,7 @@ FAMILIES: Register[TaskFamily] = Register(
     "task",
     (
         *SYNTHETIC,
+        *PROTOTYPES,
         MixtureFamily("planar", tuple(_SYNTHETIC[name] for name in PLANAR)),
         Digits(),
         *SHIPPED_TABLES,
@@ -44,6 +46,10 @@ GENERATED, YOURS = "generated; no licence needed", "yours, under its own licence
 FORMS = {
     "blobs:features=16,classes=6": ("blobs of 2 to 32 features and 2 to 10 classes", GENERATED),
     "classification:features=16,classes=6": ("make_classification of such a size", GENERATED),
+    "prototypes:features=64,classes=10": (
+        "prototypes of 4 to 128 features and 2 to 10 classes",
+        GENERATED,
+    ),
     "moons|circles|xor": ("a mixture of families of one shape", GENERATED),
     "folder:PATH,size=32": (FolderPictures.description, YOURS),
     "table:PATH,label=COLUMN": (TableFile.description, YOURS),
@@ -92,10 +98,10 @@ def family_of(word: str, name: str) -> TaskFamily:
 def _made(kind: str, text: str, name: str) -> TaskFamily:
     path, settings = _arguments(kind, text, name)
     if kind in SIZED:
-        features = _whole(settings, "features", FEATURE_RANGE, name)
+        features = _whole(settings, "features", SIZED[kind].features, name)
         classes = _whole(settings, "classes", CLASS_RANGE, name)
         spelled = f"{kind}:features={features},classes={classes}"
-        return SIZED[kind](spelled, features, classes)
+        return SIZED[kind].make(spelled, features, classes)
     if kind == "table":
         label = settings["label"]
         return TableFile(f"table:{_quoted(path)},label={_quoted(label)}", path, label)

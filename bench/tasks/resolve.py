@@ -1,46 +1,41 @@
 """Names of tasks: `family+regime=value+...`, for example `digits+noise=0.4+valid=noisy`.
 
 A value is a number or a range, `noise=0.15:0.5`, from which each task draws its own. The order
-of regimes in a name does not matter. A name is read once, and the reference is handed on.
+of regimes in a name does not matter. `train=300:1500` sets the number of training examples of a
+generated family. A name is read once, and the reference is handed on.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-from numpy.random import SeedSequence
+from dataclasses import replace
 
 from bench.errors import InputError, nearest
-from bench.tasks.base import Concern, TaskFamily
+from bench.tasks.base import TaskFamily
 from bench.tasks.catalogue import family_of
-from bench.tasks.regimes.catalogue import REGIMES, VALID_KEY, Regime, Stage
+from bench.tasks.families.sized import resized
+from bench.tasks.regimes.catalogue import (
+    REGIMES,
+    TRAIN_KEY,
+    TRAIN_LIMIT,
+    VALID_KEY,
+    Regime,
+    Stage,
+)
+from bench.tasks.regimes.sizes import MIN_KEPT_PER_CLASS
 from bench.tasks.task_ref import Setting, TaskRef, spelled
-from mln.random import generator
-from mln.task import Task, TaskSource
+from mln.task import Mixture
 
 __all__ = ["Mixture", "TaskRef", "mixture", "resolve"]
 
 
-@dataclass(frozen=True)
-class Mixture:
-    """Draws each task from a source chosen uniformly; their shapes may differ."""
+def mixture(names: Sequence[str], *, test: bool = False, in_turn: bool = False) -> Mixture:
+    """What draws each task from one of `names`: all equally likely, or one after the other.
 
-    sources: tuple[TaskSource, ...]
-
-    def __call__(self, seed: SeedSequence) -> Task:
-        """The task at `seed`, named after the source it came from."""
-        index = generator(seed, Concern.MIXTURE).integers(len(self.sources))
-        return self.sources[index](seed)
-
-
-def mixture(names: Sequence[str], *, test: bool = False) -> TaskSource:
-    """What draws each task from one of `names`, all equally likely.
-
-    Raises InputError for no names, and as `resolve` does.
+    An evolution decides this for itself. Raises InputError for no names, and as `resolve` does.
     """
     if not names:
         raise InputError("a mixture of tasks needs at least one name")
-    return Mixture(tuple(resolve(name).source(test=test) for name in names))
+    return Mixture(tuple(resolve(name).source(test=test) for name in names), in_turn)
 
 
 def resolve(name: str) -> TaskRef:
@@ -50,11 +45,15 @@ def resolve(name: str) -> TaskRef:
         InputError: an unknown family or regime, or a value that makes no sense for the family.
     """
     family_name, *parts = (part.strip() for part in name.split("+"))
-    family = family_of(family_name, name)
+    named = family_of(family_name, name)
+    pairs = [tuple(piece.strip() for piece in part.partition("=")) for part in parts]
+    # Before all regimes, whose limits depend on it.
+    family = _with_train_size(named, [value for key, _, value in pairs if key == TRAIN_KEY], name)
     settings: list[Setting] = []
     valid: str | None = None
-    for part in parts:
-        key, _, value = (piece.strip() for piece in part.partition("="))
+    for key, _, value in pairs:
+        if key == TRAIN_KEY:
+            continue
         if key == VALID_KEY and valid is None and value in ("clean", "noisy"):
             valid = value
         elif key == VALID_KEY:
@@ -62,9 +61,36 @@ def resolve(name: str) -> TaskRef:
         elif key in REGIMES:
             settings.append(_setting(REGIMES[key], value, family, name))
         else:
-            hint = nearest(key, (*REGIMES, VALID_KEY))
+            hint = nearest(key, (*REGIMES, TRAIN_KEY, VALID_KEY))
             raise InputError(f"task '{name}': unknown regime '{key}'{hint}")
-    return _combined(name, family, settings, valid == "noisy")
+    reference = _combined(name, family, settings, valid == "noisy")
+    return replace(reference, resized=family.train_size != named.train_size)
+
+
+def _with_train_size(family: TaskFamily, texts: Sequence[str], name: str) -> TaskFamily:
+    """The family with the training sizes that its task's name asks for."""
+    if not texts:
+        return family
+    fewest = MIN_KEPT_PER_CLASS * family.classes
+    pieces = texts[0].split(":")
+    sizes = [int(piece) for piece in pieces if piece.strip().isdecimal()]
+    if len(texts) > 1 or len(sizes) != len(pieces) or len(sizes) > 2:
+        raise InputError(
+            f"task '{name}': give {TRAIN_KEY} once, as a whole number or a range such as "
+            f"{TRAIN_KEY}=300:1500"
+        )
+    if not fewest <= sizes[0] <= sizes[-1] <= TRAIN_LIMIT:
+        raise InputError(
+            f"task '{name}': {TRAIN_KEY} must rise within {fewest} to {TRAIN_LIMIT} on "
+            f"{family.name}, not '{texts[0]}'"
+        )
+    other = resized(family, sizes[0], sizes[-1])
+    if other is None:
+        raise InputError(
+            f"task '{name}': {TRAIN_KEY}=... is for generated families; of {family.name} take a "
+            "part by few=..."
+        )
+    return other
 
 
 def _setting(regime: Regime, text: str, family: TaskFamily, name: str) -> Setting:

@@ -10,7 +10,13 @@ from numpy.random import Generator, SeedSequence
 
 from bench.tasks.base import TaskFamily, family_seed
 from bench.tasks.catalogue import FAMILIES
-from bench.tasks.regimes.catalogue import REGIMES, VALID_KEY, Stage, noisy_inner_valid
+from bench.tasks.regimes.catalogue import (
+    REGIMES,
+    TRAIN_KEY,
+    VALID_KEY,
+    Stage,
+    noisy_inner_valid,
+)
 from mln.random import generator
 from mln.task import Task, TaskSource
 
@@ -39,17 +45,24 @@ class Setting(NamedTuple):
 class TaskRef:
     """A family under regimes, in order of application; picklable, and equal by name.
 
-    noisy_valid: whether inner_valid carries the training noise. name: the one spelling of it,
-    which results carry.
+    noisy_valid: whether inner_valid carries the training noise. resized: whether the name sets
+    the family's number of training examples. name: the one spelling of it, which results carry.
     """
 
     family: TaskFamily = field(compare=False, repr=False)
     regimes: tuple[Setting, ...] = ()
     noisy_valid: bool = False
+    resized: bool = False
     name: str = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self._named_after(self.family.name))
+
+    @property
+    def regime(self) -> str:
+        """The regimes alone, as they are spelled in the name; "" of a clean task."""
+        parts = list(map(str, self.regimes))
+        return "+".join([*parts, f"{VALID_KEY}=noisy"] if self.noisy_valid else parts)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -86,8 +99,8 @@ class TaskRef:
         return RegimeSource(self, test)
 
     def _named_after(self, family: str) -> str:
-        parts = [family, *map(str, self.regimes)]
-        return "+".join([*parts, f"{VALID_KEY}=noisy"] if self.noisy_valid else parts)
+        sizes = [str(Setting(TRAIN_KEY, *self.family.train_size))] if self.resized else []
+        return "+".join([family, *sizes, *filter(None, [self.regime])])
 
 
 @dataclass(frozen=True)
@@ -109,7 +122,7 @@ class RegimeSource:
             if ref.noisy_valid and regime.stage is Stage.NOISE:
                 rng = generator(own_seed, regime.concern, 2)
                 task = noisy_inner_valid(task, regime, value, rng)
-        return replace(task, name=ref.name)
+        return replace(task, name=ref.name, regime=ref.regime)
 
 
 def spelled(number: float) -> str:

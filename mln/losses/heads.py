@@ -65,13 +65,14 @@ class GateLoss(Learned):
     def __init__(
         self, spec: LossSpec, theta: Tensor, classes: int, normalise: bool | None = None
     ) -> None:
+        self.spec = spec
         genes = layout(spec).split(theta)["gate"]
         self.net = NetworkLoss(spec, theta, classes)
         self.state = self.net.state or TrainingState((), len(theta), classes, theta)
         # Rows without weight keep the stacked matrices aligned (mln.kernels.alignment.ALIGN).
         rows = 8 - len(GATE_OUTPUTS)
         self.weight = pad(genes[..., :-1], (0, -len(spec.state) % 8, 0, rows)).contiguous()
-        self.bias = pad(genes[..., -1], (0, rows))[..., None]
+        self.constant = pad(genes[..., -1], (0, rows))[..., None]
         self.scale = theta.new_ones(len(theta), 1, 1)
         if spec.normalise if normalise is None else normalise:
             unscaled = GateLoss(spec, theta.double(), classes, normalise=False)
@@ -90,7 +91,7 @@ class GateLoss(Learned):
 
     def gate(self) -> tuple[Tensor, Tensor]:
         """g and tau in the present state, [P, 1, 1] each."""
-        outputs = self.bias
+        outputs = self.constant
         if self.state.names:
             outputs = torch.baddbmm(outputs, self.weight, self.state.features[..., None])
         return sigmoid(outputs[:, :1]), MAX_TAU * outputs[:, 1:2].clamp(0, 1)

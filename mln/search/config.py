@@ -1,4 +1,4 @@
-"""Settings of the search algorithms, as frozen dataclasses; see mln.config."""
+"""Settings of the search, as frozen dataclasses; see mln.config."""
 
 from dataclasses import dataclass
 from math import inf
@@ -7,6 +7,55 @@ from typing import Literal
 from mln.checks import FORBID_UNKNOWN, check
 
 StrategyKind = Literal["openai-es", "snes", "sep-cma-es"]
+
+
+@dataclass(frozen=True)
+class FitnessConfig:
+    """What a candidate is selected for: its paired gain over cross-entropy on outer_valid.
+
+    metric: `accuracy` or `nll` after the last step (nll: cross-entropy's minus ours, in nats),
+    `area` under the accuracy curve at `curve_points` even steps, or `post_drift`, the area after
+    the labels have changed. drift: the fraction of the steps at which every class of every task
+    changes its label, in training and in evaluation. aggregate: over the tasks of a generation,
+    their `mean`; over the means of groups of tasks, `mean_minus_spread` (less `spread_weight`
+    standard deviations) or `cvar`, the mean of the worst `cvar_share` of the groups. group_by:
+    tasks of one `name`, or of one `regime` whatever their family. loss_weight: a group's mean gain
+    counts so many times where it is negative; of the `mean`, each group is as large as it is.
+    screen: reject, before training, candidates that push the true class down where training starts.
+    """
+
+    metric: Literal["accuracy", "nll", "area", "post_drift"] = "accuracy"
+    curve_points: int = 5
+    drift: float | None = None
+    aggregate: Literal["mean", "mean_minus_spread", "cvar"] = "mean"
+    spread_weight: float = 0.5
+    cvar_share: float = 0.5
+    group_by: Literal["name", "regime"] = "name"
+    loss_weight: float = 1.0
+    screen: bool = True
+
+    __pydantic_config__ = FORBID_UNKNOWN
+
+    def __post_init__(self) -> None:
+        check(self.curve_points >= 1, f"curve_points must be at least 1, not {self.curve_points}")
+        check(
+            0 <= self.spread_weight < inf,
+            f"spread_weight must not be negative: {self.spread_weight}",
+        )
+        check(0 < self.cvar_share <= 1, f"cvar_share must lie in (0, 1], not {self.cvar_share}")
+        check(
+            self.group_by in ("name", "regime"),
+            f"group_by must be name or regime, not {self.group_by!r}",
+        )
+        check(
+            1 <= self.loss_weight < inf, f"loss_weight must be at least 1, not {self.loss_weight}"
+        )
+        drift = self.drift
+        check(drift is None or 0 < drift < 1, f"drift must lie between 0 and 1, not {drift}")
+        check(
+            self.metric != "post_drift" or drift is not None,
+            "metric post_drift needs drift, the fraction of the steps at which labels change",
+        )
 
 
 @dataclass(frozen=True)
@@ -103,3 +152,22 @@ class HandoverConfig:
         check(
             0 < self.spread_floor < inf, f"spread_floor must be positive, not {self.spread_floor}"
         )
+
+
+@dataclass(frozen=True)
+class ValidationConfig:
+    """How the delivered genome is chosen, where an evolution has families to validate on.
+
+    Of the last phase, which is the ES's where there is one, `candidates` genomes that would have
+    been delivered, evenly spaced over its generations, are compared on `tasks` tasks, drawn from
+    the families in turn; the chosen one is judged on as many others.
+    """
+
+    candidates: int = 8
+    tasks: int = 48
+
+    __pydantic_config__ = FORBID_UNKNOWN
+
+    def __post_init__(self) -> None:
+        check(self.candidates >= 1, f"candidates must be at least 1, not {self.candidates}")
+        check(self.tasks >= 2, f"tasks must be at least 2, not {self.tasks}")

@@ -10,10 +10,10 @@ import pandas as pd
 
 from bench.errors import InputError
 from reports.data.curves import NO_CURVES, Curves
-from reports.data.load import ReportData
+from reports.data.model import ReportData
 
 FRAMES = (
-    "rows", "plan", "choices", "missing", "evolutions", "history", "shapes",
+    "rows", "plan", "configurations", "tuning", "missing", "evolutions", "history", "shapes",
 )  # fmt: skip
 DECLARED = (
     "report.metric", "report.direction", "report.rope", "report.alpha", "report.worst",

@@ -29,6 +29,14 @@ def rules_for(name: str, report: ReportSection, budget: int) -> Rules | None:
     return Rules(metric.direction, metric.rope_after(budget), report.alpha) if metric else None
 
 
+def is_minimised(name: str, report: ReportSection) -> bool:
+    """Whether a lower score of a metric is better."""
+    if name == report.metric:
+        return report.direction == "minimise"
+    metric = declared(name)
+    return metric is not None and metric.is_minimised
+
+
 def worst_of(name: str, report: ReportSection, budget: int) -> float:
     """The score of a diverged run; NaN where the metric is not comparable."""
     if name == report.metric:

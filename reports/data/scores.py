@@ -37,7 +37,7 @@ Key = tuple[str, str, str, str]
 class ReportScores:
     """The rows of a report by (task, learner, loss, policy).
 
-    rows, plan: as in `reports.data.load.ReportData`; budget: training steps of the longest run,
+    rows, plan: as in `reports.data.model.ReportData`; budget: training steps of the longest run,
     the scale of times.
     """
 
@@ -124,7 +124,7 @@ def _blocks(rows: pd.DataFrame) -> dict[Key, Block]:
     """Contiguous blocks of sorted rows."""
     if rows.empty:
         return {}
-    keys = rows[["task", "learner", "loss", "lr_policy"]]
+    keys = rows[["task", "learner", "loss", "policy"]]
     change = np.zeros(len(rows), dtype=bool)
     change[0] = True
     for name in keys:

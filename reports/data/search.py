@@ -6,6 +6,9 @@ from bench.store import schema as tables
 from bench.store.store import Row, Store
 
 RUN_COLUMNS = ["loss", "run", "fitness", "member_steps"]
+SHAPE_COLUMNS = ["loss", "state", "kind", "target", "p", "y"]
+INTERMEDIATE_COLUMNS = ["number", "step", "value"]
+IMPORTANCE_COLUMNS = ["name", "share"]
 
 
 def evolutions(
@@ -27,9 +30,22 @@ def evolutions(
             shown = name if shape["loss"] == row["loss"] else shape["loss"]
             if shown not in known:
                 shapes.append(pd.DataFrame({"state": "", **shape, "loss": shown}))
-    columns = ["loss", "state", "kind", "target", "p", "y"]
-    joined = pd.concat(shapes, ignore_index=True) if shapes else pd.DataFrame(columns=columns)
-    return pd.DataFrame(runs, columns=RUN_COLUMNS), pd.DataFrame(history), joined[columns]
+    joined = pd.concat(shapes, ignore_index=True) if shapes else pd.DataFrame(columns=SHAPE_COLUMNS)
+    return pd.DataFrame(runs, columns=RUN_COLUMNS), pd.DataFrame(history), joined[SHAPE_COLUMNS]
+
+
+def no_evolutions() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Runs, history and shapes where nothing was evolved."""
+    return pd.DataFrame(columns=RUN_COLUMNS), pd.DataFrame(), pd.DataFrame(columns=SHAPE_COLUMNS)
+
+
+def no_study() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Trials, intermediate values and importances where there was no study."""
+    return (
+        pd.DataFrame(),
+        pd.DataFrame(columns=INTERMEDIATE_COLUMNS),
+        pd.DataFrame(columns=IMPORTANCE_COLUMNS),
+    )
 
 
 def study(store: Store, name: str | None) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -50,6 +66,6 @@ def study(store: Store, name: str | None) -> tuple[pd.DataFrame, pd.DataFrame, p
     shares = sorted(values.items(), key=lambda item: (-item[1], item[0]))
     return (
         trials.sort_values("number", ignore_index=True) if rows else trials,
-        pd.DataFrame(steps, columns=["number", "step", "value"]),
-        pd.DataFrame(shares, columns=["name", "share"]),
+        pd.DataFrame(steps, columns=INTERMEDIATE_COLUMNS),
+        pd.DataFrame(shares, columns=IMPORTANCE_COLUMNS),
     )

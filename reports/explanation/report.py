@@ -1,4 +1,5 @@
-"""A learned loss explained on one page: its shape, the nearest known loss, a polynomial.
+"""A learned loss explained on one page: its shape, the nearest known loss, a polynomial; of an
+adaptive loss its law and what its exponents do in typical trainings.
 
 Numbers arrive as the mapping that is also written as explain.json; nothing is computed here.
 """
@@ -13,22 +14,28 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from reports.figures.evolution import loss_shapes
-from reports.figures.palette import DARK_BLUE, FAINT, GREEN, VERMILION
+from reports.figures.palette import DARK_BLUE, FAINT, GREEN, VERMILION, category_colors
 from reports.figures.style import canvas, looks, png, styled, svg
 from reports.page.files import inline, write_files
+
+ACROSS = {"progress": "progress of training", "accuracy": "running accuracy"}
+DASHES = ("-", "--", "-.", ":")
 
 
 def write_explanation(explanation: Mapping[str, Any], out_dir: Path) -> list[Path]:
     """Write explain.html, explain.json and figures/ (SVG and PNG); the paths written.
 
-    `explanation`: loss, spec, provenance, classes, curves (loss, state, kind, target, p, y) and
-    states (state, nearest, families, polynomial, fitted). Raises InputError where the folder
-    cannot be written.
+    `explanation`: loss, spec, provenance, classes, curves (loss, state, kind, target, p, y),
+    states (state, nearest, families, polynomial, fitted), and of an adaptive loss law (exponent,
+    formula, words) and trainings (training, task, progress, accuracy, exponents, moments), which
+    are empty for others. Raises InputError where the folder cannot be written.
     """
     figures = {
         "shape": shape_figure(explanation),
         "nearest": nearest_figure(explanation),
     }
+    if explanation["trainings"]:
+        figures["trainings"] = trainings_figure(explanation)
     drawings = {name: svg(figure) for name, figure in figures.items()}
     files: dict[str, str | bytes] = {
         "explain.html": _html(explanation, drawings),
@@ -91,6 +98,33 @@ def nearest_figure(explanation: Mapping[str, Any]) -> Figure:
         grid[-1], ("p of the true class", "p of the rival class"), strict=False
     ):
         panel.set_xlabel(label)
+    return figure
+
+
+@styled
+def trainings_figure(explanation: Mapping[str, Any]) -> Figure:
+    """Each exponent, over its range, against the progress of training and against the running
+    accuracy, a line for each training."""
+    trainings: Sequence[Mapping[str, Any]] = explanation["trainings"]
+    names = list(trainings[0]["exponents"])
+    figure, grid = canvas(2, len(names), 5.2, sharey="col")
+    lines = dict(zip(category_colors(len(trainings)), DASHES, strict=False))
+    for row, (key, label) in zip(grid, ACROSS.items(), strict=True):
+        for panel, name in zip(row, names, strict=True):
+            for part, (color, dash) in zip(trainings, lines.items(), strict=True):
+                x, y = part[key], part["exponents"][name]
+                panel.plot(x, y, color=color, ls=dash, label=part["training"])
+                panel.plot(x[-1:], y[-1:], "o", ms=4, color=color)
+            largest = explanation["spec"][f"max_{name}"] or 1.0
+            panel.set_ylim(-0.04 * largest, 1.04 * largest)
+            panel.set_xlim(0, 1)
+            panel.set_xticks([0, 0.5, 1])
+            panel.set_xlabel(label)
+            if key == "progress":
+                panel.set_title(name)
+    figure.legend(
+        *grid[0][0].get_legend_handles_labels(), loc="outside upper center", ncols=len(trainings)
+    )
     return figure
 
 

@@ -21,7 +21,7 @@ def aggregates(
 ) -> Figure:  # fmt: skip
     """IQM of every loss, and its probability of improvement over each baseline, with intervals.
 
-    `table`: as in reports.significance.across.Across, best first.
+    `table`: as in reports.benchmark.across.Across, best first.
     """
     losses = [str(loss) for loss in table["loss"]]
     figure, grid = canvas(1, 1 + len(baselines), 1.2 + 0.3 * len(losses), sharey=True)

@@ -22,6 +22,9 @@ CATEGORIES = (
 )  # fmt: skip
 """For what is neither a candidate nor a baseline."""
 
+VERDICT_INK = {"good": "#1a7f37", "bad": "#b42318", "even": "#1d5fa8", "warn": "#8a5a00"}
+"""Of verdicts in a notebook, on light and on dark paper: the page's stylesheet is not there."""
+
 DIVERGING, DENSITY, SEQUENTIAL = "vlag_r", "Blues", "viridis"
 """Colour maps: signed values (seaborn), shares of points (matplotlib), values (any library)."""
 

@@ -1,7 +1,7 @@
 """What pages are made of: figures with captions, sections, and the page itself."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -39,7 +39,8 @@ class Page:
 
     warnings: what a reader must know first. findings: the verdict in sentences. head: the verdict
     as tables. methods: paragraphs that cite `references` (BibTeX keys) as [@key]. document: what
-    report.json holds. rows: what rows.csv holds.
+    report.json holds. rows: what rows.csv holds;
+    files: further files by name.
     """
 
     kind: str
@@ -55,3 +56,4 @@ class Page:
     commands: Sequence[str]
     document: Mapping[str, Any]
     rows: str
+    files: Mapping[str, str] = field(default_factory=dict)

@@ -48,6 +48,7 @@ def write_page(page: Page, out_dir: Path, executor: Executor | None = None) -> R
         if table.in_latex:
             files[f"tables/{table.name}.tex"] = table.latex()
     files["rows.csv"] = page.rows
+    files |= page.files
     files["methods.tex"] = cited_in_latex(page.methods)
     files["references.bib"] = bibtex(page.methods)
     files["report.json"] = json_text(page.document)

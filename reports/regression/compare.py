@@ -11,15 +11,17 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from bench.errors import InputError
-from reports.data.load import IDENTITY, USABLE
+from bench.policies import title_of
+from reports.data.cells import USABLE
 from reports.data.metrics import comparable_metric
+from reports.data.model import IDENTITY
 from reports.page.wording import counted, unit_of
 from reports.verdicts.decision import Decision, Question, decide
 from reports.verdicts.gate import refusal_lines, too_few
 from reports.verdicts.kinds import is_decided, label_of, tone_of
 from reports.verdicts.verdict import Rules
 
-KEYS = ["task", "learner", "loss", "lr_policy"]
+KEYS = ["task", "learner", "loss", "policy"]
 ALPHA = 0.05
 
 
@@ -29,7 +31,7 @@ class Change(NamedTuple):
     task: str
     learner: str
     loss: str
-    lr_policy: str
+    policy: str
     paired: int
     changed: int
     largest: float
@@ -104,8 +106,7 @@ class Regression:
             f"B against A, {counted(len(self.changes), 'comparison')}: {'; '.join(parts)}.",
         ]
         sentences += [
-            f"{change.loss} on {change.task} at the {change.lr_policy} rate: "
-            f"{change.decision.sentence}"
+            f"{change.loss} on {change.task}, {title_of(change.policy)}: {change.decision.sentence}"
             for change in self.changes
             if change.decision and is_decided(change.verdict)
         ]
@@ -167,6 +168,11 @@ def _read(path: Path, metric: str) -> pd.DataFrame:
     except (OSError, ValueError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise InputError(f"{path}: cannot be read as CSV: {reason}") from error
+    if "lr_policy" in frame and "policy" not in frame:
+        raise InputError(
+            f"{path}: has 'lr_policy' in place of 'policy': it is from an earlier release, which "
+            "tuned otherwise; run the experiment again"
+        )
     absent = [name for name in (*IDENTITY, "status") if name not in frame]
     if absent:
         raise InputError(f"{path}: has no column {absent[0]!r}; name the rows.csv of a report")

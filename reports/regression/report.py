@@ -26,7 +26,7 @@ def change_table(regression: Regression) -> Table:
         numbers = change.decision.numbers if change.decision else None
         shown.append(
             [
-                change.task, change.loss, change.lr_policy, f"{change.changed}/{change.paired}",
+                change.task, change.loss, change.policy, f"{change.changed}/{change.paired}",
                 unit.value(change.largest),
                 unit.gain(numbers.mean_difference) if numbers else unit.value(0.0),
                 interval_text(numbers.ci_low, numbers.ci_high, unit) if numbers else "",
@@ -88,7 +88,7 @@ def write_regression(
 def _sections(regression: Regression) -> list[Section]:
     unit = unit_of(regression.metric)
     moved = [
-        (f"{change.task}, {change.loss}, {change.lr_policy}", change.decision.numbers)
+        (f"{change.task}, {change.loss}, {change.policy}", change.decision.numbers)
         for change in regression.changes
         if change.decision and change.decision.numbers
     ]

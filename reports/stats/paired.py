@@ -16,6 +16,10 @@ from scipy import special, stats
 from reports.stats.intervals import t_half_width
 from reports.stats.types import Interval, Significance, Vector
 
+TIE = 1e-5
+"""Of the sum of all magnitudes: what scores in single precision may differ by where they are equal.
+Taken for different, such sums make p too small."""
+
 EXACT_UP_TO = 24
 """Differences whose sign patterns are enumerated; above that only lattices are exact."""
 
@@ -94,18 +98,18 @@ def sign_flip(d: ArrayLike) -> Significance:
     2^n. Above that the distribution of the sum is built up difference by difference on a lattice
     (Pagano and Tritchler 1983): exact where the differences are multiples of one unit, as those
     of accuracies are, else on one of 65,536 cells, whose error is below that of 99,999 resamples.
-    Differences that are all zero give p = 1.
+    Differences that are all zero give p = 1. Sums that differ by less than TIE count as equal.
     """
     values = _vector(d)
     # Zeros change no sum; neither the order nor the sign of all may matter.
     magnitudes = np.sort(np.abs(values[values != 0]))
     mean = float(values.mean())
     observed = abs(float(np.sort(values).sum()))
-    if magnitudes.size == 0 or observed <= 1e-9 * float(magnitudes.sum()):
+    if magnitudes.size == 0 or observed <= TIE * float(magnitudes.sum()):
         return Significance(mean, 1.0, True)
     if magnitudes.size > EXACT_UP_TO:
         return _on_a_lattice(values, mean)
-    threshold = observed - 1e-9 * float(magnitudes.sum())
+    threshold = observed - TIE * float(magnitudes.sum())
     first, second = _signed_sums(magnitudes[::2]), np.sort(_signed_sums(magnitudes[1::2]))
     above = second.size - np.searchsorted(second, threshold - first, side="left")
     return Significance(mean, min(1.0, 2.0 * float(above.sum()) / 2.0**magnitudes.size), True)

@@ -12,7 +12,8 @@ from bench.experiment.study import StudyBase
 from bench.store import schema as tables
 from bench.store.store import Store
 from reports.data import search as load_search
-from reports.data.load import ReportData, load
+from reports.data.load import load
+from reports.data.model import ReportData
 from reports.page.write import records
 
 FIXED = ("slot", "number", "state", "value", "member_steps")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from reports.data.load import rules_of
+from reports.data.model import rules_of
 from reports.page.table import Table, interval_text
 from reports.page.wording import DASH, PLUS_MINUS, counted, p_cell, unit_of
 from reports.stats.crossed import Crossed, crossed
@@ -35,7 +35,7 @@ def gains_of(data: StudyData) -> list[Gain]:
     if winner is None or default is None:
         return []
     rules, metric = rules_of(winner), winner.experiment.report.metric
-    tables = [part.scores.matrix("tuned") for part in (winner, default)]
+    tables = [part.scores.matrix(part.policy) for part in (winner, default)]
     runs = [run for run in winner.evolved if run in default.evolved]
     planned = int(winner.plan["seeds"].max())
     compared, questions = [], []
@@ -97,7 +97,8 @@ def gain_table(data: StudyData, gains: Sequence[Gain]) -> Table:
         name="gains",
         title="Winner minus default on fresh seeds",
         caption=(
-            f"Test {report.metric}, tuned rate, in {unit.difference}; n = {runs} evolution runs x "
+            f"Test {report.metric}, tuned per seed, in {unit.difference}; n = {runs} evolution "
+            "runs x "
             f"{seeds} test seeds, paired in both; {percent} t interval for crossed runs and seeds, "
             "not corrected; p: the larger of a sign-flip test over runs and the crossed t test, "
             f"Holm over {counted(len(gains), 'task')}; ROPE {PLUS_MINUS}{unit.value(report.rope)}; "

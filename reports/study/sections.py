@@ -5,7 +5,7 @@ from functools import partial
 
 import pandas as pd
 
-from reports.data.load import rules_of
+from reports.data.model import rules_of
 from reports.figures import evolution as evolution_figures
 from reports.page.model import Picture, Section
 from reports.page.table import Table, plain_frame

@@ -31,7 +31,8 @@ def test_a_machine_without_results_is_well(tmp_path: Path) -> None:
 
 def test_what_is_wrong_has_a_remedy(tmp_path: Path) -> None:
     about = {"task": "t", "learner": "l", "loss": "ce", "seed": 0, "lr": 0.1, "parameter": None}
-    empty: dict[str, Any] = {"metrics": {}, "curve": {}, "provenance": {}, "detail": ""}
+    empty: dict[str, Any] = {"inner": {}, "metrics": {}, "curve": {}, "provenance": {}}
+    empty |= {"unit": "u", "detail": ""}
     store = Store(f"sqlite:///{tmp_path}/mln.db")
     store.put(cells, [about | empty | {"key": "k", "status": "failed"}])
     store.close()

@@ -28,10 +28,17 @@ TINY: dict[str, Any] = {
         "training": {"steps": 20, "batch_size": 8},
         "curve_points": 4,
     },
-    "tuning": {"rates": [0.01, 0.1], "seeds": 2, "common_rate": 0.01},
+    "tuning": {"rates": [0.01, 0.1], "common_rate": 0.01},
 }
 
 
 def tiny(**benchmark: Any) -> Experiment:
     """The tiny experiment, with some keys of its benchmark changed."""
     return Experiment.model_validate(TINY | {"benchmark": TINY["benchmark"] | benchmark})
+
+
+def hand_made(**benchmark: Any) -> Experiment:
+    """The same without evolution: hand-made losses alone, on one task and three seeds."""
+    small = {"tasks": ["spirals"], "losses": ["ce", "mse"], "evolved": False, "seeds": 3}
+    content = TINY | {"benchmark": TINY["benchmark"] | small | benchmark}
+    return Experiment.model_validate({**content, "evolution": None})

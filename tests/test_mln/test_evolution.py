@@ -13,7 +13,7 @@ from mln.config import EvolutionConfig, LearnerSpec, LossSpec, TrainingSpec
 from mln.evolution import EvolutionResult, draw_tasks
 from mln.fitness import paired_gain, tuned_gain
 from mln.layout import layout
-from mln.pieces import FitnessProtocol
+from mln.pieces import FitnessProtocol, Piece, train
 from mln.search.config import GeneticConfig, StrategyConfig
 
 SPEC = LossSpec(hidden=4)
@@ -122,10 +122,27 @@ def test_a_gain_does_not_depend_on_the_other_candidates_or_tasks() -> None:
 def test_tuned_gain_is_the_gain_at_each_losss_own_best_rate() -> None:
     draws = draw_tasks(TINY, mixed_task, SEED, 0)
     population = genomes(3)
-    rates = [0.003, 0.1]
+    rates = [0.003, 0.03, 0.05, 0.1]
     one_rate = tuned_gain(population, draws, rates[:1], PROTOCOL)
     at_first = paired_gain(population, [draw._replace(lr=0.003) for draw in draws], PROTOCOL)
     assert np.array_equal(one_rate.gain, at_first.gain)
     both = tuned_gain(population, draws, rates, PROTOCOL)
-    assert both.member_steps == 2 * one_rate.member_steps
-    assert both.gain.shape == (3, len(draws))
+    assert both.member_steps == 4 * one_rate.member_steps
+    splits = ("inner_valid", "outer_valid")
+    grid = np.tile(np.array(rates), (len(draws), 1))
+    inner, outer = (
+        train(Piece(list(draws), population, grid, splits, PROTOCOL)).scores[split]
+        for split in splits
+    )
+    own = np.array(
+        [
+            [
+                outer[row, k, max(range(4), key=lambda r: (inner[row, k, r], -r))]
+                for k in range(len(draws))
+            ]
+            for row in range(len(population) + 1)
+        ]
+    )
+    assert np.array_equal(both.gain, own[:-1] - own[-1])
+    chosen = inner.argmax(2)
+    assert (chosen != chosen[:, :1]).any(), "no draw chose another rate than its neighbour"

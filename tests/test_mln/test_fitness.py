@@ -99,6 +99,13 @@ def test_a_diverged_learner_has_the_worst_of_every_metric() -> None:
         assert np.array_equal(paired.gain, np.zeros((2, 4)))
 
 
+def test_pictures_and_numbers_of_one_size_are_trained_apart() -> None:
+    draws = draw_tasks(TINY, lambda seed: linear_task(seed, features=4), SEED, 0)
+    picture = [draws[0]._replace(task=replace(draws[0].task, image=(1, 2, 2))), *draws[1:]]
+    together = paired_gain(genomes(2), picture, protocol()).gain
+    np.testing.assert_array_equal(together, paired_gain(genomes(2), draws, protocol()).gain)
+
+
 def test_aggregation_over_task_names() -> None:
     gain = np.array([[0.3, 0.1, -0.4, 0.5], [0.0, 0.1, 0.05, 0.1]])
     names = ["a", "a", "b", "c"]  # means: .2, -.4, .5 and .05, .05, .1

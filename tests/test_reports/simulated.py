@@ -1,6 +1,6 @@
 """A store filled with simulated results: no training, every part of a report present."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -13,6 +13,24 @@ TASKS = ("moons", "rings", "blobs_noisy", "digits", "imbalanced")
 LOSSES = ("ce", "mse", "gce", "label_smoothing", "mln_initial")
 EFFECTS = {"mse": -0.012, "gce": 0.002, "label_smoothing": 0.001, "mln_initial": 0.0,
            "mln_1": 0.014, "mln_2": 0.006, "mln_3": -0.002, "mln_4": 0.004}  # fmt: skip
+RATES, COMMON_RATE = (0.003, 0.03), 0.01
+PARAMETERS = {"gce": 0.7}
+
+
+def clear(score, lr, rng):
+    """The score of one learner at a rate, on inner_valid and on test: one rate is clearly better.
+
+    Tuned per seed and on the other seeds, every seed then has the lowest rate.
+    """
+    lost = 0.0 if lr in (RATES[0], COMMON_RATE) else 0.05
+    return round(score - lost, 4), round(score - lost / 2, 4)
+
+
+def level(score, lr, rng):
+    """All rates are alike but for luck, which inner_valid and test share in part."""
+    luck = rng.normal(0, 0.01)
+    inner = score + luck + rng.normal(0, 0.01)
+    return round(float(inner), 4), round(float(score + luck), 4)
 
 
 @dataclass(frozen=True)
@@ -25,12 +43,17 @@ class Design:
     runs: int = 3
     study: bool = False
     report: dict | None = None
+    rates: tuple[float, ...] = RATES
     name: str = "simulated"
 
 
 @dataclass(frozen=True)
 class Cells:
-    """How simulated cells come out; the exceptional ones are (task, loss, seed, policy)."""
+    """How simulated cells come out; the exceptional ones are (task, loss, seed, which).
+
+    which: "tuned" for all that tuning chooses among, "common", or one rate. response: a function of
+    a learner's score, its rate and a generator that says what inner_valid and test show of it.
+    """
 
     diverged: Collection = ()
     failed: Collection = ()
@@ -38,12 +61,16 @@ class Cells:
     effects: dict | None = None
     spread: float = 0.008
     salt: int = 2
+    response: Callable = clear
 
-    def status(self, identity):
-        """What became of a cell."""
-        if identity in self.failed:
-            return "failed"
-        return "diverged" if identity in self.diverged else "done"
+    def status(self, seed, configuration):
+        """What became of the cell of (task, loss, seed) in a configuration."""
+        lr = configuration["lr"]
+        which = {lr, *(name for name in ("tuned", "common") if configuration[f"is_{name}"])}
+        for name in ("absent", "failed", "diverged"):
+            if any((*seed, each) in getattr(self, name) for each in which):
+                return name
+        return "done"
 
 
 def experiment(**settings):
@@ -60,6 +87,7 @@ def experiment(**settings):
             "evolved": design.runs > 0,
             "curve_points": 20,
         },
+        "tuning": {"rates": design.rates, "common_rate": COMMON_RATE},
     }
     if design.runs:
         config["evolution"] = {"runs": design.runs, "families": ["gaussians"]}
@@ -71,8 +99,21 @@ def experiment(**settings):
     return valid.model_copy(update={"report": valid.report.model_copy(update=unchecked)})
 
 
+def declared(experiment, loss):
+    """The configurations of a loss, as a unit stores them."""
+    parameter = PARAMETERS.get(loss)
+    common = experiment.tuning.common_rate
+    rates = sorted(experiment.tuning.rates)
+    tried = [(lr, True, lr == common) for lr in rates]
+    tried += [] if common in rates else [(common, False, True)]
+    return [
+        {"lr": lr, "parameter": parameter, "is_tuned": is_tuned, "is_common": is_common}
+        for lr, is_tuned, is_common in tried
+    ]
+
+
 def fill(store, experiment, **settings):
-    """Store simulated cells, choices, evolutions and a study, where the experiment has one.
+    """Store simulated units, cells, evolutions and a study, where the experiment has one.
 
     The settings are those of Cells.
     """
@@ -80,37 +121,29 @@ def fill(store, experiment, **settings):
     salt = simulation.salt
     fingerprint, benchmark = experiment.fingerprint(), experiment.benchmark
     effects = EFFECTS if simulation.effects is None else simulation.effects
-    grid, cells = [], []
+    units, cells = [], []
     for t, task in enumerate(benchmark.tasks):
         for k, loss in enumerate(experiment.losses()):
+            unit = f"{salt}-{task}-{loss}"
+            units.append(
+                {"fingerprint": fingerprint, "task": task, "learner": "mlp_32", "loss": loss,
+                 "unit": unit, "configurations": declared(experiment, loss)}
+            )  # fmt: skip
             for seed in range(benchmark.seeds):
                 shared = np.random.default_rng((1, t, seed)).normal(0.90 - 0.03 * t, 0.015)
-                for p, policy in enumerate(("tuned", "common")):
-                    identity = (task, loss, seed, policy)
-                    key = "-".join(map(str, (salt, *identity)))
-                    grid.append(
-                        {"fingerprint": fingerprint, "task": task, "learner": "mlp_32",
-                         "loss": loss, "seed": seed, "lr_policy": policy, "cell": key}
-                    )  # fmt: skip
-                    if identity in simulation.absent:
+                for place, each in enumerate(declared(experiment, loss)):
+                    status = simulation.status((task, loss, seed), each)
+                    if status == "absent":
                         continue
+                    p = 1 if each["is_common"] else 2 * place
                     rng = np.random.default_rng((salt, t, k, seed, p))
-                    gain = effects.get(loss, 0.0) - 0.004 * p
+                    gain = effects.get(loss, 0.0) - 0.004 * (p == 1)
                     score = round(float(shared + gain + rng.normal(0, simulation.spread)), 4)
-                    status = simulation.status(identity)
-                    cells.append(_cell(key, identity, status, score, rng))
-    store.put(tables.grid, grid)
+                    about = {"unit": unit, "task": task, "loss": loss, "seed": seed} | each
+                    both = simulation.response(score, each["lr"], rng)
+                    cells.append(_cell(about, status, both, rng))
+    store.put(tables.units, units)
     store.put(tables.cells, cells)
-    store.put(
-        tables.choices,
-        [
-            {"fingerprint": fingerprint, "task": task, "learner": "mlp_32", "loss": loss,
-             "lr": (0.003, 0.01, 0.03)[k % 3], "parameter": 0.7 if loss == "gce" else None,
-             "configurations": 5, "seeds": 3, "score": 0.9}
-            for task in benchmark.tasks
-            for k, loss in enumerate(experiment.losses())
-        ],
-    )  # fmt: skip
     evolved = {name: f"evolution-{salt}-{name}" for name in experiment.evolved_losses()}
     store.put(tables.evolutions, [_evolution(n, k) for n, k in evolved.items()])
     study = experiment.study.name if experiment.study else None
@@ -143,8 +176,8 @@ def simulated(path, **settings):
     return store, described
 
 
-def _cell(key, identity, status, score, rng):
-    task, loss, seed, policy = identity
+def _cell(about, status, both, rng):
+    inner, score = both
     steps = list(range(25, 501, 25))
     rise = 1 - np.exp(-np.array(steps) / rng.uniform(50, 110))
     accuracy = np.round(0.5 + (score - 0.5) * rise + rng.normal(0, 0.004, len(steps)), 4)
@@ -156,13 +189,15 @@ def _cell(key, identity, status, score, rng):
     }
     if status == "diverged":
         metrics = {"accuracy": 0.5, "accuracy_selected": 0.5, "area": 0.5, "nll": None}
-    return {
-        "key": key, "task": task, "learner": "mlp_32", "loss": loss, "seed": seed,
-        "lr": 0.01 if policy == "common" else 0.003, "parameter": None, "status": status,
-        "detail": "worker lost" if status == "failed" else "",
-        "metrics": {} if status == "failed" else metrics,
-        "curve": {} if status == "failed" else {"step": steps, "accuracy": accuracy.tolist()},
-        "provenance": {"processor": "simulated", "versions": {"torch": "2.14.1"}}, "seconds": 0.1,
+        inner = 0.5
+    lost = status == "failed"
+    return {name: about[name] for name in ("unit", "task", "loss", "seed", "lr", "parameter")} | {
+        "key": "{unit}-{seed}-{lr:g}".format(**about), "learner": "mlp_32", "status": status,
+        "detail": "worker lost" if lost else "",
+        "inner": {} if lost else {"accuracy": inner},
+        "metrics": {} if lost else metrics,
+        "curve": {} if lost else {"step": steps, "accuracy": accuracy.tolist()},
+        "provenance": {"processor": "simulated", "versions": {"torch": "2.14.1"}},
     }  # fmt: skip
 
 
@@ -224,49 +259,47 @@ def _fill_study(store, study):
 
 
 def large(path, *, tasks, losses, runs, seeds, curve_points=20):
-    """A store with tasks x (losses + runs) x seeds x 2 rows, filled quickly; and its experiment."""
+    """A store of tasks x (losses + runs) x seeds x 5 cells, filled quickly; and its experiment."""
     names = ("ce", "mse", "mln_initial", *(f"loss_{k}" for k in range(losses - 3)))
     described = experiment(
         tasks=tuple(f"task_{t:02}" for t in range(tasks)), losses=names, seeds=seeds, runs=runs,
-        name="large",
+        rates=(0.001, 0.003, 0.01, 0.03, 0.1), name="large",
     )  # fmt: skip
     store, rng = Store(f"sqlite:///{path}"), np.random.default_rng(5)
     fingerprint, every = described.fingerprint(), described.losses()
     steps = np.linspace(500 / curve_points, 500, curve_points).astype(int).tolist()
     rise = 1 - np.exp(-np.array(steps) / 80)
     about = {"processor": "simulated", "versions": {"torch": "2.14.1", "numpy": "2.4.6"}}
+    configurations = declared(described, "ce")
+    losses_by_rate = np.array([0.02, 0.004, 0.0, 0.003, 0.03])
     for t, task in enumerate(described.benchmark.tasks):
         shared = rng.normal(0.9 - 0.005 * t, 0.01, seeds)
-        grid, cells = [], []
+        units, cells = [], []
         for loss in every:
-            scores = np.round(shared + rng.normal(0.002, 0.006, (2, seeds)), 3)
+            unit = f"{task}-{loss}"
+            units.append(
+                {"fingerprint": fingerprint, "task": task, "learner": "mlp-32", "loss": loss,
+                 "unit": unit, "configurations": configurations}
+            )  # fmt: skip
+            shape = len(configurations), seeds
+            scores = shared - losses_by_rate[:, None] + rng.normal(0.002, 0.006, shape)
+            scores = np.round(scores, 3)
+            inner = np.round(scores + rng.normal(0, 0.01, shape), 3).tolist()
             curves = np.round(0.5 + (scores[..., None] - 0.5) * rise, 4)
             curves = np.round(curves + rng.normal(0, 0.004, curves.shape), 4).tolist()
-            for p, policy in enumerate(("tuned", "common")):
+            for k, each in enumerate(configurations):
                 for seed in range(seeds):
-                    key, score = f"{task}-{loss}-{seed}-{p}", float(scores[p, seed])
-                    grid.append(
-                        {"fingerprint": fingerprint, "task": task, "learner": "mlp-32",
-                         "loss": loss, "seed": seed, "lr_policy": policy, "cell": key}
-                    )  # fmt: skip
+                    score = float(scores[k, seed])
                     metrics = {"accuracy": score, "accuracy_selected": score + 0.002,
                                "nll": 1.1 - score, "area": score - 0.1}  # fmt: skip
                     cells.append(
-                        {"key": key, "task": task, "learner": "mlp-32", "loss": loss,
-                         "seed": seed, "lr": 0.01, "parameter": None, "status": "done",
-                         "detail": "", "metrics": metrics,
-                         "curve": {"step": steps, "accuracy": curves[p][seed]},
+                        {"key": f"{unit}-{seed}-{k}", "unit": unit, "task": task,
+                         "learner": "mlp-32", "loss": loss, "seed": seed, "lr": each["lr"],
+                         "parameter": None, "status": "done", "detail": "",
+                         "inner": metrics | {"accuracy": inner[k][seed]}, "metrics": metrics,
+                         "curve": {"step": steps, "accuracy": curves[k][seed]},
                          "provenance": {**about, "seconds": 0.1}}
                     )  # fmt: skip
-        store.put(tables.grid, grid)
+        store.put(tables.units, units)
         store.put(tables.cells, cells)
-    store.put(
-        tables.choices,
-        [
-            {"fingerprint": fingerprint, "task": task, "learner": "mlp-32", "loss": loss,
-             "lr": 0.01, "parameter": None, "configurations": 5, "seeds": 3, "score": 0.9}
-            for task in described.benchmark.tasks
-            for loss in every
-        ],
-    )  # fmt: skip
     return store, described

@@ -1,18 +1,20 @@
 """Families whose number of features and classes is part of their name; mixtures of families."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 from numpy.random import SeedSequence
 
 from bench.errors import InputError
 from bench.tasks.base import Concern, TaskFamily
+from bench.tasks.families.prototypes import sized_prototypes
 from bench.tasks.families.synthetic import SyntheticFamily, blobs, classification
 from mln.random import generator
 from mln.task import Task
 
-FEATURE_RANGE, CLASS_RANGE = (2, 32), (2, 10)
+CLASS_RANGE = (2, 10)
 MAX_INFORMATIVE = 10
 
 
@@ -43,11 +45,22 @@ def sized_classification(name: str, features: int, classes: int) -> SyntheticFam
     return SyntheticFamily(name, features, classes, geometry)
 
 
-SIZED: dict[str, Callable[[str, int, int], SyntheticFamily]] = {
-    "blobs": sized_blobs,
-    "classification": sized_classification,
+class Sized(NamedTuple):
+    """A kind of family that is made in any size.
+
+    make: from the whole name, the features and the classes; features: the fewest and the most.
+    """
+
+    make: Callable[[str, int, int], SyntheticFamily]
+    features: tuple[int, int]
+
+
+SIZED = {
+    "blobs": Sized(sized_blobs, (2, 32)),
+    "classification": Sized(sized_classification, (2, 32)),
+    "prototypes": Sized(sized_prototypes, (4, 128)),
 }
-"""By kind: from the whole name, the features and the classes."""
+"""By kind."""
 
 
 @dataclass(frozen=True)
@@ -114,3 +127,18 @@ class MixtureFamily:
         """The clean task at `seed`; without `test` its test split is None."""
         index = generator(seed, Concern.MIXTURE).integers(len(self.families))
         return self.families[index].draw(seed, test=test)
+
+
+def resized(family: TaskFamily, low: int, high: int) -> TaskFamily | None:
+    """A generated family, or a mixture of such, with `low` to `high` training examples.
+
+    Its tasks keep their geometry and their other splits, as these draw from seeds of their own.
+    None where the examples are not generated.
+    """
+    if isinstance(family, SyntheticFamily):
+        return replace(family, train_size=(low, high))
+    if isinstance(family, MixtureFamily):
+        parts = [resized(part, low, high) for part in family.families]
+        whole = tuple(part for part in parts if part is not None)
+        return replace(family, families=whole) if len(whole) == len(parts) else None
+    return None

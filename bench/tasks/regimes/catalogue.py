@@ -226,10 +226,18 @@ REGIMES = {
         ),
     )
 }
+TRAIN_KEY = "train"
+TRAIN_DESCRIPTION = "train=300:1500: so many training examples, of a generated family"
+TRAIN_LIMIT = 20_000
+"""Training examples that a generated family may be asked for."""
 VALID_KEY = "valid"
 VALID_DESCRIPTION = "valid=noisy: inner_valid carries the training noise (valid=clean otherwise)"
 
 
 def available_regimes() -> list[str]:
     """An example of every regime and what it does, in order of application."""
-    return [*(regime.description for regime in REGIMES.values()), VALID_DESCRIPTION]
+    return [
+        TRAIN_DESCRIPTION,
+        *(regime.description for regime in REGIMES.values()),
+        VALID_DESCRIPTION,
+    ]

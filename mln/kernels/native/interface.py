@@ -13,8 +13,10 @@ from mln.kernels.native import build
 from mln.kernels.native.build import BuildError, Variant
 
 RULES = {"sgd": 0, "adam": 1, "adamw": 2}
-FUSED_KINDS = ("mln", "ce", "mse", "mae", "gce", "sce", "label_smoothing", "focal", "poly1")
+FUSED_HAND_MADE = ("ce", "mse", "mae", "gce", "sce", "label_smoothing", "focal", "poly1")
+FUSED_KINDS = ("mln", *FUSED_HAND_MADE, "adaptive", "gate")
 """The kinds of losses that the kernel has, in the order of LossKind in loss.hpp."""
+FUSED_HEADS = ("identity", "softplus", "gate")
 ACTIVATIONS = ("tanh", "relu", "silu")
 
 
@@ -37,6 +39,9 @@ class SpecStruct(Structure):
         ),
         ("loss_beta", c_double),
         ("loss_log_zero", c_double),
+        ("loss_states", c_int64),
+        ("loss_state", c_void_p),
+        ("loss_range", c_double * 4),
         ("pool", c_void_p),
         ("pool_bytes", c_int64),
         ("pool_scale", c_void_p),
@@ -99,19 +104,18 @@ def obstacle(learner: LearnerSpec, loss: LossSpec | str, device: str) -> str | N
     if learner.kind == "module":
         return "the fused kernel trains perceptrons and convolutional networks, not modules"
     if isinstance(loss, str):
-        if loss not in FUSED_KINDS[1:]:
+        if loss not in FUSED_HAND_MADE:
             return f"the fused kernel does not have the loss {loss}"
-    elif (
+    elif loss.kind != "adaptive" and (
         loss.kind != "network"
         or loss.scope != "per_class"
         or loss.depth != 1
-        or loss.head not in ("identity", "softplus")
+        or loss.head not in FUSED_HEADS
         or loss.features not in ("p,y", "logp,p,y")
-        or loss.state
     ):
         return (
-            "the fused kernel has networks per class with one hidden layer on p,y or logp,p,y, "
-            "head identity or softplus, without a state; not this loss"
+            "the fused kernel has adaptive losses and networks per class with one hidden layer on "
+            f"p,y or logp,p,y, head {', '.join(FUSED_HEADS)}; not this loss"
         )
     return unavailable()
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mln.config import STATE_FEATURES
 from mln.kernels.alignment import aligned
 from mln.kernels.native.build import Variant
 from mln.kernels.native.interface import (
@@ -16,8 +17,11 @@ from mln.kernels.native.interface import (
     MemberStruct,
     SpecStruct,
 )
-from mln.losses.base import OneParameter, StackedLoss
+from mln.layout import EXPONENTS, GATE_OUTPUTS
+from mln.losses.adaptive import AdaptiveLoss
+from mln.losses.base import OneParameter, StackedLoss, state_of
 from mln.losses.formulas import SymmetricCrossEntropy
+from mln.losses.heads import MAX_TAU, GateLoss
 from mln.losses.network import NetworkLoss
 from mln.problem import Problem
 from mln.rollout import Members
@@ -51,6 +55,9 @@ class NativeJob:
         start = problem.initial if members.start is None else members.start
         self.start = np.ascontiguousarray(start, np.float32)
         self.loss = _loss_numbers(losses)
+        state = state_of(losses)
+        names = () if state is None else state.names
+        self.state = np.array([STATE_FEATURES.index(name) for name in names], np.int64)
         self.measurements = _measurements(problem, points)
         for rows in (self.batch_index, *(at.rows for at in self.measurements)):
             if rows.size and not 0 <= rows.min() <= rows.max() < len(problem.pool):
@@ -110,17 +117,23 @@ class NativeJob:
             momentum=training.momentum,
             decay=training.weight_decay,
             schedule=self.schedule.ctypes.data,
-            loss_kind=FUSED_KINDS.index(losses.kind),
+            loss_kind=FUSED_KINDS.index("gate" if isinstance(losses, GateLoss) else losses.kind),
+            loss_states=len(self.state),
+            loss_state=self.state.ctypes.data,
             pool=self.pool.ctypes.data,
             pool_bytes=self.pool.dtype == np.uint8,
             pool_scale=self.scale.ctypes.data,
             pool_shift=self.shift.ctypes.data,
         )
-        if isinstance(losses, NetworkLoss):
+        if isinstance(losses, NetworkLoss | GateLoss):
             spec.loss_hidden = losses.spec.hidden
             spec.loss_activation = ACTIVATIONS.index(losses.spec.activation)
             spec.loss_has_log_p = losses.spec.features == "logp,p,y"
             spec.loss_softplus = losses.spec.head == "softplus"
+        if isinstance(losses, AdaptiveLoss):
+            spec.loss_range[:] = losses.spec.ranges
+        if isinstance(losses, GateLoss):
+            spec.loss_range[EXPONENTS.index("tau")] = MAX_TAU
         if isinstance(losses, SymmetricCrossEntropy):
             spec.loss_beta, spec.loss_log_zero = losses.beta, losses.log_zero
         return spec
@@ -139,6 +152,11 @@ def variant_of(problem: Problem) -> Variant:
 
 def _loss_numbers(losses: StackedLoss) -> NDArray[np.float32]:
     """The numbers of each loss [P, N], in the order of Loss::set in loss.hpp."""
+    if isinstance(losses, GateLoss):
+        net = _loss_numbers(losses.net)
+        return np.concatenate([net, _linear_numbers(losses, len(GATE_OUTPUTS))], axis=1)
+    if isinstance(losses, AdaptiveLoss):
+        return _linear_numbers(losses, len(EXPONENTS))
     if isinstance(losses, NetworkLoss):
         hidden = losses.spec.hidden
         inputs = losses.weights[0][:, :hidden].transpose(1, 2).float().numpy()
@@ -151,10 +169,21 @@ def _loss_numbers(losses: StackedLoss) -> NDArray[np.float32]:
             losses.c.float().numpy(),
             losses.scale.float().numpy(),
         ]
+        if losses.state is not None:
+            rows = losses.state_weight[:, :hidden, : len(losses.spec.state)].transpose(1, 2)
+            parts.append(rows.float().numpy().reshape(len(losses), -1))
         return np.concatenate(parts, axis=1, dtype=np.float32)
     if isinstance(losses, OneParameter):
         return losses.parameter.float().numpy()[:, None].copy()
     return np.zeros((len(losses), 1), np.float32)
+
+
+def _linear_numbers(losses: AdaptiveLoss | GateLoss, outputs: int) -> NDArray[np.float32]:
+    """Weights of the state [outputs, S], constants [outputs] and the scale of each loss."""
+    parts = [losses.constant[:, :outputs], losses.scale]
+    if losses.spec.state:
+        parts.insert(0, losses.weight[:, :outputs, : len(losses.spec.state)])
+    return np.concatenate([part.float().flatten(1).numpy() for part in parts], axis=1)
 
 
 def _measurements(problem: Problem, points: Sequence[int]) -> list[Measurement]:

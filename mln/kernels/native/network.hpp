@@ -69,13 +69,17 @@ struct Network {
   bool has_log_p, softplus;
   float constant;
   std::vector<Unit> units;
+  const float *bias, *state;  // [hidden] and, for a network that follows the state, [count, hidden]
   SlopeTable slope;
 
-  // numbers: rows log_p (0 where it is not read), p, y, bias, output [5, hidden], constant, scale.
-  // factor: of all derivatives.
+  // numbers: rows log_p (0 where it is not read), p, y, bias, output [5, hidden], constant, scale,
+  // and rows of the state [count, hidden]; they must stay where they are. factor: of all
+  // derivatives.
   void set(const float* numbers, long hidden, float factor) {
-    const float *log_p = numbers, *p = log_p + hidden, *y = p + hidden, *bias = y + hidden,
-                *output = bias + hidden;
+    const float *log_p = numbers, *p = log_p + hidden, *y = p + hidden;
+    bias = y + hidden;
+    const float* output = bias + hidden;
+    state = output + hidden + 2;
     constant = output[hidden];
     factor *= output[hidden + 1];
     float into = plain_tanh() ? SLOPE_SCALE : 1.0f;
@@ -83,6 +87,16 @@ struct Network {
     for (long h = 0; h < hidden; ++h)
       units[h] = {log_p[h] * into, p[h] * into, y[h] * into, bias[h] * into,
                   factor * output[h] * log_p[h], factor * output[h] * p[h], output[h]};
+  }
+
+  void follow(const std::vector<double>& features) {
+    long hidden = long(units.size());
+    for (long h = 0; h < hidden; ++h) {
+      double total = bias[h];
+      for (size_t i = 0; i < features.size(); ++i)
+        total += double(state[long(i) * hidden + h]) * features[i];
+      units[h].bias = float(total) * (plain_tanh() ? SLOPE_SCALE : 1.0f);
+    }
   }
 
   bool plain_tanh() const { return activation == TANH && !softplus; }

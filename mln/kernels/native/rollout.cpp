@@ -28,6 +28,9 @@ struct Spec {
   const double* schedule;  // [steps]: factors of the learning rate
   int64_t loss_kind, loss_hidden, loss_activation, loss_has_log_p, loss_softplus;
   double loss_beta, loss_log_zero;
+  int64_t loss_states;        // number of features of the state that the loss follows
+  const int64_t* loss_state;  // [loss_states], each a Feature
+  double loss_range[4];       // of the exponents q, eps, gamma and tau
   const void* pool;
   int64_t pool_bytes;
   const float *pool_scale, *pool_shift;  // [features]
@@ -111,6 +114,8 @@ struct Workspace {
     loss.log_zero = float(s.loss_log_zero);
     loss.classes = s.classes;
     loss.kept = probabilities;
+    std::copy(s.loss_range, s.loss_range + Exponents::COUNT, loss.range);
+    loss.state.follow(s.loss_state, s.loss_states, s.classes, s.batch, s.steps);
   }
 
   // Logits of some rows of the pool, up to the room's number of examples.
@@ -157,7 +162,7 @@ struct Workspace {
     const float* start = m.start;
     if constexpr (FRONT == IMAGES) start = convolutions->set(start);
     mlp.set(start);
-    loss.set(m.loss, spec.loss_hidden, spec.batch, spec.steps);
+    loss.set(m.loss, spec.loss_hidden);
     const Evaluation *next = m.evaluation, *last = next + m.evaluations;
     m.diverged_at = -1;
     for (; next < last && next->step == 0; ++next) evaluate(*next);
@@ -166,7 +171,7 @@ struct Workspace {
       for (long b = 0; b < spec.batch; ++b) labels[b] = int32_t(y[b]);
       float* z =
           logits(m.batch_index + step * spec.batch, spec.batch, training, training_maps, true);
-      if (!loss.gradient(z, training.stride, labels, real)) {
+      if (!loss.gradient(z, training.stride, labels, real, step)) {
         m.diverged_at = step + 1;
         break;
       }

@@ -42,25 +42,39 @@ inline float sum(V x) {
 constexpr float ROUND = 12582912.0f;
 
 // Polynomials of Cephes' expf and logf (S. Moshier, netlib), about 1 ulp.
-inline V exp_(V x) {
-  V clamped = at_most(at_least(x, -87.0f), 88.7f);
-  V shifted = clamped * 1.44269504088896341f + ROUND;
+
+// x = whole * log 2 + r; exp(r) is 1 + r + r * r times what is returned.
+inline V exp_parts(V x, VI& whole, V& r) {
+  V shifted = x * 1.44269504088896341f + ROUND;
   V n = shifted - ROUND;
-  V r = clamped - n * 0.693359375f;
+  whole = as_int(shifted) - as_int(splat(ROUND));
+  r = x - n * 0.693359375f;
   r = r + n * 2.12194440e-4f;
   V y = splat(1.9875691500e-4f);
   y = y * r + 1.3981999507e-3f;
   y = y * r + 8.3334519073e-3f;
   y = y * r + 4.1665795894e-2f;
   y = y * r + 1.6666665459e-1f;
-  y = y * r + 5.0000001201e-1f;
+  return y * r + 5.0000001201e-1f;
+}
+
+inline V exp_(V x) {
+  VI whole;
+  V r, y = exp_parts(at_most(at_least(x, -87.0f), 88.7f), whole, r);
   y = y * (r * r) + r + 1.0f;
   // Two factors: 2^128 is no float.
-  VI whole = as_int(shifted) - as_int(splat(ROUND));
   VI half = whole >> 1;
   y = y * as_float((half + 127) << 23) * as_float((whole - half + 127) << 23);
   V big = x > 88.7f ? splat(HUGE_VALF) : y;
   return x < -87.0f ? V{} : big;
+}
+
+// exp(x) - 1 for x <= 0, with all digits where it is small.
+inline V expm1_(V x) {
+  VI whole;
+  V r, y = exp_parts(at_least(x, -87.0f), whole, r);
+  V power = as_float((whole + 127) << 23);
+  return (y * (r * r) + r) * power + (power - 1.0f);
 }
 
 // Of positive normal numbers; NaN stays NaN.

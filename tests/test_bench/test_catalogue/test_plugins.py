@@ -28,7 +28,6 @@ QUICK = [
         "benchmark.seeds=2",
         "benchmark.training.steps=10",
         "benchmark.tasks=['rings']",
-        "tuning.seeds=1",
     )
 ]
 
@@ -64,7 +63,7 @@ def run(folder: Path, tmp_path: Path, *words: str) -> dict[str, int]:
 @pytest.mark.slow
 def test_own_task_loss_and_learner_in_worker_processes(folder: Path, tmp_path: Path) -> None:
     count = run(folder, tmp_path)
-    assert count["done"] == 2 * 3 * 2
+    assert count["done"] == 3 * 4 * 2
     assert count["failed"] == count["missing"] == 0
     store = Store(f"sqlite:///{tmp_path}/mln.db")
     before = {row["key"] for row in store.rows(cells)}

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import torch
 
 from bench.catalogue.losses import LOSSES, UNEVOLVED, LossEntry
 from bench.cells.loss_ref import LossRef, reference
-from bench.cells.seeds import Purpose
 from bench.cells.training import Member, TrainingJob, train
 from bench.cli.listing import listing
 from bench.experiment.checks import load_checked
@@ -29,10 +29,10 @@ def trained(name: str) -> dict[str, float | None]:
     loss, learner = reference(name, LossSpec()), LearnerSpec(hidden=(8,))
     job = TrainingJob(
         "moons",
+        "unit",
         loss,
         (Member("key", 0, 0.01),),
         5,
-        Purpose.TEST,
         learner,
         TrainingSpec(steps=20, batch_size=8),
         2,
@@ -44,8 +44,33 @@ def trained(name: str) -> dict[str, float | None]:
 
 
 @pytest.mark.parametrize("name", [name for name in LOSSES if name != UNEVOLVED])
-def test_every_built_in_loss_names_its_formula(name: str) -> None:
-    assert LOSSES.get(name).formula
+def test_every_built_in_loss_names_its_formula_or_its_law(name: str) -> None:
+    assert bool(LOSSES.get(name).formula) != bool(LOSSES.get(name).law)
+
+
+@pytest.mark.parametrize("name", ["robust", "robust_schedule"])
+def test_a_control_is_the_adaptive_loss_at_the_numbers_of_its_law(name: str) -> None:
+    ref = reference(name, LossSpec())
+    law = LOSSES.get(name).law_at(ref.parameter)
+    assert law is not None
+    assert ref.form == law.spec
+    assert ref.form != reference("gce", LossSpec()).form == "gce"
+    evolved = LossRef("mln_1", "mln", None, law.spec, law.genome)
+    assert ref.identity() != evolved.identity()
+    rng = np.random.default_rng(0)
+    p = torch.tensor(rng.dirichlet(np.ones(4), (3, 5)), dtype=torch.float32).transpose(1, 2)
+    y = torch.eye(4)[torch.tensor(rng.integers(4, size=(3, 5)))].transpose(1, 2)
+    ours, theirs = (one.stacked(3, 4, "cpu").gradient(p, y) for one in (ref, evolved))
+    assert torch.equal(ours, theirs)
+    assert trained(name) != trained("ce")
+
+
+def test_the_robust_control_is_tuned_over_its_q() -> None:
+    tried = reference("robust", LossSpec()).tried(3)
+    assert [ref.parameter for ref in tried] == [0.3, 0.2, 0.5]
+    genomes = [LOSSES.get("robust").law_at(ref.parameter).genome for ref in tried]  # type: ignore[union-attr]
+    assert [genome[0] for genome in genomes] == pytest.approx([0.3, 0.2, 0.5])
+    assert len({genome[1:] for genome in genomes}) == 1
 
 
 def test_an_entry_without_a_formula_is_refused_when_it_is_built() -> None:

@@ -11,7 +11,6 @@ from test_bench.tiny import tiny
 
 from bench.cells import provenance
 from bench.cells.provenance import FOLDERS, determinants, hash_of, source_hash
-from bench.cells.seeds import Purpose
 from bench.running.evolution import evolution_jobs
 from bench.running.runner import Runner
 from bench.workers.progress import Silent
@@ -91,16 +90,13 @@ def test_a_line_elsewhere_changes_nothing(copy: Path, folder: str) -> None:
 
 
 def keys(folder: Path) -> list[str]:
-    """The keys of an experiment's evolutions, and of its learners in tuning and in cells."""
+    """The keys of an experiment's evolutions and cells."""
     unused: Any = None
     experiment = tiny(losses=["ce", "mse"])
     assert experiment.benchmark is not None
     runner = Runner(experiment, unused, folder, unused, Silent())
-    jobs = [
-        runner._job(trainee, purpose, [0.01, 0.1])
-        for trainee in runner._trainees(experiment.benchmark, [])
-        for purpose in (Purpose.TUNE, Purpose.TEST)
-    ]
+    units = [runner._unit(trainee) for trainee in runner._trainees(experiment.benchmark, [])]
+    jobs = [runner._job(unit, None, [(0, 0.01), (0, 0.1), (1, 0.1)]) for unit in units]
     return [job.key for job in evolution_jobs(experiment, folder)] + [
         member.key for job in jobs for member in job.members
     ]

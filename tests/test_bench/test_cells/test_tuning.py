@@ -1,50 +1,28 @@
-"""Tuning: equal budgets for all losses, and the chosen parameter is the one that is used."""
+"""Tuning: equal budgets for all losses, and each cell is trained under its own configuration."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_bench.running_here import run_here
 from test_bench.tiny import tiny
 
 from bench.catalogue.losses import LOSSES, MIN_GRID_VALUES, LossEntry
-from bench.catalogue.metrics import METRICS
 from bench.cells.loss_ref import LossRef, reference
-from bench.cells.seeds import Purpose
 from bench.cells.training import Member, TrainingJob, class_counts, train
-from bench.cells.tuning import choose, finer, plans
+from bench.cells.tuning import configurations, finer
 from bench.errors import InputError
 from bench.experiment.checks import load_checked
 from bench.experiment.model import Experiment, load
 from bench.experiment.sections import TuningSection
-from bench.running.runner import Runner
 from bench.running.status import RunSummary
-from bench.store.schema import cells, choices, grid, tunings
-from bench.store.store import Store
-from bench.workers.pool import Finished, WorkerPool
-from bench.workers.progress import Silent
+from bench.store.schema import cells, units
 from mln.config import LossSpec
 from mln.task import Split, Task
 
 RATES = (0.001, 0.01, 0.1)
-
-
-class Here:
-    """A pool that works in this process."""
-
-    workers = 1
-
-    def run(self, work, jobs, on_message=None):
-        for job in jobs:
-            yield Finished(job, work(job), None)
-
-
-def run(experiment: Experiment, folder: Path) -> tuple[Store, RunSummary]:
-    store = Store(f"sqlite:///{folder}/mln.db")
-    pool: WorkerPool = Here()  # type: ignore[assignment]
-    runner = Runner(experiment, store, folder / "artifacts", pool, Silent())
-    counts = runner.run()
-    assert runner.errors == []
-    return store, counts
 
 
 def small(parameter_values: int, losses: list[str]) -> Experiment:
@@ -59,25 +37,64 @@ def small(parameter_values: int, losses: list[str]) -> Experiment:
     return experiment.model_copy(update={"tuning": TuningSection.model_validate(tuning)})
 
 
-@pytest.mark.parametrize("values", range(1, MIN_GRID_VALUES + 1))
-def test_every_loss_is_tried_in_as_many_configurations(values: int) -> None:
-    tuning = TuningSection(rates=RATES, parameter_values=values)
+def every_loss() -> list[LossRef]:
     refs = [reference(name, LossSpec()) for name in LOSSES]
-    refs.append(LossRef("mln_1", "mln", None, LossSpec(), (0.0,)))
-    for ref in refs:
-        configurations = {
-            (plan.loss.parameter, lr) for plan in plans(tuning, ref) for lr in plan.rates
-        }
-        assert len(configurations) == values * len(RATES), ref.name
-        assert {lr for _, lr in configurations} >= {RATES[0], RATES[-1]}
-        tried = {parameter for parameter, _ in configurations}
+    return [*refs, LossRef("mln_1", "mln", None, LossSpec(), (0.0,))]
+
+
+@pytest.mark.parametrize("values", range(1, MIN_GRID_VALUES + 1))
+@pytest.mark.parametrize("common_rate", [0.01, 0.004])
+def test_every_loss_is_tuned_over_as_many_configurations(values: int, common_rate: float) -> None:
+    tuning = TuningSection(rates=RATES, parameter_values=values, common_rate=common_rate)
+    for ref in every_loss():
+        trained = configurations(tuning, ref)
+        tuned = [(each.lr, each.parameter) for each in trained if each.is_tuned]
+        assert len(set(tuned)) == len(tuned) == values * len(RATES), ref.name
+        assert {lr for lr, _ in tuned} >= {RATES[0], RATES[-1]}
+        tried = {parameter for _, parameter in tuned}
         assert len(tried) == (values if ref.parameter is not None else 1)
         assert ref.parameter in tried  # the default is always among them
+
+        # The declared configuration is trained once, whether tuning tries it or not.
+        common = [each for each in trained if each.is_common]
+        assert [(each.lr, each.parameter) for each in common] == [(common_rate, ref.parameter)]
+        assert common[0].is_tuned == ((common_rate, ref.parameter) in tuned)
+        assert len(trained) == len(tuned) + (not common[0].is_tuned)
 
 
 def test_with_one_value_nothing_but_the_rate_is_tuned() -> None:
     gce = reference("gce", LossSpec())
-    assert plans(TuningSection(rates=RATES), gce) == [(gce, RATES)]
+    tuning = TuningSection(rates=RATES, common_rate=0.01)
+    assert configurations(tuning, gce) == [
+        (0.001, 0.7, True, False),
+        (0.01, 0.7, True, True),
+        (0.1, 0.7, True, False),
+    ]
+
+
+def test_ties_go_to_the_smaller_rate_and_then_to_the_first_parameter() -> None:
+    gce = reference("gce", LossSpec())
+    tuning = TuningSection(rates=(0.1, 0.001), parameter_values=2, common_rate=0.02)
+    first, second = LOSSES.get("gce").grid[:2]
+    assert configurations(tuning, gce) == [
+        (0.001, first, True, False),
+        (0.001, second, True, False),
+        (0.1, first, True, False),
+        (0.1, second, True, False),
+        (0.02, first, False, True),
+    ]
+
+
+@given(st.permutations([0.0003, 0.001, 0.01, 0.3]), st.integers(1, MIN_GRID_VALUES))
+def test_the_order_in_which_rates_are_written_changes_nothing(
+    rates: list[float], values: int
+) -> None:
+    def of(written: list[float], loss: str) -> list[tuple[object, ...]]:
+        tuning = TuningSection(rates=tuple(written), parameter_values=values)
+        return list(configurations(tuning, reference(loss, LossSpec())))
+
+    for loss in ("ce", "gce"):
+        assert of(rates, loss) == of(sorted(rates), loss)
 
 
 def test_a_finer_grid_is_geometric_over_the_same_span() -> None:
@@ -94,6 +111,7 @@ def test_a_finer_grid_is_geometric_over_the_same_span() -> None:
         ("tuning.parameter_values=0", "parameter_values"),
         ("tuning.parameter_values=6", "parameter_values"),
         ("tuning.rates=[0.1,0.1]", "named twice"),
+        ("tuning.seeds=3", "each seed of the benchmark; delete the key"),
     ],
 )
 def test_bad_tuning_is_one_line(override: str, message: str) -> None:
@@ -108,17 +126,6 @@ def test_a_loss_with_a_parameter_declares_a_grid() -> None:
         LossEntry("short", "", "", "q", (0.1, 0.2))
 
 
-def test_choosing_among_rates_and_parameters() -> None:
-    def row(lr: float, parameter: float, score: float) -> dict[str, float]:
-        return {"lr": lr, "parameter": parameter, "score": score}
-
-    rows = [row(0.1, 0.7, 0.9), row(0.1, 0.2, 0.8), row(0.01, 0.7, 0.2), row(0.01, 0.2, 0.95)]
-    assert choose(rows, "accuracy") == (0.01, 0.2, 0.95, 4, 1)
-    assert choose(rows, "nll") == (0.01, 0.7, 0.2, 4, 1)
-    equal = [row(0.1, 0.7, 0.5), row(0.01, 0.7, 0.5), row(0.01, 0.2, 0.5)]
-    assert choose(equal, "accuracy")[:2] == choose(equal, "ece")[:2] == (0.01, 0.7)
-
-
 def test_rates_are_chosen_by_what_is_reported() -> None:
     assert load("run").tuning.metric == "accuracy"
     assert load("run", ["report.metric=nll"]).tuning.metric == "nll"
@@ -130,92 +137,72 @@ def test_rates_are_chosen_by_what_is_reported() -> None:
         load_checked("run", ["tuning.metric=post_drift_area"])
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "nll", "ece", "post_drift_area"])
-def test_tuning_scores_are_of_its_metric_on_inner_valid(metric: str, tmp_path: Path) -> None:
-    task = "digits+imbalance=10+label_drift=0.5"
-    experiment = tiny(
-        tasks=[task], losses=["ce", "mse"], evolved=False, seeds=1,
-        training={"steps": 40, "batch_size": 8},
-    )  # fmt: skip
-    content = experiment.model_dump(exclude={"tuning", "report"})
-    tuning = {"rates": [0.01, 3e38], "seeds": 2}
-    content |= {"report": {"metric": metric}, "tuning": tuning, "kernel": "reference"}
-    experiment = Experiment.model_validate(content)
-    store, _ = run(experiment, tmp_path)
-    rows = store.rows(tunings, loss="ce")
-    assert len(rows) == 4
+@pytest.mark.parametrize("metric", ["nll", "accuracy"])
+def test_the_metric_of_tuning_is_no_part_of_a_cell(metric: str, tmp_path: Path) -> None:
+    experiment = small(1, [])
+    store, counts = run_here(experiment, tmp_path)
+    before = store.rows(cells)
+    assert counts.total == len(before) == 4
+    other = experiment.tuning.model_copy(update={"metric": metric})
+    store, counts = run_here(experiment.model_copy(update={"tuning": other}), tmp_path)
+    assert counts == RunSummary(done=4, diverged=0, failed=0, missing=0)
+    assert store.rows(cells) == before
+
+
+def test_every_configuration_is_trained_as_it_says(tmp_path: Path) -> None:
+    experiment = small(3, ["gce", "logit_adjusted"])
+    experiment = experiment.model_copy(
+        update={"tuning": experiment.tuning.model_copy(update={"common_rate": 0.02})}
+    )
+    store, counts = run_here(experiment, tmp_path)
+    assert counts == RunSummary(done=4 * (2 * 3 + 1), diverged=0, failed=0, missing=0)
+    trained = {row["loss"]: row for row in store.rows(units, fingerprint=experiment.fingerprint())}
+    assert set(trained) == {"ce", "mse", "gce", "logit_adjusted"}
+    rows = store.rows(cells)
+    for loss, unit in trained.items():
+        declared = [(each["lr"], each["parameter"]) for each in unit["configurations"]]
+        own = [row for row in rows if row["unit"] == unit["unit"]]
+        assert {row["loss"] for row in own} == {loss}
+        assert sorted((row["lr"], row["parameter"] or 0) for row in own) == sorted(
+            (lr, parameter or 0) for lr, parameter in declared
+        )
+        assert sum(each["is_tuned"] for each in unit["configurations"]) == 6
+        assert declared[-1] == (0.02, reference(loss, LossSpec()).parameter)
+
+    # A row's numbers are those of a learner trained under its rate and its parameter, alone.
     benchmark = experiment.benchmark
     assert benchmark is not None
-    members = tuple(Member(row["key"], row["seed"], row["lr"]) for row in rows)
-    job = TrainingJob(
-        task, reference("ce", LossSpec()), members, experiment.seed, Purpose.TUNE,
-        benchmark.learner, benchmark.training, benchmark.curve_points, "reference",
-    )  # fmt: skip
-    differ = False
-    for row, outcome in zip(rows, train(job), strict=True):
-        assert row["status"] == outcome.status
-        if row["lr"] > 1:
-            assert row["status"] == "diverged"
-            assert row["score"] == METRICS[metric].worst
-        else:
-            assert row["score"] == outcome.metrics[metric]
-            differ |= row["score"] != outcome.metrics["accuracy"]
-    assert differ == (metric != "accuracy")
-    (chosen,) = store.rows(choices, loss="ce")
-    assert chosen["lr"] == 0.01
+    for row in (row for row in rows if row["loss"] == "gce"):
+        (outcome,) = train(
+            TrainingJob(
+                row["task"],
+                row["unit"],
+                LossRef("gce", "gce", row["parameter"]),
+                (Member(row["key"], row["seed"], row["lr"]),),
+                experiment.seed,
+                benchmark.learner,
+                benchmark.training,
+                benchmark.curve_points,
+                row["provenance"]["kernel"][0],
+            )
+        )
+        assert (outcome.metrics, outcome.inner) == (row["metrics"], row["inner"])
+    gce = [tuple(row["metrics"].values()) for row in rows if row["loss"] == "gce"]
+    assert len(set(gce)) == len(gce)
 
 
-def test_another_metric_is_another_tuning(tmp_path: Path) -> None:
-    experiment = small(1, [])
-    store, _ = run(experiment, tmp_path)
-    before = store.rows(tunings)
-    other = experiment.tuning.model_copy(update={"metric": "nll"})
-    run(experiment.model_copy(update={"tuning": other}), tmp_path)
-    assert len(store.rows(tunings)) == 2 * len(before)
-
-
-def test_the_chosen_parameter_is_the_one_of_the_cells(tmp_path: Path) -> None:
-    experiment = small(3, ["gce", "logit_adjusted"])
-    store, counts = run(experiment, tmp_path)
-    assert counts == RunSummary(done=8, diverged=0, failed=0, missing=0)
-    made = {row["loss"]: row for row in store.rows(choices)}
-    assert {row["configurations"] for row in made.values()} == {6}
-    assert made["ce"]["parameter"] is None
-    assert len(store.rows(tunings)) == 4 * 6 * 2
-
-    # Whatever tuning finds best, the tuned cells use it and the common ones the default.
-    with store.transaction() as connection:
-        wanted = tunings.c.parameter.in_([0.9, 0.5]) & (tunings.c.lr == 0.1)
-        connection.execute(tunings.update().where(wanted).values(score=2.0))
-    run(experiment, tmp_path)
-    by_key = {row["key"]: row for row in store.rows(cells)}
-    used = {
-        (row["loss"], row["lr_policy"]): by_key[row["cell"]]
-        for row in store.rows(grid, fingerprint=experiment.fingerprint())
-    }
-    for loss, tuned, default in (("gce", 0.9, 0.7), ("logit_adjusted", 0.5, 1.0)):
-        chosen = {row["loss"]: row for row in store.rows(choices)}[loss]
-        assert (chosen["lr"], chosen["parameter"]) == (0.1, tuned)
-        cell, common = used[loss, "tuned"], used[loss, "common"]
-        assert (cell["lr"], cell["parameter"]) == (0.1, tuned)
-        assert (common["lr"], common["parameter"]) == (0.01, default)
-        assert cell["key"] != common["key"]
-
-
-def test_a_learner_trains_under_its_own_parameter_and_another_key() -> None:
+def test_a_learner_trains_under_its_own_parameter() -> None:
     experiment = tiny()
     benchmark = experiment.benchmark
     assert benchmark is not None
 
     def nll(name: str, parameter: float) -> float | None:
-        loss = LossRef(name, name, parameter)
-        members = (Member("k", 0, 0.1),)
         job = TrainingJob(
             "digits+imbalance=10",
-            loss,
-            members,
+            "a unit",
+            LossRef(name, name, parameter),
+            (Member("k", 0, 0.1),),
             5,
-            Purpose.TEST,
             benchmark.learner,
             benchmark.training,
             4,
@@ -225,8 +212,8 @@ def test_a_learner_trains_under_its_own_parameter_and_another_key() -> None:
         return outcome.metrics["nll"]
 
     for name in ("focal", "logit_adjusted"):
-        default = reference(name, LossSpec()).identity()
-        assert LossRef(name, name, 0.25).identity() != default
+        # The parameter is part of a cell's key beside its unit, not of the unit.
+        assert LossRef(name, name, 0.25).identity() == reference(name, LossSpec()).identity()
         assert nll(name, 0.25) != nll(name, 2.0)
 
 

@@ -19,8 +19,7 @@ SMALL_RUN = [
     "--set=benchmark.losses=['ce','mse','mae']",
     "--set=benchmark.seeds=7",
     "--set=benchmark.training.steps=20",
-    "--set=tuning.rates=[0.01]",
-    "--set=tuning.seeds=1",
+    "--set=tuning.rates=[0.003,0.01]",
 ]
 SMALL_ABLATION = [
     "ablate",

@@ -13,7 +13,8 @@ from bench.speed.cases import flops, workload
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--cases", "ax"], "--cases: 'x' is unknown; valid are: a, b, c, d"),
+        (["--cases", "ax"], "--cases: 'x' is unknown; valid are: a, b, c, d, state_b"),
+        (["--cases", "a,state_d"], "--cases: 'state_d' is unknown; did you mean 'state_s'?"),
         (["--optimizers", "adan"], "--optimizers: 'adan' is unknown; did you mean 'adam'?"),
         (["--designs", "vmapp"], "--designs: 'vmapp' is unknown; did you mean 'vmap'?"),
         (["--designs", ","], "must each name something"),

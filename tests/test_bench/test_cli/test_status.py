@@ -8,7 +8,7 @@ import pytest
 from test_bench.test_cli.calling import SMALL_RUN, Cli, Stored
 
 from bench.experiment.model import load
-from bench.store.schema import cells, grid
+from bench.store.schema import cells, units
 from bench.store.store import Store
 
 
@@ -16,7 +16,7 @@ def test_a_finished_experiment_has_nothing_missing(run_cli: Cli, benchmarked: St
     (row,) = json.loads(run_cli("status", *SMALL_RUN, "--json", benchmarked.option).out)
     assert row == {
         "evolved_losses": "0 of 0",
-        "done": 2 * 3 * 7,
+        "done": 3 * 2 * 7,
         "diverged": 0,
         "failed": 0,
         "missing": 0,
@@ -30,20 +30,23 @@ def test_a_finished_experiment_has_nothing_missing(run_cli: Cli, benchmarked: St
 def test_it_watches_until_all_is_done(
     run_cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = ("tasks=['spirals']", "losses=['ce', 'mse']", "seeds=1", "evolved=false")
-    overrides = [f"benchmark.{name}" for name in names]
+    names = ("benchmark.tasks=['spirals']", "benchmark.losses=['ce', 'mse']", "benchmark.seeds=1")
+    overrides = [*names, "tuning.rates=[0.01, 0.1]"]
     wanted = load("run", overrides).fingerprint()
     store = Store(f"sqlite:///{tmp_path}/mln.db")
-    missing = [(loss, policy) for loss in ("ce", "mse") for policy in ("tuned", "common")]
+    missing = [(loss, lr) for loss in ("ce", "mse") for lr in (0.01, 0.1)]
+    own = {"parameter": None, "is_tuned": True, "is_common": False}
+    for loss in ("ce", "mse"):
+        place = {"task": "spirals", "learner": "mlp", "loss": loss, "fingerprint": wanted}
+        tried = [{"lr": lr} | own for lr in (0.01, 0.1)]
+        store.put(units, [place | {"unit": loss, "configurations": tried}])
 
     def another_cell(_seconds: float) -> None:
-        loss, policy = missing.pop()
-        place = {"task": "spirals", "learner": "mlp", "loss": loss, "seed": 0}
-        key = {"fingerprint": wanted, "lr_policy": policy, "cell": f"{loss} {policy}"}
-        store.put(grid, [place | key])
-        outcome = {"metrics": {}, "curve": {}, "provenance": {"seconds": 1.0}, "detail": ""}
-        about = {"key": key["cell"], "status": "done", "lr": 0.1, "parameter": None}
-        store.put(cells, [place | outcome | about])
+        loss, lr = missing.pop()
+        place = {"task": "spirals", "learner": "mlp", "loss": loss, "unit": loss, "seed": 0}
+        outcome = {"metrics": {}, "inner": {}, "curve": {}, "detail": "", "status": "done"}
+        about = {"key": f"{loss} {lr}", "lr": lr, "parameter": None}
+        store.put(cells, [place | outcome | about | {"provenance": {"seconds": 1.0}}])
 
     monkeypatch.setattr(time, "sleep", another_cell)
     options = [f"--set={override}" for override in overrides]

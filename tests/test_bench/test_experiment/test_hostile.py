@@ -23,7 +23,7 @@ from bench.experiment.model import load, shipped
 from mln import MetaLoss
 from mln.checkpoint import NOTE, read
 from mln.files import FORMAT, LossFileError, load_loss
-from reports.significance.report import write_report
+from reports.benchmark.report import write_report
 
 FAST, SLOW = 300, 10_000
 JSON_VALUES = st.recursive(

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 from postgres import PostgresServer
+from test_bench.running_here import results
 from test_bench.test_running.test_interruption import children, wait_for_the_end_of
-from test_bench.test_running.test_runner import results
 
 from bench.store.schema import cells
 from bench.store.store import Store
@@ -34,7 +34,7 @@ GRID = (
     "--set=benchmark.losses=['ce', 'mse', 'mae']",
     "--set=benchmark.seeds=3",
     "--set=benchmark.training.steps=300",
-    "--set=tuning.seeds=1",
+    "--set=tuning.rates=[0.003, 0.01]",
 )
 WHOLE = [{"done": CELLS, "diverged": 0, "failed": 0, "missing": 0}]
 

@@ -18,6 +18,7 @@ COMMAND = [
     "--set=benchmark.tasks=['digits', 'spirals', 'moons']",
     "--set=benchmark.seeds=6",
     "--set=benchmark.training.steps=200",
+    "--set=tuning.rates=[0.003, 0.01]",
 ]
 
 DASK = ("--dask=local", "--jobs=2")

@@ -5,16 +5,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from bench.speed import cases as speed_cases
-from bench.speed.cases import CASES, LENET, Case, flops, workload
+from bench.speed.cases import CASES, LENET, Case, Workload, flops, workload
 from bench.speed.compare import DESIGNS, break_even, difference
 from bench.speed.designs import DesignUnavailable, programs
 from bench.speed.resources import worker_rows
+from mln.losses.adaptive import AdaptiveLoss
 
 SMALL = {
     "a": replace(CASES["a"], members=3, batch_size=8, steps=12),
     "b": replace(CASES["b"], members=2, batch_size=8, steps=6),
+    "state_s": replace(CASES["state_s"], members=3, batch_size=8, steps=12),
     "d": replace(
         CASES["d"],
         learner=replace(LENET, channels=(2, 3), hidden=(9,)),
@@ -96,3 +99,19 @@ def test_two_workers_do_the_work_of_one() -> None:
     assert isinstance(one, float)
     assert isinstance(both, float)
     assert row["ratio"] == pytest.approx(both / one)
+
+
+def test_losses_that_follow_the_state_are_timed_with_every_exponent_at_work() -> None:
+    for name in ("state_b", "state_b32", "state_s"):
+        work = workload(CASES[name], "adam")
+        losses = AdaptiveLoss(work.loss, torch.from_numpy(work.genomes), work.problem.classes)
+        assert all((exponent > 0).all() for exponent in losses.exponents()), name
+        assert {"fused", "analytic"} <= {d for d in DESIGNS if _can(d, work)}
+        assert not _can("vmap", work)
+
+
+def _can(design: str, work: Workload) -> bool:
+    try:
+        return bool(programs(design, work))
+    except DesignUnavailable:
+        return False

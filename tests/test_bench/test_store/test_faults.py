@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, text
-from test_bench.test_running.test_runner import results, run_here
+from test_bench.running_here import Here, results
 from test_bench.test_workers.pool_work import hoard
-from test_bench.tiny import tiny
+from test_bench.tiny import hand_made
 from typer.testing import CliRunner
 
 from bench.cli.app import app
@@ -25,35 +25,30 @@ from bench.store.store import SCHEMA_VERSION, Store
 from bench.workers.pool import WorkerDied, WorkerPool
 from bench.workers.progress import Silent
 
-GRID = {"tasks": ["spirals"], "losses": ["ce", "mse"], "evolved": False, "seeds": 2}
-
 
 def url(folder: Path) -> str:
     return f"sqlite:///{folder}/mln.db"
 
 
-def run(store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    monkeypatch.setattr(WorkerPool, "run", run_here)
-    runner = Runner(tiny(**GRID), store, folder, WorkerPool(1), Silent())
+def run(store: Store, folder: Path) -> list[Any]:
+    runner = Runner(hand_made(), store, folder, Here(), Silent())
     assert runner.run().missing == 0
     return results(store)
 
 
-def test_a_full_disk_ends_in_one_line_and_the_run_continues(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = run(Store(url(tmp_path / "whole")), tmp_path, monkeypatch)
+def test_a_full_disk_ends_in_one_line_and_the_run_continues(tmp_path: Path) -> None:
+    whole = run(Store(url(tmp_path / "whole")), tmp_path)
     full = Store(url(tmp_path / "full"))
 
     @event.listens_for(full.engine, "connect")
     def limit(connection: Any, _record: Any) -> None:
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
-        connection.execute(f"PRAGMA max_page_count = {pages + 4}")
+        connection.execute(f"PRAGMA max_page_count = {pages + 2}")
 
     full.engine.dispose()
     with pytest.raises(Unavailable, match=r"full; make room .* the same command continues"):
-        run(full, tmp_path, monkeypatch)
-    assert run(Store(url(tmp_path / "full")), tmp_path, monkeypatch) == whole
+        run(full, tmp_path)
+    assert run(Store(url(tmp_path / "full")), tmp_path) == whole
 
 
 @pytest.mark.parametrize("pages", [2, 5, 9, 14])
@@ -115,6 +110,29 @@ def test_a_file_that_may_only_be_read(tmp_path: Path, monkeypatch: pytest.Monkey
     assert store.rows(importances) == []
 
 
+def test_a_database_from_before_policies_is_refused_and_not_touched(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "mln.db")) as old:
+        old.executescript(
+            "create table mln_schema (version integer primary key);"
+            "insert into mln_schema values (1);"
+            "create table mln_cells (key varchar(64) primary key, task varchar(200));"
+            "create table mln_grid (fingerprint varchar(64), lr_policy varchar(10));"
+            "create table mln_tunings (key varchar(64) primary key, score float);"
+        )
+        before = list(old.iterdump())
+    wanted = (
+        f"storage {url(tmp_path)}: has schema version 1, written by an earlier version of "
+        "MLN-Bench; this one reads schema version 2. Nothing was changed: use the MLN-Bench that "
+        "wrote it, or another --storage"
+    )
+    for create in (True, False):
+        with pytest.raises(InputError) as caught:
+            Store(url(tmp_path), create=create)
+        assert str(caught.value) == wanted
+    with closing(sqlite3.connect(tmp_path / "mln.db")) as plain:
+        assert list(plain.iterdump()) == before
+
+
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder nobody can write to")
 def test_a_folder_that_cannot_be_written(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -137,7 +155,7 @@ def test_a_database_of_another_schema_is_refused_and_not_touched(
 ) -> None:
     with closing(Store(url(tmp_path))) as store, store.transaction() as connection:
         connection.execute(schema_table.update().values(version=version))
-        connection.execute(text("drop table mln_grid"))
+        connection.execute(text("drop table mln_units"))
     with closing(sqlite3.connect(tmp_path / "mln.db")) as plain:
         before = list(plain.iterdump())
     for create in (True, False):
@@ -148,15 +166,16 @@ def test_a_database_of_another_schema_is_refused_and_not_touched(
 
 
 def test_clocks_that_jump_change_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    steady = run(Store(url(tmp_path / "steady")), tmp_path, monkeypatch)
+    steady = run(Store(url(tmp_path / "steady")), tmp_path)
     rng = random.Random(8)
     monkeypatch.setattr(time, "time", lambda: rng.uniform(-1e9, 4e9))
-    assert run(Store(url(tmp_path / "jumping")), tmp_path, monkeypatch) == steady
+    assert run(Store(url(tmp_path / "jumping")), tmp_path) == steady
 
 
 def test_a_result_is_never_replaced_by_a_failure(tmp_path: Path) -> None:
     about = {"task": "t", "learner": "l", "loss": "ce", "seed": 0, "lr": 0.1, "parameter": None}
-    empty: dict[str, Any] = {"metrics": {}, "curve": {}, "provenance": {}, "detail": ""}
+    empty: dict[str, Any] = {"unit": "u", "inner": {}, "metrics": {}, "curve": {}}
+    empty |= {"provenance": {}, "detail": ""}
     store = Store(url(tmp_path))
     for status in ("failed", "done", "failed"):
         row = about | empty | {"key": "k", "status": status}

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from postgres import PostgresServer
-from sqlalchemy import func, select
-from test_bench.test_running.test_runner import results
-from test_bench.tiny import tiny
+from sqlalchemy import func, inspect, select
+from test_bench.running_here import results
+from test_bench.tiny import hand_made
 
 from bench.running.runner import Runner
 from bench.running.status import describe, summary
@@ -21,7 +21,6 @@ from bench.store.store import Store
 from bench.workers.pool import WorkerPool
 from bench.workers.progress import Silent
 
-GRID = {"tasks": ["spirals"], "losses": ["ce", "mse"], "evolved": False, "seeds": 3}
 MLN_BENCH = str(Path(sys.executable).parent / "mln-bench")
 COMMAND = [
     MLN_BENCH,
@@ -33,12 +32,13 @@ COMMAND = [
     "--set=benchmark.losses=['ce', 'mse']",
     "--set=benchmark.seeds=4",
     "--set=benchmark.training.steps=100",
+    "--set=tuning.rates=[0.003, 0.01]",
 ]
 
 
 def run(url: str, artifacts: Path) -> list[Any]:
     with closing(Store(url)) as store, WorkerPool(1) as pool:
-        assert Runner(tiny(**GRID), store, artifacts, pool, Silent()).run().missing == 0
+        assert Runner(hand_made(), store, artifacts, pool, Silent()).run().missing == 0
         return results(store)
 
 
@@ -46,10 +46,12 @@ def test_the_rows_are_those_of_sqlite(postgres_url: str, tmp_path: Path) -> None
     on_file = run(f"sqlite:///{tmp_path}/mln.db", tmp_path)
     assert run(postgres_url, tmp_path) == on_file != []
     with closing(Store(postgres_url)) as store:
-        assert describe(tiny(**GRID), store, tmp_path)["done"] == 12
+        (index,) = inspect(store.engine).get_indexes("mln_cells")
+        assert index["column_names"] == ["unit", "lr", "parameter", "status", "seed"]
+        assert describe(hand_made(), store, tmp_path)["done"] == 12
         with store.transaction() as connection:
             connection.execute(cells.update().values(status="failed").where(cells.c.seed == 0))
-        assert summary(tiny(**GRID), store).failed == 4
+        assert summary(hand_made(), store).failed == 4
     assert run(postgres_url, tmp_path) == on_file
 
 

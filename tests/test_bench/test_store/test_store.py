@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, inspect, select, text
 
 from bench.errors import InputError
-from bench.store.schema import importances, schema_table
+from bench.store.schema import cells, importances, schema_table
 from bench.store.store import Store
 
 
@@ -23,6 +23,17 @@ def test_a_key_is_written_once_unless_replaced(tmp_path: Path) -> None:
     assert store.rows(importances)[0]["values"] == {"x": 2.0}
     store.close()
     assert Store(url(tmp_path / "new" / "a.db"), create=False).rows(importances)
+
+
+def test_what_status_counts_by_is_an_index(tmp_path: Path) -> None:
+    store = Store(url(tmp_path / "a.db"))
+    (index,) = inspect(store.engine).get_indexes("mln_cells")
+    assert index["column_names"] == ["unit", "lr", "parameter", "status", "seed"]
+    counting = select(cells.c.status).where(cells.c.unit == "u", cells.c.seed < 3)
+    with store.transaction() as connection:
+        text_of = str(counting.compile(connection, compile_kwargs={"literal_binds": True}))
+        (plan,) = connection.execute(text(f"explain query plan {text_of}"))
+    assert "USING COVERING INDEX mln_cells_by_unit" in plan[3]
 
 
 def test_tables_of_others_are_left_alone(tmp_path: Path) -> None:

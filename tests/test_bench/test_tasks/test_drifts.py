@@ -9,7 +9,6 @@ from numpy.random import SeedSequence
 from bench.catalogue.metrics import METRICS, DriftSteps, Measured
 from bench.cells.drift_scores import drift_points
 from bench.cells.loss_ref import reference
-from bench.cells.seeds import Purpose
 from bench.cells.training import Member, TrainingJob, train
 from bench.errors import InputError
 from bench.tasks.resolve import resolve
@@ -138,10 +137,10 @@ def job(task: str, seeds: int) -> TrainingJob:
     members = tuple(Member(f"k{seed}", seed, 0.01) for seed in range(seeds))
     return TrainingJob(
         task,
+        "unit",
         reference("ce", LossSpec()),
         members,
         5,
-        Purpose.TEST,
         LearnerSpec(hidden=(16,)),
         TrainingSpec(steps=60, batch_size=16),
         4,

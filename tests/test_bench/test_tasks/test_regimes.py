@@ -254,7 +254,8 @@ def test_bad_names_get_one_clear_line(name: str, message: str) -> None:
 
 def test_every_regime_shows_an_example_that_works() -> None:
     examples = [line.partition(":")[0] for line in available_regimes()]
-    assert [example.partition("=")[0] for example in examples] == [*REGIMES, "valid"]
-    for example in examples[:-1]:
+    assert [example.partition("=")[0] for example in examples] == ["train", *REGIMES, "valid"]
+    assert resolve(f"spirals+{examples[0]}").name == f"spirals+{examples[0]}"
+    for example in examples[1:-1]:
         name = f"digits+label_drift=0.5+{example}" if "over=" in example else f"digits+{example}"
         assert resolve(name).name == name

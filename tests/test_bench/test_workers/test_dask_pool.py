@@ -13,7 +13,7 @@ import pytest
 from dask.utils import parse_timedelta
 from distributed import LocalCluster
 from distributed.client import FutureCancelledError
-from test_bench.test_running.test_runner import results
+from test_bench.running_here import results
 from test_bench.test_workers.pool_work import times_tried, whose, work
 from test_bench.tiny import TINY, tiny
 

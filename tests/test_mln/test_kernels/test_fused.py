@@ -16,7 +16,7 @@ from test_mln.helpers import (
     some_losses,
 )
 
-from mln.config import LearnerSpec, LossSpec, TrainingSpec
+from mln.config import STATE_FEATURES, LearnerSpec, LossSpec, TrainingSpec
 from mln.kernels import fused, reference
 from mln.kernels.native.interface import FUSED_KINDS, obstacle
 from mln.losses.base import StackedLoss
@@ -41,6 +41,17 @@ NETWORKS = (
     LossSpec(features="p,y", activation="relu", hidden=5),
     LossSpec(features="p,y", head="softplus", normalise=False),
 )
+FOLLOWING = (
+    LossSpec(kind="adaptive", max_eps=0.0),
+    LossSpec(kind="adaptive", max_gamma=0.0, max_tau=0.0, normalise=False),
+    LossSpec(kind="adaptive", max_q=0.0, state=STATE_FEATURES),
+    LossSpec(kind="adaptive", state=()),
+    LossSpec(state=("progress", "drop", "class_entropy")),
+    LossSpec(features="logp,p,y", activation="silu", head="softplus", state=STATE_FEATURES),
+    LossSpec(features="logp,p,y", head="gate", hidden=5),
+    LossSpec(activation="relu", head="gate", state=("accuracy", "calibration_gap"), hidden=3),
+)
+"""Losses that follow the state of training."""
 
 
 def networks(spec: LossSpec, members: int, classes: int, dtype: torch.dtype) -> StackedLoss:
@@ -81,7 +92,7 @@ def assert_agrees(problem: Problem, loss: str | LossSpec, count: int) -> None:
     shape=st.tuples(st.sampled_from([1, 2, 3, 4, 5, 9, 16, 31, 40, 270]), st.integers(2, 19)),
     batch=st.sampled_from([1, 5, 16, 17, 40, 50, 64, 70]),
     training=st.sampled_from(TRAININGS),
-    loss=st.sampled_from([*FUSED_KINDS, *NETWORKS]),
+    loss=st.sampled_from([*FUSED_KINDS, *NETWORKS, *FOLLOWING]),
     count=st.integers(1, 3),
 )
 @settings(max_examples=150)
@@ -137,7 +148,7 @@ def cnn(
     image=st.tuples(st.integers(1, 3), st.integers(8, 15), st.integers(8, 15)),
     batch=st.sampled_from([1, 7, 16, 19]),
     training=st.sampled_from(TRAININGS),
-    loss=st.sampled_from(["ce", "mln", NETWORKS[0]]),
+    loss=st.sampled_from(["ce", "mln", NETWORKS[0], "adaptive", "gate"]),
 )
 @settings(max_examples=40)
 def test_convolutional_networks_agree_with_autograd(
@@ -154,9 +165,10 @@ def test_convolutional_networks_agree_with_autograd(
     assert_agrees(problem, loss, 2)
 
 
-@pytest.mark.parametrize("loss", [*FUSED_KINDS, NETWORKS[0], NETWORKS[3]])
+@pytest.mark.parametrize("loss", [*FUSED_KINDS, NETWORKS[0], NETWORKS[3], *FOLLOWING[:-1]])
 def test_certain_and_mistaken_learners_agree_with_autograd(loss: str | LossSpec) -> None:
-    # Logits of some hundreds: probabilities at and below every floor, and exactly 1.
+    # Logits of some hundreds: probabilities at and below every floor, and exactly 1. (Under the
+    # last loss, a gate of ReLU units, the rounding of such logits alone is enough to differ.)
     problem = small_problem(training=TrainingSpec(STEPS, 8, optimizer="sgd"), classes=4)
     problem = replace(problem, initial=problem.initial * 20)
     assert_agrees(problem, loss, 3)
@@ -164,7 +176,7 @@ def test_certain_and_mistaken_learners_agree_with_autograd(loss: str | LossSpec)
 
 @given(
     hidden=st.lists(st.integers(1, 40), max_size=2),
-    loss=st.sampled_from([*FUSED_KINDS, *NETWORKS]),
+    loss=st.sampled_from([*FUSED_KINDS, *NETWORKS, *FOLLOWING]),
     count=st.integers(1, 7),
     chunk=st.integers(1, 7),
     batch=st.integers(1, 40),
@@ -244,7 +256,7 @@ def test_a_bad_number_among_the_examples_is_seen_in_its_step(
     assert result.diverged_at.tolist() == [step, -1]
 
 
-@pytest.mark.parametrize("loss", ["gce", NETWORKS[0], NETWORKS[2]])
+@pytest.mark.parametrize("loss", ["gce", NETWORKS[0], NETWORKS[2], *FOLLOWING])
 def test_a_bad_number_in_a_loss_is_seen_in_the_next_step(loss: str | LossSpec) -> None:
     problem = small_problem(training=TrainingSpec(5, 8, optimizer="sgd"))
     members = Members(np.array([0, 1]), np.full(2, 0.01))
@@ -288,8 +300,9 @@ def test_what_the_kernel_lacks_has_a_reason() -> None:
     for loss in (
         "hinge",
         LossSpec(depth=2),
-        LossSpec(state=("progress",)),
-        LossSpec(kind="adaptive"),
+        LossSpec(head="residual"),
+        LossSpec(kind="taylor"),
+        "adaptive",
     ):
         assert "loss" in str(obstacle(LENET, loss, "cpu"))
     assert "cuda" in str(obstacle(LENET, "ce", "cuda"))

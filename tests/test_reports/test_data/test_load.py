@@ -1,7 +1,7 @@
 """Reading an experiment's results."""
 
 import pytest
-from test_reports.simulated import experiment, simulated
+from test_reports.simulated import declared, experiment, simulated
 
 from bench.errors import InputError
 from bench.store import schema as tables
@@ -16,15 +16,34 @@ def loaded(path, **settings):
     return load(store, described)
 
 
+def put(store, wanted, units):
+    """One seed of (task, learner, loss), trained at two rates."""
+    configurations = declared(wanted, "ce")[:1] + declared(wanted, "ce")[-1:]
+    store.put(tables.units, [
+        {"fingerprint": wanted.fingerprint(), "task": task, "learner": learner, "loss": loss,
+         "unit": f"{task} {loss}", "configurations": configurations}
+        for task, learner, loss in units
+    ])  # fmt: skip
+    store.put(tables.cells, [
+        {"key": f"{task} {loss} {each['lr']}", "unit": f"{task} {loss}", "task": task,
+         "learner": learner, "loss": loss, "seed": 0, "lr": each["lr"], "parameter": None,
+         "status": "done", "detail": "", "inner": {"accuracy": 0.8},
+         "metrics": {"accuracy": 0.9}, "curve": {}, "provenance": {}}
+        for task, learner, loss in units
+        for each in configurations
+    ])  # fmt: skip
+
+
 def test_every_part_is_read(small):
-    assert list(small.rows.columns[:7]) == [
-        "task", "learner", "loss", "seed", "lr_policy", "lr", "status",
+    assert list(small.rows.columns[:8]) == [
+        "task", "learner", "loss", "seed", "policy", "lr", "parameter", "status",
     ]  # fmt: skip
-    assert len(small.rows) == 2 * 5 * 8 * 2
+    assert len(small.rows) == 2 * 5 * 8 * 3
     assert small.metrics == ["accuracy", "accuracy_selected", "area", "nll", "steps_to_ce"]
     assert len(small.curves) == len(small.rows) == len(small.seconds)
     assert list(small.curves.steps) == list(range(25, 501, 25))
-    assert len(small.choices) == 2 * 5
+    assert len(small.tuning) == 2 * 5
+    assert len(small.configurations) == 2 * 5 * 8 * 3
     assert list(small.evolutions["loss"]) == ["mln_1", "mln_2"]
     assert set(small.shapes["loss"]) == {"ce", "mse", "gce", "mln_1", "mln_2"}
     assert not small.shapes.duplicated(["loss", "kind", "target", "p"]).any()
@@ -43,8 +62,9 @@ def test_rows_keep_the_experiments_order(small):
 
 def test_a_diverged_run_counts_with_the_worst_score_and_keeps_the_raw_one(small):
     diverged = small.rows[small.rows["status"] == "diverged"]
-    assert list(diverged["accuracy"]) == [0.0]
-    assert list(diverged["accuracy_raw"]) == [0.5]
+    assert list(diverged["policy"]) == ["per_seed", "pooled"]
+    assert list(diverged["accuracy"]) == [0.0, 0.0]
+    assert list(diverged["accuracy_raw"]) == [0.5, 0.5]
 
 
 def test_no_raw_column_without_diverged_runs(tmp_path):
@@ -54,59 +74,38 @@ def test_no_raw_column_without_diverged_runs(tmp_path):
 def test_missing_and_failed_rows(tmp_path):
     data = loaded(
         tmp_path / "a.db",
-        failed={("moons", "ce", 1, "tuned")},
-        absent={("moons", "mse", 2, "common")},
+        failed={("moons", "ce", 1, 0.03), ("moons", "mse", 4, 0.01)},
+        absent={("moons", "mse", 2, "common"), ("moons", "mln_1", 3, 0.003)},
     )
-    assert data.missing.to_dict("records") == [
-        {"task": "moons", "learner": "mlp_32", "loss": "ce", "seed": 1, "lr_policy": "tuned",
-         "reason": "failed: worker lost"},
-        {"task": "moons", "learner": "mlp_32", "loss": "mse", "seed": 2, "lr_policy": "common",
-         "reason": "not run yet"},
-    ]  # fmt: skip
+    found = data.missing[["loss", "seed", "policy", "reason"]].to_records(index=False).tolist()
+    assert found == [
+        # Without one of its configurations a seed cannot choose; the others' choice was run.
+        ("ce", 1, "per_seed", "failed: worker lost"),
+        ("mse", 2, "common", "not run yet"),
+        ("mse", 4, "common", "failed: worker lost"),
+        ("mln_1", 3, "per_seed", "not run yet"),
+        ("mln_1", 3, "pooled", "not run yet"),
+    ]
+    assert len(data.rows) + len(data.missing) == 3 * 6 * 3
 
 
 def test_losses_and_tasks_without_any_row_are_missing(tmp_path):
     store = Store(f"sqlite:///{tmp_path / 'a.db'}")
     wanted = experiment(**{**SMALL, "tasks": ("moons", "rings")})
-    grid = [
-        {"fingerprint": wanted.fingerprint(), "task": "moons", "learner": "mlp", "loss": loss,
-         "seed": 0, "lr_policy": "tuned", "cell": loss}
-        for loss in ("ce", "mse")
-    ]  # fmt: skip
-    cells = [
-        {"key": loss, "task": "moons", "learner": "mlp", "loss": loss, "seed": 0, "lr": 0.1,
-         "parameter": None, "status": "done", "detail": "", "metrics": {"accuracy": 0.9},
-         "curve": {}, "seconds": 0.1, "provenance": {}}
-        for loss in ("ce", "mse")
-    ]  # fmt: skip
-    store.put(tables.grid, grid)
-    store.put(tables.cells, cells)
+    put(store, wanted, [("moons", "mlp", loss) for loss in ("ce", "mse")])
     data = load(store, wanted)
-    assert len(data.missing) == 2 * 3 * 6 - 2
+    # Of what was run, one seed has no others to be tuned on.
+    assert len(data.missing) == 2 * 3 * 6 * 3 - 2 * 2
     assert not data.curves.values
 
 
 def test_a_task_needs_the_learner_of_its_own_rows_alone(tmp_path):
     store = Store(f"sqlite:///{tmp_path / 'a.db'}")
     wanted = experiment(**{**SMALL, "tasks": ("moons", "digits"), "seeds": 1})
-    both = [
-        (task, learner, loss, policy)
-        for task, learner in (("moons", "mlp-32"), ("digits", "cnn-6-16-k5-120-84"))
-        for loss in wanted.losses()
-        for policy in ("tuned", "common")
-    ]
-    store.put(tables.grid, [
-        {"fingerprint": wanted.fingerprint(), "task": task, "learner": learner, "loss": loss,
-         "seed": 0, "lr_policy": policy, "cell": f"{task} {loss} {policy}"}
-        for task, learner, loss, policy in both
-    ])  # fmt: skip
-    store.put(tables.cells, [
-        {"key": f"{task} {loss} {policy}", "task": task, "learner": learner, "loss": loss,
-         "seed": 0, "lr": 0.1, "parameter": None, "status": "done", "detail": "",
-         "metrics": {"accuracy": 0.9}, "curve": {}, "seconds": 0.1, "provenance": {}}
-        for task, learner, loss, policy in both
-    ])  # fmt: skip
+    learners = (("moons", "mlp-32"), ("digits", "cnn-6-16-k5-120-84"))
+    put(store, wanted, [(*own, loss) for own in learners for loss in wanted.losses()])
     data = load(store, wanted)
+    assert data.policies == ("per_seed", "common")
     assert data.missing.empty
     assert len(data.plan) == 2 * len(wanted.losses())
 
@@ -116,8 +115,8 @@ def test_a_task_that_rows_spell_otherwise_is_not_missing(tmp_path):
     other = described.model_copy(
         update={"benchmark": described.benchmark.model_copy(update={"tasks": ("moons+noise=0",)})}
     )
-    rows = store.rows(tables.grid, fingerprint=described.fingerprint())
-    store.put(tables.grid, [row | {"fingerprint": other.fingerprint()} for row in rows])
+    rows = store.rows(tables.units, fingerprint=described.fingerprint())
+    store.put(tables.units, [row | {"fingerprint": other.fingerprint()} for row in rows])
     assert load(store, other).missing.empty
 
 
@@ -142,16 +141,16 @@ def test_without_evolved_losses_the_other_losses_are_candidates(tmp_path):
 
 def test_pairs_that_mix_processors_are_counted(tmp_path):
     store, described = simulated(tmp_path / "a.db", **SMALL)
-    [cell] = store.rows(tables.cells, key="2-moons-ce-0-tuned")
+    [cell] = store.rows(tables.cells, key="2-moons-ce-0-0.003")
     store.put(tables.cells, [cell | {"provenance": {"processor": "another"}}], replace=True)
-    assert load(store, described).provenance["mixed_processors"] == 1
+    assert load(store, described).provenance["mixed_processors"] == 2
 
 
 def test_time_to_ce_is_censored_at_the_budget(small):
     rows, curves = small.rows, small.curves
-    tuned = (rows["loss"] == "ce") & (rows["lr_policy"] == "tuned") & (rows["task"] == "moons")
+    tuned = (rows["loss"] == "ce") & (rows["policy"] == "per_seed") & (rows["task"] == "moons")
     threshold = rows[tuned]["accuracy"].mean()
-    for place in range(0, 80, 7):
+    for place in range(0, 120, 7):
         line = curves.values["accuracy"][place]
         there = [step for step, value in zip(curves.steps, line, strict=True) if value >= threshold]
         expected = there[0] if there else 500

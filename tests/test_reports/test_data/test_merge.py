@@ -5,10 +5,10 @@ from test_reports.simulated import simulated
 
 from bench.cells.seeds import Purpose, drawn
 from bench.errors import InputError
+from reports.benchmark.comparisons import compare
+from reports.benchmark.report import render
 from reports.data.load import load
 from reports.data.merge import merge
-from reports.significance.comparisons import compare
-from reports.significance.report import render
 from reports.verdicts import gate
 
 SMALL = {"losses": ("ce", "mse"), "seeds": 8, "runs": 1}
@@ -50,13 +50,13 @@ def test_other_declarations_are_refused(tmp_path):
         merge([first, second])
 
 
-def test_one_experiments_tests_must_not_be_anothers_tuning(tmp_path):
-    apart = drawn(1, {Purpose.TUNE: 3, Purpose.TEST: 20})
+def test_one_experiments_tests_must_not_be_anothers_study(tmp_path):
+    apart = drawn(1, {Purpose.STUDY: 3, Purpose.TEST: 20})
     assert gate.overlapping_seeds(apart) == ()
     first = loaded(tmp_path / "a.db", tasks=("moons",), name="first")
     second = loaded(tmp_path / "b.db", tasks=("rings",), name="second")
     first.provenance["seeds"] = {"test": apart["test"]}
-    second.provenance["seeds"] = {"tune": apart["test"][-1:]}
+    second.provenance["seeds"] = {"study": apart["test"][-1:]}
     items = compare(merge([first, second]))
     assert {item.verdict for item in items} == {"refused"}
-    assert all("1 seed of test and tune overlap" in item.reason for item in items)
+    assert all("1 seed of test and study overlap" in item.reason for item in items)

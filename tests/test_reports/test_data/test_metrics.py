@@ -1,5 +1,7 @@
 """A metric is one record: what is added to the table is seen everywhere."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,18 +11,16 @@ from test_reports.simulated import simulated
 from bench.catalogue import metrics
 from bench.catalogue.metrics import METRICS, Measured, Metric, MetricUnit
 from bench.cells.loss_ref import reference
-from bench.cells.seeds import Purpose
 from bench.cells.training import Member, TrainingJob, train
-from bench.cells.tuning import choose, score_of
 from bench.experiment.sections import ReportSection
 from bench.store import schema
 from mln.config import LearnerSpec, LossSpec, TrainingSpec
+from reports.benchmark.comparisons import compare
+from reports.benchmark.report import render
 from reports.data.load import load
 from reports.data.metrics import aspect_of, comparable_metric, rules_for, title_of, worst_of
 from reports.data.search import study
 from reports.page.wording import unit_of
-from reports.significance.comparisons import compare
-from reports.significance.report import render
 
 WOBBLE = Metric(
     "wobble",
@@ -42,20 +42,48 @@ def wobble(monkeypatch):
     return WOBBLE
 
 
-def test_training_measures_it_and_tuning_chooses_by_it(wobble):
+def test_training_measures_it_on_both_splits(wobble):
     members = (Member("a", 0, 0.01), Member("b", 0, 1e30))
     job = TrainingJob(
-        "moons", reference("ce", LossSpec()), members, 5, Purpose.TUNE, LearnerSpec(hidden=(8,)),
+        "moons", "unit", reference("ce", LossSpec()), members, 5, LearnerSpec(hidden=(8,)),
         TrainingSpec(steps=20, batch_size=16), 4, "analytic",
     )  # fmt: skip
     done, diverged = train(job)
     assert done.status == "done"
-    assert score_of(done, "wobble", 20) == done.metrics["wobble"]
-    assert score_of(diverged, "wobble", 20) == (
-        2.0 if diverged.status == "diverged" else diverged.metrics["wobble"]
-    )
-    rows = [{"lr": lr, "parameter": None, "score": score} for lr, score in ((0.1, 0.3), (1.0, 0.1))]
-    assert choose(rows, "wobble").lr == 1.0
+    assert {"wobble"} <= set(done.metrics) & set(done.inner)
+    assert done.metrics["wobble"] != done.inner["wobble"]
+    assert done.metrics["wobble"] == WOBBLE.compute(_measured(done.curve["accuracy"]))
+    assert diverged.status == "diverged"
+
+
+def _measured(accuracy):
+    return SimpleNamespace(accuracy=np.array(accuracy))
+
+
+def test_tuning_chooses_by_it_and_a_diverged_learner_has_its_worst(wobble, tmp_path):
+    report = {"baselines": ["ce"]}
+    store, experiment = simulated(
+        tmp_path / "a.db", tasks=("moons",), losses=("ce", "mse"), runs=0, seeds=6, report=report,
+        diverged={("moons", "ce", 0, 0.003)},
+    )  # fmt: skip
+    # By wobble, which is minimised, the higher rate is the better one.
+    rows = [
+        row | {"inner": {"wobble": 0.003 / row["lr"], "accuracy": -row["lr"]}}
+        for row in store.rows(schema.cells)
+    ]
+    store.put(schema.cells, rows, replace=True)
+    tuning = experiment.tuning.model_copy(update={"metric": "wobble"})
+    chosen_by_wobble = experiment.model_copy(update={"tuning": tuning})
+    units = store.rows(schema.units)
+    fingerprint = chosen_by_wobble.fingerprint()
+    store.put(schema.units, [row | {"fingerprint": fingerprint} for row in units])
+    data = load(store, chosen_by_wobble)
+    assert set(data.rows[data.rows["policy"] == "per_seed"]["lr"]) == {0.03}
+    [lost] = data.configurations[data.configurations["status"] == "diverged"]["inner"]
+    assert lost == 2.0
+    by_accuracy = load(store, experiment).rows
+    own = by_accuracy[(by_accuracy["policy"] == "per_seed") & (by_accuracy["loss"] == "mse")]
+    assert set(own["lr"]) == {0.003}
 
 
 def test_an_experiment_may_declare_it(wobble):

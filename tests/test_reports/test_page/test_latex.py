@@ -8,11 +8,11 @@ import pytest
 from test_reports.test_ablation import test_report as test_ablation
 from test_reports.test_study import test_report as test_study_report
 
+from reports.benchmark import report as render
 from reports.page import latex, references
 from reports.page.latex import latex_text
 from reports.regression.compare import compare_rows
 from reports.regression.report import write_regression
-from reports.significance import report as render
 from reports.study.report import write_study
 
 # Its report is made once, not once for each process of the tests.

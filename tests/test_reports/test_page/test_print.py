@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from reports.significance import report as render
+from reports.benchmark import report as render
 
 # Its report is made once, not once for each process of the tests.
 pytestmark = pytest.mark.xdist_group("print")

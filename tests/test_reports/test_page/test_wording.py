@@ -3,8 +3,8 @@
 import pytest
 
 from bench.experiment.sections import TuningSection
+from reports.benchmark.methods import tuning_in_words
 from reports.page import wording
-from reports.significance.methods import tuning_in_words
 
 POINTS = wording.unit_of("accuracy")
 
@@ -52,10 +52,10 @@ def test_lists():
 
 
 def test_the_tuning_is_told_as_it_was_done():
-    alone = tuning_in_words(TuningSection(rates=(0.01, 0.1), seeds=2))
-    assert "2 learning rates (0.01 and 0.1) on 2 tuning seeds" in alone
+    alone = tuning_in_words(TuningSection(rates=(0.01, 0.1)))
+    assert "2 learning rates (0.01 and 0.1) on every test seed" in alone
     assert "published default" in alone
-    both = tuning_in_words(TuningSection(rates=(0.01, 0.1), seeds=2, parameter_values=3))
-    assert "6 configurations on 2 tuning seeds" in both
+    both = tuning_in_words(TuningSection(rates=(0.01, 0.1), parameter_values=3))
+    assert "6 configurations on every test seed" in both
     assert "times 3 declared values" in both
     assert "6 rates" in both

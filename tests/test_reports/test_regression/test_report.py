@@ -25,9 +25,9 @@ def written(frame, path):
 
 
 def moved(rows, difference):
-    """Rows in which mse on rings at the tuned rate scores otherwise."""
+    """Rows in which mse on rings, tuned per seed, scores otherwise."""
     changed = rows.copy()
-    own = (rows["task"] == "rings") & (rows["loss"] == "mse") & (rows["lr_policy"] == "tuned")
+    own = (rows["task"] == "rings") & (rows["loss"] == "mse") & (rows["policy"] == "per_seed")
     changed.loc[own, "accuracy"] += difference
     return changed
 
@@ -38,7 +38,7 @@ def test_the_same_run_is_unchanged(rows, tmp_path):
     )
     assert regression.is_clean
     assert {change.verdict for change in regression.changes} == {"unchanged"}
-    assert regression.findings == ("All 96 common rows are the same in accuracy.",)
+    assert regression.findings == ("All 144 common rows are the same in accuracy.",)
 
 
 @pytest.mark.parametrize(("difference", "verdict"), [(-0.02, "worse"), (0.02, "better"),
@@ -47,7 +47,7 @@ def test_a_change_of_the_code_has_a_verdict(rows, tmp_path, difference, verdict)
     a = written(rows, tmp_path / "a.csv")
     regression = compare_rows(a, written(moved(rows, difference), tmp_path / "b.csv"))
     [change] = [change for change in regression.changes if change.changed]
-    assert (change.task, change.loss, change.lr_policy) == ("rings", "mse", "tuned")
+    assert (change.task, change.loss, change.policy) == ("rings", "mse", "per_seed")
     assert change.verdict == verdict
     assert change.decision.numbers.mean_difference == pytest.approx(difference)
     assert regression.is_clean == (verdict != "worse")
@@ -70,7 +70,7 @@ def test_the_report_is_written(rows, tmp_path):
     assert json.loads(paths.json.read_text()) == json.loads(
         json.dumps(document(regression, ("a.csv", "b.csv"), ["mln-bench compare"]))
     )
-    assert "mse on rings at the tuned rate: B fell short of A" in paths.html.read_text()
+    assert "mse on rings, tuned per seed: B fell short of A" in paths.html.read_text()
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,10 @@ def test_the_report_is_written(rows, tmp_path):
     [
         (lambda rows: rows.drop(columns="seed"), "has no column 'seed'"),
         (lambda rows: rows.drop(columns="accuracy"), "has no column 'accuracy'"),
+        (
+            lambda rows: rows.rename(columns={"policy": "lr_policy"}),
+            "has 'lr_policy' in place of 'policy'.* an earlier release",
+        ),
         (lambda rows: rows.assign(seed=rows["seed"] + 100), "no row in common"),
         (lambda rows: rows.iloc[[0, 0]], "stands there twice"),
     ],

@@ -244,3 +244,13 @@ def test_false_positive_rate_without_an_effect():
     rng = np.random.default_rng(6)
     p = [stats.sign_flip(rng.normal(size=10)).p for _ in range(2000)]
     assert np.mean(np.array(p) < 0.05) == pytest.approx(0.05, abs=0.015)
+
+
+def test_equal_sums_of_scores_in_single_precision_are_ties():
+    """Shares of 360 examples, stored in single precision: as exact as the counts themselves."""
+    rng = np.random.default_rng(11)
+    for _ in range(20):
+        counts = rng.integers(330, 350, size=(2, 16))
+        first, second = (counts / 360).astype(np.float32).astype(float)
+        exact = stats.sign_flip(counts[0] - counts[1])
+        assert stats.sign_flip(first - second).p == exact.p

@@ -5,11 +5,11 @@ from typing import get_args
 import pandas as pd
 import pytest
 
+from reports.benchmark import report as significance
+from reports.benchmark.comparisons import compare
+from reports.benchmark.findings import findings, verdict_counts
 from reports.figures.benchmark import forest
 from reports.figures.style import looks
-from reports.significance import report as significance
-from reports.significance.comparisons import compare
-from reports.significance.findings import findings, verdict_counts
 from reports.verdicts import kinds, verdict
 from reports.verdicts.kinds import VERDICTS, VerdictKind
 
