@@ -22,6 +22,7 @@ from bench.store.store import SCHEMA_VERSION, Store
 from bench.workers.processes import default_jobs
 from mln.cache_folder import cache_folder
 from mln.kernels import engine
+from mln.kernels.gpu import interface as gpu
 from mln.kernels.native import build
 from mln.kernels.native import interface as native
 
@@ -74,6 +75,22 @@ def _threads() -> Iterator[Finding]:
     yield Finding("torch's threads", "ok", f"{torch.get_num_threads()} here, 1 in each worker")
     devices = ["cpu", *(f"cuda:{k}" for k in range(torch.cuda.device_count()))]
     yield Finding("devices", "ok", ", ".join(devices))
+    yield _cuda()
+
+
+def _cuda() -> Finding:
+    """The CUDA devices and what is built for them, or why there are none."""
+    import torch
+
+    built = torch.version.cuda
+    if built is None:
+        remedy = "install torch's CUDA build, if there is a card to train on"
+        return Finding("CUDA", "note", "torch is built without it", remedy)
+    if not torch.cuda.is_available():
+        remedy = "see what `nvidia-smi` says, if there is a card to train on"
+        return Finding("CUDA", "note", f"torch is built for {built}, but finds no device", remedy)
+    cards = [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())]
+    return Finding("CUDA", "ok", f"{built}: {', '.join(cards)}")
 
 
 def _kernels() -> Iterator[Finding]:
@@ -84,10 +101,24 @@ def _kernels() -> Iterator[Finding]:
     else:
         remedy = "see the message; until then the next kernel trains in its place, slower"
         yield Finding("kernel fused", "note", reason, remedy)
+    yield _triton()
     for name in engine.KERNELS:
-        if name != "fused":
+        if name not in ("fused", "triton"):
             import_module(f"mln.kernels.{name}")
             yield Finding(f"kernel {name}", "ok", "available")
+
+
+def _triton() -> Finding:
+    import torch
+
+    reason = gpu.unavailable()
+    if reason is not None:
+        remedy = "only for CUDA devices; there `analytic` trains in its place, slower"
+        return Finding("kernel triton", "note", reason, remedy)
+    version = f"Triton {metadata.version('triton')}"
+    if not torch.cuda.is_available():
+        return Finding("kernel triton", "note", f"{version}, but no device", "see CUDA")
+    return Finding("kernel triton", "ok", version)
 
 
 def _compiler() -> Iterator[Finding]:

@@ -15,6 +15,9 @@ from bench.tasks.resolve import TaskRef, resolve
 from mln.config import LearnerSpec, LossSpec
 from mln.learners import build_module, learner_name, plan
 
+DEVICES = ("cpu", "cuda")
+"""Kinds of devices on which kernels are tested."""
+
 
 def load_checked(
     source: str,
@@ -152,6 +155,12 @@ def check_vector_loss(loss: LossSpec, tasks: Sequence[TaskRef]) -> None:
 def _check_device(device: str) -> None:
     if device == "cpu":
         return
+    kind = device.partition(":")[0]
+    if kind not in DEVICES:
+        raise InputError(
+            f"device {device!r}: learners are trained on {' and '.join(DEVICES)} devices alone; "
+            "no kernel is tested on others"
+        )
     import torch
 
     try:

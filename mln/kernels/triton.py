@@ -42,8 +42,8 @@ MEMORY = 8
 SHARE_OF_FREE = 0.5
 """Of the device's free memory, what the members of one launch take at most."""
 
-REGISTERS = 2**16
-"""Of a multiprocessor."""
+NARROW = 4 * 1024
+"""Padded weights, in numbers, up to which a learner is narrow; see `warps_of`."""
 
 PRECISION = "ieee"
 """Of matrix products: float32 throughout, no TF32."""
@@ -210,9 +210,6 @@ class _Device:
             log_classes=log(classes),
             num_warps=self.warps,
             num_stages=1,
-            # All that there are for so many threads: the compiler left to itself gave a program
-            # with Adam 32 of them, and kept the rest in memory.
-            maxnreg=min(255, REGISTERS // (32 * self.warps)),
         )
         return program
 
@@ -269,10 +266,16 @@ def _train_chunk(device: _Device, members: Members, chosen: np.ndarray, recorder
 def warps_of(size: int, layers: int, optimizer: str) -> int:
     """Warps of a program for a learner of so many padded weights and layers.
 
-    Twice as many where the compiler does not find registers for all that a step of Adam needs:
-    three layers of 8 warps spill 1,096 bytes a thread, of 16 warps 72 (Triton 3.6, sm_90).
+    As measured on an H100 with Triton 3.6 (docs/gpu.md): a step of Adam in three narrow layers made
+    8.6 million member-steps/s with 4 warps, 7.2 with 16, and 1.0 with 8, where the compiler took 32
+    registers a thread and kept the rest in memory; in two layers 8 warps were the fastest of 2, 4,
+    8 and 16. Three wide layers under Adam are not measured: 16 warps avoid what befell 8.
     """
-    return 16 if size > 12 * 1024 or (layers > 2 and optimizer != "sgd") else 8
+    if size > 12 * 1024:
+        return 16
+    if layers > 2 and optimizer != "sgd":
+        return 4 if size <= NARROW else 16
+    return 8
 
 
 class _PaddedLayout:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from bench.cli.app import app
 from bench.store.schema import cells
 from bench.store.store import SCHEMA_VERSION, Store
+from mln.kernels.gpu import interface as gpu
 from mln.kernels.native import interface
 
 
@@ -27,6 +29,29 @@ def test_a_machine_without_results_is_well(tmp_path: Path) -> None:
     assert findings["storage"]["state"] == "note"
     assert findings["storage"]["remedy"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_cuda_and_triton_are_found_or_a_reason_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = f"--storage=sqlite:///{tmp_path}/mln.db"
+    monkeypatch.setattr(gpu, "find_spec", lambda name: None)
+    gpu.unavailable.cache_clear()
+    try:
+        code, without = doctor(storage)
+    finally:
+        monkeypatch.undo()
+        gpu.unavailable.cache_clear()
+    assert code == 0
+    assert without["kernel triton"]["state"] == "note"
+    assert "triton is not installed" in without["kernel triton"]["found"]
+    found = doctor(storage)[1]
+    if torch.cuda.is_available():
+        assert torch.cuda.get_device_name(0) in found["CUDA"]["found"]
+    else:
+        assert found["CUDA"]["state"] == found["kernel triton"]["state"] == "note"
+        assert "torch is built" in found["CUDA"]["found"]
+        assert found["CUDA"]["remedy"]
 
 
 def test_what_is_wrong_has_a_remedy(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ from bench.errors import Unavailable
         ("list tasks --plugin absent.py", "absent.py: no such file"),
         ("download mnits --data-root .", "did you mean 'mnist'?"),
         ("run run --set device=cuda:99", "device 'cuda:99'"),
+        ("run run --set device=mps", "device 'mps': learners are trained on cpu and cuda"),
         ("run run --storage nonsense", "use sqlite:///FILE"),
         ("run run --storage sqlite:////proc/a/b.db", "cannot make its folder"),
         ("run run --artifacts /proc/a", "folder /proc/a: cannot be written"),

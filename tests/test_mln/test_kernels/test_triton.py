@@ -240,6 +240,14 @@ def test_the_engine_prefers_it_on_cuda_alone() -> None:
         engine.choose(mlp, LossSpec(), "cpu", "triton")
 
 
+def test_warps_are_the_fastest_measured_ones() -> None:
+    # A slow choice is 8 times as slow on a card, and changes no result here.
+    assert triton.warps_of(2128, 3, "adam") == triton.warps_of(2128, 3, "adamw") == 4
+    assert triton.warps_of(2128, 3, "sgd") == 8
+    assert triton.warps_of(5200, 2, "adam") == triton.warps_of(5200, 2, "sgd") == 8
+    assert triton.warps_of(9296, 3, "adam") != 8
+
+
 def test_other_precisions_are_refused() -> None:
     with pytest.raises(ValueError, match="float32"):
         triton.rollout(any_problem(), members_of(any_problem(), 1), CrossEntropy(1), [1], EXACT)
