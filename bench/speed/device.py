@@ -168,7 +168,7 @@ def floor_rate(work: Work, most: Ceilings, steps: int | None = None) -> float:
     made = make(work._replace(population=2), steps)
     training = made.problem.training
     # Each weight is read and written once in a training, each row of a minibatch named once.
-    moved = 8 * made.problem.initial.shape[1] / training.steps
+    moved: float = 8 * made.problem.initial.shape[1] / training.steps
     return 1 / max(flops(made.problem) / most.flops, moved / most.bytes)
 
 

@@ -80,7 +80,8 @@ def device_chunk_size(problem: Problem) -> int:
 def _member_bytes(problem: Problem) -> int:
     sizes = problem.learner.sizes(problem.features, problem.classes)
     each_example = 2 * sum(sizes[1:]) + LOSS_UNITS * problem.classes
-    return 4 * (each_example * problem.training.batch_size + 3 * problem.initial.shape[1])
+    weights: int = problem.initial.shape[1]
+    return 4 * (each_example * problem.training.batch_size + 3 * weights)
 
 
 def _numbers(chosen: np.ndarray, data: DeviceData) -> Tensor:

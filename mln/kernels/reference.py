@@ -55,7 +55,7 @@ def rollout(
 def exact_convolutions() -> AbstractContextManager[None]:
     """Convolutions on CUDA in float32 and the same each time; torch's default is neither."""
     cudnn = torch.backends.cudnn
-    context: AbstractContextManager[None] = cudnn.flags(  # type: ignore[no-untyped-call]
+    context: AbstractContextManager[None] = cudnn.flags(
         enabled=cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=False
     )
     return context

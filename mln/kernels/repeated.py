@@ -21,7 +21,9 @@ class GraphMemory:
 
     def __init__(self, device: torch.device, captured: bool = True) -> None:
         self.captured = captured and device.type == "cuda"
-        self.aside = torch.cuda.Stream(device) if self.captured else None
+        self.aside: torch.cuda.Stream | None = None
+        if self.captured:
+            self.aside = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self.pool = torch.cuda.graph_pool_handle() if self.captured else None
         # A pool lives as long as one of its graphs.
         self.newest: torch.cuda.CUDAGraph | None = None

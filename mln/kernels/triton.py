@@ -155,7 +155,7 @@ class _Device:
         else:
             weights = self._put(members.start[chosen], np.float32)
         weights = self.layout.pack(weights)
-        classes, padded = self.problem.classes, self.shape["PC"]
+        classes, padded = self.problem.classes, self.layout.widths[-1]
         memories = weights.new_zeros(len(chosen), MEMORY + padded)
         if self.loss.state:
             memory = initial_memory(classes, memories)

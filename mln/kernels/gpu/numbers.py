@@ -93,7 +93,7 @@ def _network(losses: NetworkLoss | ResidualLoss | GateLoss, classes: int) -> Los
         numbers[:, 1] = losses.scale[:, 0, 0]
     if isinstance(losses, GateLoss):
         kind = "gate"
-        _put_rows(numbers, spec, losses.weight[:, :2], losses.bias[:, :2])
+        _put_rows(numbers, spec, losses.weight[:, :2], losses.constant[:, :2])
     return LossProgram(
         numbers,
         _constants(
