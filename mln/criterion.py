@@ -14,6 +14,7 @@ from mln.layout import layout
 from mln.losses.base import state_of
 from mln.losses.meta import LearnedLoss, stacked_from_genomes
 from mln.losses.state import TrainingState, initial_memory, observed
+from mln.pretrained import loss_path
 from mln.search.base import Genomes
 
 Reduction = Literal["mean", "sum", "none"]
@@ -204,3 +205,13 @@ class MetaLoss(nn.Module):
         loss = cls(saved.spec, saved.genome, **arguments)
         loss.provenance = saved.provenance
         return loss
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path, **arguments: Any) -> Self:
+        """An evolved loss that comes with the package, as `adaptive`, or one from a file or folder.
+
+        `arguments` are those of the constructor; "adaptive" follows the progress of training and
+        needs total_steps. `mln.pretrained.card` tells where a shipped loss wins and loses. Raises
+        ValueError for an unknown name, LossFileError for a foreign or damaged file.
+        """
+        return cls.load(loss_path(source), **arguments)
