@@ -75,7 +75,7 @@ def test_gains_are_those_of_a_rollout_whatever_the_other_regimes() -> None:
     draws = list(planned[1].draws(4, probing.REFERENCE, 3))
     for name in ("robust", "q .7"):
         genome = np.array([law(probing.FORM, **LAWS[name]).genome], np.float32)
-        gain = tuned_gain(genome, draws, [0.01, 0.1], protocol, each=True).gain[0]
+        gain = tuned_gain(genome, draws, [0.01, 0.1], protocol).gain[0]
         assert found[1].gains[name][probing.REFERENCE].gain == pytest.approx(gain.mean())
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from bench import nearest_loss as explain
 from bench.cells.loss_ref import LossRef
 from bench.errors import InputError
+from bench.explanation import nearest_loss as explain
 from bench.explanation.fits import LOSS_FAMILIES, points
 from bench.explanation.nearest_loss import explain_curves, explain_loss
 from mln.config import LossSpec
