@@ -5,7 +5,6 @@ bounded, so that no unseen state extrapolates. Gradients treat the state as a co
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from math import log
 from typing import Self
 
@@ -121,14 +120,11 @@ def _features(memory: Tensor, progress: float | Tensor, names: Sequence[str]) ->
         "classes": torch.full_like(target, size),
     }
     features = torch.stack([columns[name] for name in names], dim=1)
-    return features.clamp_max(1).maximum(_lowest(tuple(names), features.dtype, features.device))
-
-
-@lru_cache
-def _lowest(names: tuple[str, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """The least value of each feature; made once, as a GPU would wait for it in every step."""
-    lowest = [-1.0 if name == "calibration_gap" else 0.0 for name in names]
-    return torch.tensor(lowest, dtype=dtype, device=device)
+    # Filled where it lies: a GPU would wait for a list of numbers in every step.
+    lowest = torch.zeros_like(features[0])
+    if "calibration_gap" in names:
+        lowest[tuple(names).index("calibration_gap")] = -1.0
+    return features.clamp_max(1).maximum(lowest)
 
 
 def adjusted(p: Tensor, log_prior: Tensor, tau: Tensor) -> Tensor:
