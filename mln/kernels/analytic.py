@@ -15,7 +15,7 @@ from torch import Tensor
 from mln.kernels.data import DeviceData
 from mln.kernels.optimizer import InPlaceMomentum, Optimizer, adds_in_place
 from mln.kernels.recorder import Recorder, in_chunks, one_thread
-from mln.kernels.repeated import GraphMemory, Repeated
+from mln.kernels.repeated import GraphMemory, train_on_device
 from mln.kernels.weights import PaddedLayer, Weights, forward, logits, padded_layers, per_weight
 from mln.losses.base import StackedLoss, logit_gradient, state_of
 from mln.problem import Problem
@@ -57,7 +57,8 @@ def rollout(
             if on_cpu:
                 _train_in_cache(chunk, recorder)
             else:
-                _train_on_device(chunk, recorder, graphs)
+                step = partial(_step_on_device, chunk)
+                train_on_device(chunk, step, recorder, data.pool.device, graphs)
             recorder.divergence(chosen, chunk.logit_sums)
             recorder.weights(chosen, chunk.stacked.to_rows(layers))
     return recorder.result()
@@ -149,28 +150,15 @@ def _train_in_cache(chunk: _Chunk, recorder: Recorder) -> None:
             chunk.evaluate(step + 1, recorder)
 
 
-def _train_on_device(chunk: _Chunk, recorder: Recorder, graphs: GraphMemory) -> None:
-    state = chunk.state
-    memory = None if state is None else state.memory.clone()
-
-    def step(at: Tensor) -> None:
-        x, y = chunk.data.batch(chunk.slots, at)
-        z, inputs = forward(chunk.stacked, x)
-        chunk.logit_sums.index_copy_(0, at, z.sum((1, 2))[None])
-        p = z.softmax(1)
-        if state is not None and memory is not None:
-            # A graph reads and writes the memory where it stands.
-            state.memory = memory
-            chunk.observe(p, y, at.to(p.dtype))
-            memory.copy_(state.memory)
-        chunk.backward(inputs, z, p, y)
-        chunk.optimizer.step_at(chunk.gradient.flat, at)
-
-    steps = Repeated(step, chunk.data.pool.device, graphs)
-    for point in recorder.stops():
-        steps.until(point)
-        if point in recorder.points:
-            chunk.evaluate(point, recorder)
+def _step_on_device(chunk: _Chunk, at: Tensor) -> None:
+    """A step that copies nothing from the host; at: int64 [1]."""
+    x, y = chunk.data.batch(chunk.slots, at)
+    z, inputs = forward(chunk.stacked, x)
+    chunk.logit_sums.index_copy_(0, at, z.sum((1, 2))[None])
+    p = z.softmax(1)
+    chunk.observe(p, y, at.to(p.dtype))
+    chunk.backward(inputs, z, p, y)
+    chunk.optimizer.step_at(chunk.gradient.flat, at)
 
 
 def backward(

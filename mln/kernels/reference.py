@@ -15,7 +15,7 @@ from mln.kernels.data import DeviceData
 from mln.kernels.networks import Network, network_of
 from mln.kernels.optimizer import Optimizer
 from mln.kernels.recorder import Recorder, in_chunks, one_thread
-from mln.kernels.repeated import GraphMemory, Repeated
+from mln.kernels.repeated import GraphMemory, train_on_device
 from mln.losses.base import StackedLoss, state_of
 from mln.problem import Problem
 from mln.rollout import DEFAULT_OPTIONS, Members, RolloutOptions, RolloutResult, SplitScores
@@ -46,7 +46,8 @@ def rollout(
             if on_cpu:
                 _train_on_cpu(chunk, recorder)
             else:
-                _train_on_device(chunk, recorder, graphs)
+                step = partial(_step_on_device, chunk)
+                train_on_device(chunk, step, recorder, data.pool.device, graphs)
             recorder.divergence(chosen, chunk.logit_sums)
             recorder.weights(chosen, network.rows(chunk.weights, len(chosen)))
     return recorder.result()
@@ -115,26 +116,12 @@ def _train_on_cpu(chunk: _Chunk, recorder: Recorder) -> None:
             chunk.evaluate(step + 1, recorder)
 
 
-def _train_on_device(chunk: _Chunk, recorder: Recorder, graphs: GraphMemory) -> None:
-    state = chunk.state
-    memory = None if state is None else state.memory.clone()
-
-    def step(at: Tensor) -> None:
-        x, y = chunk.data.batch(chunk.slots, at)
-        if state is not None and memory is not None:
-            # A graph reads and writes the memory where it stands.
-            state.memory = memory
-        gradient, z = chunk.gradient(x, y, at.to(chunk.weights.dtype))
-        if state is not None and memory is not None:
-            memory.copy_(state.memory)
-        chunk.logit_sums.index_copy_(0, at, z.sum((1, 2))[None])
-        chunk.optimizer.step_at(gradient, at)
-
-    steps = Repeated(step, chunk.data.pool.device, graphs)
-    for point in recorder.stops():
-        steps.until(point)
-        if point in recorder.points:
-            chunk.evaluate(point, recorder)
+def _step_on_device(chunk: _Chunk, at: Tensor) -> None:
+    """A step that copies nothing from the host; at: int64 [1]."""
+    x, y = chunk.data.batch(chunk.slots, at)
+    gradient, z = chunk.gradient(x, y, at.to(chunk.weights.dtype))
+    chunk.logit_sums.index_copy_(0, at, z.sum((1, 2))[None])
+    chunk.optimizer.step_at(gradient, at)
 
 
 @one_thread()

@@ -3,9 +3,13 @@
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from mln.kernels.recorder import Recorder
+from mln.losses.state import TrainingState
 
 WARM_UP = 2
 """Steps that are launched one operation after another, before the graph is captured: libraries
@@ -97,3 +101,42 @@ class Repeated:
         with torch.cuda.stream(aside):
             self._once()
         now.wait_stream(aside)
+
+
+class OnDevice(Protocol):
+    """A chunk of members in training; state: of their loss, None where it has none."""
+
+    state: TrainingState | None
+
+    def evaluate(self, step: int, recorder: Recorder) -> None:
+        """Record the scores after a step."""
+
+
+def train_on_device(
+    chunk: OnDevice,
+    step: Callable[[Tensor], None],
+    recorder: Recorder,
+    device: torch.device,
+    graphs: GraphMemory,
+) -> None:
+    """Train a chunk by steps as `Repeated` does them, and evaluate it at the recorder's points.
+
+    The state that the loss observes in a step may be made anew: it is kept where it stands, since
+    a graph reads and writes it there.
+    """
+    state = chunk.state
+    memory = None if state is None else state.memory.clone()
+
+    def in_place(at: Tensor) -> None:
+        if state is None or memory is None:
+            step(at)
+            return
+        state.memory = memory
+        step(at)
+        memory.copy_(state.memory)
+
+    steps = Repeated(in_place, device, graphs)
+    for point in recorder.stops():
+        steps.until(point)
+        if point in recorder.points:
+            chunk.evaluate(point, recorder)
