@@ -182,14 +182,7 @@ def probe(
 
     assert experiment.evolution is not None
     settings = experiment.evolution.settings
-    protocol = FitnessProtocol(
-        FORM,
-        settings.learner,
-        settings.training,
-        experiment.device,
-        settings.fitness,
-        experiment.kernel,
-    )
+    protocol = FitnessProtocol.of(settings, FORM, experiment.device, experiment.kernel)
     genomes = np.array([law(FORM, **exponents).genome for exponents in LAWS.values()], np.float32)
     places = [(plan, side) for plan in planned for side in SIDES]
     draws = [d for plan, side in places for d in plan.draws(experiment.seed, side, tasks)]

@@ -121,9 +121,7 @@ def evolve(
     cohort = saved.cohort if saved else None
     delivered = list(saved.delivered) if saved else []
     spent = history[-1].member_steps if history else 0
-    protocol = FitnessProtocol(
-        spec, config.learner, config.training, device, config.fitness, kernel
-    )
+    protocol = FitnessProtocol.of(config, spec, device, kernel)
 
     while spent + config.generation_cost <= budget:
         number = len(history)

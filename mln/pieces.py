@@ -8,7 +8,7 @@ import torch
 from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
-from mln.config import FitnessConfig, LearnerSpec, LossSpec, TrainingSpec
+from mln.config import EvolutionConfig, FitnessConfig, LearnerSpec, LossSpec, TrainingSpec
 from mln.drift import drift_step, label_cycle
 from mln.kernels import engine
 from mln.losses.base import StackedLoss
@@ -50,6 +50,13 @@ class FitnessProtocol(NamedTuple):
     device: str = "cpu"
     fitness: FitnessConfig = FitnessConfig()
     kernel: engine.KernelChoice = "auto"
+
+    @classmethod
+    def of(
+        cls, config: EvolutionConfig, spec: LossSpec, device: str, kernel: engine.KernelChoice
+    ) -> "FitnessProtocol":
+        """As an evolution with these settings trains and measures."""
+        return cls(spec, config.learner, config.training, device, config.fitness, kernel)
 
 
 class Piece(NamedTuple):

@@ -35,14 +35,7 @@ def judge(
     if experiment.evolution is None:
         raise ValueError("judging needs the section [evolution]")
     settings = experiment.evolution.settings
-    protocol = FitnessProtocol(
-        spec,
-        settings.learner,
-        settings.training,
-        experiment.device,
-        settings.fitness,
-        experiment.kernel,
-    )
+    protocol = FitnessProtocol.of(settings, spec, experiment.device, experiment.kernel)
     draws = frozen_draws(experiment.seed, study.families, study.tasks, JUDGE[study.kind])
     gains = []
     for at, family in enumerate(study.families[: study.tasks]):

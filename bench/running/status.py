@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Join, func, select
+from sqlalchemy import func, select
 
 from bench.cells.loss_ref import LossRef, reference
 from bench.cells.tuning import configurations
 from bench.experiment.model import Experiment
 from bench.running.evolution import evolution_jobs
-from bench.store.schema import cells, evolutions, units
+from bench.store.schema import cells, evolutions, units, units_with_cells
 from bench.store.store import Store
 from bench.workers.processes import default_jobs
 from mln.config import LossSpec
@@ -48,7 +48,7 @@ def summary(experiment: Experiment, store: Store) -> RunSummary:
     of_configuration = (units.c.task, units.c.learner, units.c.loss, cells.c.lr, cells.c.parameter)
     counted = store.query(
         select(*of_configuration, cells.c.status, func.count().label("number"))
-        .select_from(_units_with_cells())
+        .select_from(units_with_cells)
         .where(units.c.fingerprint == experiment.fingerprint(), cells.c.seed < benchmark.seeds)
         .group_by(*of_configuration, cells.c.status)
     )
@@ -80,7 +80,7 @@ def describe(experiment: Experiment, store: Store, artifacts: Path) -> dict[str,
     by_status = summary(experiment, store)
     some = store.query(
         select(cells.c.provenance)
-        .select_from(_units_with_cells())
+        .select_from(units_with_cells)
         .where(units.c.fingerprint == experiment.fingerprint(), cells.c.status != "failed")
         .limit(MAX_TIMED_CELLS)
     )
@@ -91,7 +91,3 @@ def describe(experiment: Experiment, store: Store, artifacts: Path) -> dict[str,
         **by_status._asdict(),
         "seconds_left": 0.0 if not by_status.missing else left,
     }
-
-
-def _units_with_cells() -> Join:
-    return units.join(cells, units.c.unit == cells.c.unit)

@@ -83,6 +83,9 @@ learner and loss; with rate, parameter and seed it determines the key. `status` 
 failed; `metrics` maps a metric's name to its value on test, `inner` to that on inner_valid; `curve`
 is {step: [...], accuracy: [...], ...} on the test split."""
 
+units_with_cells = units.join(cells, units.c.unit == cells.c.unit)
+"""Every cell with each unit that it belongs to: experiments share cells."""
+
 trials = Table(
     "mln_trials",
     metadata,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from bench.policies import UNCALIBRATED, title_of
 from reports.benchmark.comparisons import Comparison
 from reports.data.model import ReportData
-from reports.page.wording import counted, listed, unit_of
+from reports.page.wording import listed, unit_of
 from reports.verdicts.kinds import label_of, tone_of
 
 
@@ -96,7 +96,7 @@ def in_words(data: ReportData, comparisons: Sequence[Comparison]) -> list[str]:
         opposite = sum(_signs(each) == {1, -1} for each in own)
         text = f"{title_of(policy)}, {len(own)}"
         if opposite:
-            text += f" ({counted(opposite, 'of them', 'of them')} of the opposite sign)"
+            text += f" ({opposite} of them of the opposite sign)"
         parts.append(text)
     return [
         f"Verdicts that depend on how the learning rate is chosen, of {len(primary)}: "

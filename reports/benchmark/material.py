@@ -10,6 +10,7 @@ from bench.policies import title_of
 from reports.benchmark.across import Across, score_table
 from reports.benchmark.claims import MethodClaim
 from reports.benchmark.comparisons import Comparison
+from reports.benchmark.dependence import Dependence, dependences
 from reports.data.model import ReportData, rules_of
 from reports.figures.style import Look, looks
 from reports.page.wording import counted
@@ -35,6 +36,11 @@ class Material:
     def score_tables(self) -> dict[str, pd.DataFrame]:
         """Means and standard deviations under each policy (`across.score_table`)."""
         return {policy: score_table(self.data, policy) for policy in self.data.policies}
+
+    @cached_property
+    def dependences(self) -> list[Dependence]:
+        """The primary verdicts that are others under another policy."""
+        return dependences(self.data, self.comparisons)
 
     @property
     def policy(self) -> str:

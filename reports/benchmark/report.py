@@ -15,7 +15,6 @@ from bench.store.store import Store
 from reports.benchmark import claims as wider
 from reports.benchmark.across import across_tasks
 from reports.benchmark.comparisons import Comparison, compare
-from reports.benchmark.dependence import dependences
 from reports.benchmark.findings import findings, verdict_counts
 from reports.benchmark.given_text import given_warnings
 from reports.benchmark.material import Material
@@ -254,7 +253,7 @@ def _document(
                 "verdict": each.other.verdict,
                 "reason": each.reason,
             }
-            for each in dependences(data, material.comparisons)
+            for each in material.dependences
         ],
         "comparisons": [item.as_json() for item in material.comparisons],
         "method": [claim._asdict() for claim in material.claims],

@@ -8,7 +8,7 @@ from bench.policies import title_of
 from reports.benchmark.across import Across
 from reports.benchmark.claims import MethodClaim
 from reports.benchmark.comparisons import Comparison
-from reports.benchmark.dependence import change, dependences
+from reports.benchmark.dependence import change
 from reports.benchmark.material import Material
 from reports.data.model import rules_of
 from reports.page.table import Table, interval_text
@@ -217,7 +217,7 @@ def policies(material: Material) -> Table:
 
 def dependence(material: Material) -> Table | None:
     """The verdicts that are others under another policy, and why; None where there are none."""
-    found = dependences(material.data, material.comparisons)
+    found = material.dependences
     if not found:
         return None
     unit = unit_of(material.data.experiment.report.metric)

@@ -41,7 +41,7 @@ def read_configurations(store: Store, experiment: Experiment, units: pd.DataFram
             cells.parameter, cells.status, cells.inner[tuning.metric].as_float().label("inner"),
             cells.metrics[report.metric].as_float().label("score"), cells.detail, cells.key,
         )
-        .select_from(tables.units.join(tables.cells, tables.units.c.unit == cells.unit))
+        .select_from(tables.units_with_cells)
         .where(tables.units.c.fingerprint == experiment.fingerprint())
         .where(cells.seed < (benchmark.seeds if benchmark else 0))
     )  # fmt: skip

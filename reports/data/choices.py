@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from bench.experiment.model import Experiment
 from bench.policies import NONE, POLICIES, Policy
+from reports.data.cells import UNIT
 from reports.data.metrics import is_minimised
 from reports.data.model import IDENTITY
 
-UNIT = ["task", "learner", "loss"]
 NOT_RUN = "not run yet"
 NO_OTHERS = "no other seed was trained in every configuration"
 

@@ -7,7 +7,8 @@ import pandas as pd
 
 from bench.experiment.model import Experiment
 from bench.policies import NONE, PRIMARY
-from reports.data.choices import UNIT, UnitCells, unit_cells
+from reports.data.cells import UNIT
+from reports.data.choices import UnitCells, unit_cells
 from reports.data.metrics import is_minimised
 from reports.stats.intervals import column_intervals
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from bench.experiment.model import Experiment
 from bench.policies import COMMON, GIVEN
-from reports.data.cells import USABLE
-from reports.data.choices import UNIT, choose
+from reports.data.cells import UNIT, USABLE
+from reports.data.choices import choose
 from reports.data.given.columns import CONFIGURATION, Columns
 from reports.data.metrics import worst_of
 from reports.data.model import IDENTITY
