@@ -123,7 +123,8 @@ def _features(memory: Tensor, progress: float | Tensor, names: Sequence[str]) ->
     # Filled where it lies: a GPU would wait for a list of numbers in every step.
     lowest = torch.zeros_like(features[0])
     if "calibration_gap" in names:
-        lowest[tuple(names).index("calibration_gap")] = -1.0
+        # Not by assignment, which copies the number from the host.
+        lowest[tuple(names).index("calibration_gap")].fill_(-1.0)
     return features.clamp_max(1).maximum(lowest)
 
 
