@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bench.catalogue.losses import LOSSES, UNEVOLVED
+from bench.experiment.sections import BenchmarkSection
 from bench.keys import digest
 from mln.config import LossSpec
 
@@ -130,3 +131,17 @@ def reference(name: str, spec: LossSpec) -> LossRef:
     """
     entry = LOSSES.get(name)
     return LossRef(name, name, entry.default, spec if name == UNEVOLVED else None)
+
+
+def named_losses(benchmark: BenchmarkSection, spec: LossSpec) -> list[LossRef]:
+    """The losses that a benchmark names, in its order; `spec` is the experiment's network.
+
+    Raises InputError for a name that is neither registered nor that of a loss from a file.
+    """
+    refs = []
+    for name in benchmark.losses:
+        saved = benchmark.saved_losses.get(name)
+        refs.append(
+            LossRef(name, "mln", None, saved.spec, saved.genome) if saved else reference(name, spec)
+        )
+    return refs

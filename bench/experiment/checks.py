@@ -38,7 +38,8 @@ def load_checked(
     named = _resolved(experiment)
     _check_validation(source, named)
     for name in experiment.benchmark.losses if experiment.benchmark else ():
-        LOSSES.get(name)
+        if experiment.benchmark and name not in experiment.benchmark.saved_losses:
+            LOSSES.get(name)
     repeated = next((task for task in named.benchmark if named.benchmark.count(task) > 1), None)
     if repeated is not None:
         raise InputError(f"{source}: benchmark.tasks: {repeated.name!r} is named twice")
@@ -130,6 +131,8 @@ def _check_metric(experiment: Experiment, tasks: Sequence[TaskRef]) -> None:
 
 def _check_vector_losses(experiment: Experiment, named: NamedTasks) -> None:
     evolution, benchmark = experiment.evolution, experiment.benchmark
+    for name, saved in benchmark.saved_losses.items() if benchmark else ():
+        check_vector_loss(saved.spec, named.benchmark, f"loss {name!r}: its number of classes")
     if evolution is None:
         return
     benchmarked = named.benchmark if benchmark and benchmark.evolved else ()
@@ -138,8 +141,12 @@ def _check_vector_losses(experiment: Experiment, named: NamedTasks) -> None:
     )
 
 
-def check_vector_loss(loss: LossSpec, tasks: Sequence[TaskRef]) -> None:
+def check_vector_loss(
+    loss: LossSpec, tasks: Sequence[TaskRef], what: str = "evolution.loss.classes"
+) -> None:
     """A whole-vector network has a fixed number of classes: every task must have as many.
+
+    what: the number, as the message calls it.
 
     Raises:
         InputError: one has not.
@@ -147,9 +154,7 @@ def check_vector_loss(loss: LossSpec, tasks: Sequence[TaskRef]) -> None:
     for task in tasks if loss.classes is not None else ():
         classes = task.shape[1]
         if classes != loss.classes:
-            raise InputError(
-                f"evolution.loss.classes is {loss.classes}, but task {task.name!r} has {classes}"
-            )
+            raise InputError(f"{what} is {loss.classes}, but task {task.name!r} has {classes}")
 
 
 def _check_device(device: str) -> None:

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from bench.catalogue import plugins
 from bench.errors import InputError, nearest
 from bench.experiment.overrides import apply_override, scaled, scales_of
+from bench.experiment.saved_losses import with_saved_losses
 from bench.experiment.sections import (
     BenchmarkSection,
     ReportSection,
@@ -148,6 +149,16 @@ class Experiment(SectionBase):
         """All losses of the benchmark: the baselines, then the evolved ones."""
         return (*(self.benchmark.losses if self.benchmark else ()), *self.evolved_losses())
 
+    def candidates(self) -> tuple[str, ...]:
+        """What is compared with the declared baselines: losses from files, then evolved ones.
+
+        Without any of either, all losses that are no baselines.
+        """
+        losses, baselines = self.losses(), self.report.baselines
+        learned = (*(self.benchmark.saved_losses if self.benchmark else ()), *self.evolved_losses())
+        own = tuple(name for name in losses if name in learned and name not in baselines)
+        return own or tuple(name for name in losses if name not in baselines)
+
     def fingerprint(self) -> str:
         """A hash of everything in the experiment that its results depend on."""
         return digest(self.model_dump(mode="json", exclude={"description"}))
@@ -205,6 +216,7 @@ def load(source: str, overrides: Sequence[str] = ()) -> Experiment:
         apply_override(content, override)
     if isinstance(files := content.get("plugins", []), list):
         plugins.load_files(folder / str(file) for file in files)
+    content = with_saved_losses(content, folder, source)
     try:
         return Experiment.model_validate(content)
     except ValidationError as error:

@@ -6,9 +6,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validator, model_validator
 
 from bench.catalogue.learners import learner
-from bench.catalogue.losses import MIN_GRID_VALUES
+from bench.catalogue.losses import LOSSES, MIN_GRID_VALUES
 from bench.catalogue.metrics import METRICS
 from bench.errors import InputError, nearest
+from bench.experiment.saved_losses import SavedLossSection
 from mln.config import LearnerSpec, TrainingSpec
 
 
@@ -32,7 +33,14 @@ class BenchmarkSection(SectionBase):
     """The grid: every task x loss x seed, for one learner, or one more for tasks of pictures."""
 
     tasks: tuple[str, ...] = Field(min_length=1)
-    losses: tuple[str, ...] = Field(min_length=1, description="baselines and controls")
+    losses: tuple[str, ...] = Field(
+        min_length=1, description="of `list losses`, or file:PATH relative to this file"
+    )
+    saved_losses: dict[str, SavedLossSection] = Field(
+        default_factory=dict,
+        exclude_if=lambda saved: not saved,
+        description="what the files of `losses` hold; filled in where the experiment is read",
+    )
     evolved: bool = Field(default=True, description="benchmark the experiment's evolved losses too")
     seeds: int = Field(default=20, ge=1)
     learner: LearnerSpec = Field(
@@ -48,6 +56,15 @@ class BenchmarkSection(SectionBase):
     @classmethod
     def _named_learner(cls, value: Any) -> Any:
         return specified(value)
+
+    @model_validator(mode="after")
+    def _names_what_it_saves(self) -> "BenchmarkSection":
+        for name in self.saved_losses:
+            if name not in self.losses:
+                raise ValueError(f"saved_losses: {name!r} is not in losses")
+            if name in LOSSES:
+                raise ValueError(f"saved_losses: {name!r} is the name of another loss")
+        return self
 
     def learner_of(self, pictures: bool) -> LearnerSpec:
         """What is trained on a task."""

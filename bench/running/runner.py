@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import select
 
 from bench.catalogue.learners import learner_identity
-from bench.cells.loss_ref import LossRef, reference
+from bench.cells.loss_ref import LossRef, named_losses
 from bench.cells.provenance import determinants, provenance
 from bench.cells.seeds import Purpose, drawn
 from bench.cells.training import Member, Outcome, TrainingJob, failed, train
@@ -191,7 +191,7 @@ class Runner:
     def _trainees(self, benchmark: BenchmarkSection, evolved: Sequence[Row]) -> list[Trainee]:
         """The experiment's learners, each task's under every loss; the evolved losses come last."""
         spec = self.experiment.evolution.loss if self.experiment.evolution else LossSpec()
-        losses = [reference(name, spec) for name in benchmark.losses]
+        losses = named_losses(benchmark, spec)
         if benchmark.evolved:
             losses += [
                 LossRef(row["loss"], "mln", None, LossSpec(**row["spec"]), tuple(row["genome"]))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sqlalchemy import func, select
 
-from bench.cells.loss_ref import LossRef, reference
+from bench.cells.loss_ref import LossRef, named_losses
 from bench.cells.tuning import configurations
 from bench.experiment.model import Experiment
 from bench.running.evolution import evolution_jobs
@@ -63,8 +63,7 @@ def summary(experiment: Experiment, store: Store) -> RunSummary:
 def _configurations(experiment: Experiment) -> int:
     """In how many configurations all losses together are trained."""
     spec = experiment.evolution.loss if experiment.evolution else LossSpec()
-    named = experiment.benchmark.losses if experiment.benchmark else ()
-    losses = [reference(name, spec) for name in named]
+    losses = named_losses(experiment.benchmark, spec) if experiment.benchmark else []
     losses += [LossRef(name, "mln") for name in experiment.evolved_losses()]
     return sum(len(configurations(experiment.tuning, loss)) for loss in losses)
 

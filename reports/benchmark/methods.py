@@ -41,6 +41,14 @@ def _design(material: Material) -> str:
         "and the test seed is the unit of replication. The seeds of evolution, studies and "
         "tests are disjoint by construction."
     )
+    if data.saved:
+        several = len(data.saved) > 1
+        text += (
+            f" {listed(list(data.saved))} {'were' if several else 'was'} read from "
+            f"{'files' if several else 'a file'} and not evolved here: "
+            f"{'each is one fixed loss' if several else 'it is one fixed loss'}, which is judged "
+            "over test seeds and counts in no claim about the method."
+        )
     if benchmark:
         training = benchmark.training
         text += (

@@ -25,7 +25,8 @@ def merge(parts: Sequence[ReportData]) -> ReportData:
     """One report's data from several experiments.
 
     A task that several experiments have becomes one task for each, named `task [experiment]`, as
-    do evolved losses: rows of different experiments are never paired. All comparisons of the
+    do evolved losses, and losses from files that differ under one name: rows of different
+    experiments are never paired. All comparisons of the
     declared metric form one primary family. Raises InputError where the experiments declared
     different metrics, directions, ROPEs, levels, worst scores or baselines, or tuned for
     different metrics.
@@ -41,6 +42,12 @@ def merge(parts: Sequence[ReportData]) -> ReportData:
                     f"{part.experiment.name}: {key} is {own!r}, but {other!r} in {first.name}; "
                     "one report needs the same declarations"
                 )
+    for part in parts:
+        if ambiguous := [x for x in _ambiguous(part, parts) if x in first.report.baselines]:
+            raise InputError(
+                f"{part.experiment.name}: the baseline {ambiguous[0]!r} is another loss than in "
+                "the other experiments; one report needs the same baselines"
+            )
     renamed = [_renamed(part, parts) for part in parts]
     frames = {
         name: pd.concat([getattr(part, name) for part in renamed], ignore_index=True)
@@ -62,15 +69,36 @@ def merge(parts: Sequence[ReportData]) -> ReportData:
         intermediate=parts[0].intermediate.iloc[:0],
         importances=parts[0].importances.iloc[:0],
         provenance=_provenance(parts),
-        runs=tuple(f"{loss} [{part.experiment.name}]" for part in parts for loss in part.evolved),
+        runs=tuple(_new_names(part, parts)[loss] for part in parts for loss in part.evolved),
+        files=tuple(
+            dict.fromkeys(
+                _new_names(part, parts).get(loss, loss) for part in parts for loss in part.saved
+            )
+        ),
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class MergedData(ReportData):
-    """Data of several experiments; `experiment` is the first with all their names."""
+    """Data of several experiments; `experiment` is the first with all their names.
+
+    runs, files: the evolved losses and those from files, by their names here.
+    """
 
     runs: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """Losses from files and the evolved ones; without any, all that are no baselines."""
+        declared = self.experiment.report.baselines
+        own = (*self.files, *self.runs)
+        return own or tuple(name for name in self.losses if name not in declared)
+
+    @property
+    def saved(self) -> tuple[str, ...]:
+        """The losses from files of all experiments."""
+        return self.files
 
     @property
     def evolved(self) -> tuple[str, ...]:
@@ -84,7 +112,7 @@ def _renamed(part: ReportData, parts: Sequence[ReportData]) -> ReportData:
     others = [other for other in parts if other is not part]
     shared = {task for task in part.tasks if any(task in other.tasks for other in others)}
     tasks = {task: f"{task} [{label}]" for task in shared}
-    losses = {loss: f"{loss} [{label}]" for loss in part.evolved}
+    losses = _new_names(part, parts)
     changes: dict[str, Any] = {}
     for name in FRAMES:
         frame = getattr(part, name).copy()
@@ -93,6 +121,27 @@ def _renamed(part: ReportData, parts: Sequence[ReportData]) -> ReportData:
                 frame[column] = frame[column].replace(names)
         changes[name] = frame
     return dataclasses.replace(part, **changes)
+
+
+def _new_names(part: ReportData, parts: Sequence[ReportData]) -> dict[str, str]:
+    """What the losses are called that other experiments may have under the same name."""
+    label = part.experiment.name
+    return {loss: f"{loss} [{label}]" for loss in (*_ambiguous(part, parts), *part.evolved)}
+
+
+def _ambiguous(part: ReportData, parts: Sequence[ReportData]) -> list[str]:
+    """The losses from files that are another loss, of the same name, in another experiment."""
+    own = _saved_of(part)
+    return [
+        name
+        for name, saved in own.items()
+        if any(name in other.losses and _saved_of(other).get(name) != saved for other in parts)
+    ]
+
+
+def _saved_of(part: ReportData) -> Mapping[str, Any]:
+    benchmark = part.experiment.benchmark
+    return benchmark.saved_losses if benchmark else {}
 
 
 def _curves(parts: Sequence[ReportData]) -> Curves:

@@ -110,9 +110,15 @@ class ReportData:
 
     @property
     def candidates(self) -> tuple[str, ...]:
-        """The evolved losses, or without any the losses that are not declared baselines."""
-        declared = self.experiment.report.baselines
-        return self.evolved or tuple(name for name in self.losses if name not in declared)
+        """Losses from files and the evolved ones; without any, all that are no baselines."""
+        return self.experiment.candidates()
+
+    @property
+    def saved(self) -> tuple[str, ...]:
+        """The candidates that were read from a file: fixed losses, not runs of the method."""
+        benchmark = self.experiment.benchmark
+        named = benchmark.saved_losses if benchmark else ()
+        return tuple(name for name in self.candidates if name in named)
 
     @property
     def tasks(self) -> list[str]:

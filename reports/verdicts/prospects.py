@@ -25,7 +25,7 @@ def prospects(experiment: Experiment) -> list[str]:
     if benchmark is None:
         return []
     runs = len(experiment.evolved_losses())
-    candidates = runs or sum(name not in report.baselines for name in benchmark.losses)
+    candidates = len(experiment.candidates())
     places = len(benchmark.tasks) * len(report.baselines)
     sentences = [
         shortfall(

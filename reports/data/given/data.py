@@ -64,6 +64,11 @@ class GivenData(ReportData):
         return self.compared
 
     @property
+    def saved(self) -> tuple[str, ...]:
+        """None: what a table's losses were read from is not known."""
+        return ()
+
+    @property
     def evolved(self) -> tuple[str, ...]:
         """The independent evolution runs among them, by their names mln_1, mln_2, ..."""
         return self.runs
