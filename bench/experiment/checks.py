@@ -10,10 +10,12 @@ from bench.catalogue.losses import LOSSES
 from bench.catalogue.metrics import METRICS
 from bench.errors import InputError
 from bench.experiment.model import Experiment, load
+from bench.experiment.saved_losses import PRETRAINED
 from bench.tasks.data_root import use_data_root
 from bench.tasks.resolve import TaskRef, resolve
 from mln.config import LearnerSpec, LossSpec
 from mln.learners import build_module, learner_name, plan
+from mln.pretrained import NAMES
 
 DEVICES = ("cpu", "cuda")
 """Kinds of devices on which kernels are tested."""
@@ -37,9 +39,7 @@ def load_checked(
     experiment = load(source, overrides)
     named = _resolved(experiment)
     _check_validation(source, named)
-    for name in experiment.benchmark.losses if experiment.benchmark else ():
-        if experiment.benchmark and name not in experiment.benchmark.saved_losses:
-            LOSSES.get(name)
+    _check_losses(experiment)
     repeated = next((task for task in named.benchmark if named.benchmark.count(task) > 1), None)
     if repeated is not None:
         raise InputError(f"{source}: benchmark.tasks: {repeated.name!r} is named twice")
@@ -50,6 +50,16 @@ def load_checked(
     _check_metric(experiment, named.benchmark)
     _check_device(experiment.device)
     return experiment
+
+
+def _check_losses(experiment: Experiment) -> None:
+    benchmark = experiment.benchmark
+    for name in benchmark.losses if benchmark else ():
+        if benchmark and name in benchmark.saved_losses:
+            continue
+        if name in NAMES and name not in LOSSES:
+            raise InputError(f"loss {name!r}: unknown; did you mean {PRETRAINED + name!r}?")
+        LOSSES.get(name)
 
 
 class NamedTasks(NamedTuple):

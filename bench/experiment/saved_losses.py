@@ -79,10 +79,10 @@ def _shown(wanted: Sequence[str], others: Sequence[object]) -> dict[str, str]:
 
 def _is_taken(stem: str, others: Sequence[object]) -> bool:
     """Whether a registered loss, another of the benchmark or an evolved one is called so."""
-    return stem in LOSSES or stem in others or is_evolved_name(stem)
+    return stem in LOSSES or stem in others or _is_evolved_name(stem)
 
 
-def is_evolved_name(name: str) -> bool:
+def _is_evolved_name(name: str) -> bool:
     """Whether a name is one of those that evolved losses get: mln_1, mln_2, ..."""
     prefix, _, number = name.rpartition("_")
     return prefix == "mln" and number.isdigit()
@@ -101,6 +101,8 @@ def _read(name: str, folder: Path, where: str) -> dict[str, Any]:
         path = folder / place
     if not place or path.is_dir():
         raise InputError(f"{where}: {name!r}: name a loss file, as file:my.safetensors")
+    if not path.exists():
+        raise InputError(f"{where}: {name!r}: no such file: {path}")
     try:
         saved = load_loss(path)
     except LossFileError as error:

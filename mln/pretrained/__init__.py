@@ -4,7 +4,10 @@ import difflib
 from importlib import resources
 from pathlib import Path
 
-NAMES = ("adaptive",)
+from mln.pretrained.cards import Card
+
+HOME = Path(str(resources.files(__name__)))
+NAMES = tuple(sorted(path.stem for path in HOME.glob("*.safetensors")))
 
 
 def loss_path(source: str | Path) -> Path:
@@ -13,7 +16,7 @@ def loss_path(source: str | Path) -> Path:
     Raises ValueError, with the nearest name, where it is none of them.
     """
     if str(source) in NAMES:
-        return Path(str(resources.files(__name__))) / f"{source}.safetensors"
+        return HOME / f"{source}.safetensors"
     path = Path(source)
     if path.is_dir():
         files = sorted(path.glob("*.safetensors"))
@@ -33,3 +36,8 @@ def loss_path(source: str | Path) -> Path:
 def card(name: str) -> str:
     """The card of a shipped loss, in Markdown. Raises ValueError for an unknown name."""
     return loss_path(name).with_suffix(".md").read_text(encoding="utf-8")
+
+
+def facts(name: str) -> Card:
+    """The same as fields, read from the card's JSON. Raises ValueError for an unknown name."""
+    return Card.from_json(loss_path(name).with_suffix(".json").read_text(encoding="utf-8"))
