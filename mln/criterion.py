@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from mln.config import LossSpec
 from mln.files import load_loss, save_loss
 from mln.genome import imitation
+from mln.hub import downloaded, is_repository, uploaded
 from mln.layout import layout
 from mln.losses.base import state_of
 from mln.losses.meta import LearnedLoss, stacked_from_genomes
 from mln.losses.state import TrainingState, initial_memory, observed
-from mln.pretrained import loss_path
+from mln.pretrained import NAMES, loss_path
 from mln.search.base import Genomes
 
 Reduction = Literal["mean", "sum", "none"]
@@ -207,11 +208,30 @@ class MetaLoss(nn.Module):
         return loss
 
     @classmethod
-    def from_pretrained(cls, source: str | Path, **arguments: Any) -> Self:
-        """An evolved loss that comes with the package, as `adaptive`, or one from a file or folder.
+    def from_pretrained(
+        cls, source: str | Path, revision: str | None = None, **arguments: Any
+    ) -> Self:
+        """An evolved loss that comes with the package, as `adaptive`, one from a file or folder, or
+        one from the Hugging Face Hub, as "user/name" (a `revision` of it; extra `hub`).
 
         `arguments` are those of the constructor; "adaptive" follows the progress of training and
         needs total_steps. `mln.pretrained.card` tells where a shipped loss wins and loses. Raises
-        ValueError for an unknown name, LossFileError for a foreign or damaged file.
+        ValueError for an unknown name or one that cannot be reached, LossFileError for a foreign
+        or damaged file, ImportError where the extra is needed and not installed.
         """
-        return cls.load(loss_path(source), **arguments)
+        is_here = str(source) in NAMES or Path(source).exists()
+        if is_here or not is_repository(source):
+            return cls.load(loss_path(source), **arguments)
+        return cls.load(loss_path(downloaded(str(source), revision)), **arguments)
+
+    def push_to_hub(
+        self, repository: str, readme: str | None = None, *, private: bool = False
+    ) -> str:
+        """Put the loss on the Hugging Face Hub, as "user/name", with a page that says how it is
+        used, or with `readme`; its address.
+
+        Needs the extra `hub` and an access token (`hf auth login`). Raises ValueError where the Hub
+        refuses or cannot be reached, ImportError where the extra is not installed.
+        """
+        genome = self.genome.detach().cpu().numpy()
+        return uploaded(repository, self.spec, genome, self.provenance, readme, private=private)

@@ -7,11 +7,15 @@ import typer
 
 from bench.cli.console import print_json, print_rows
 from bench.cli.options import JsonOption
+from bench.errors import InputError, nearest
 from bench.files import require_writable
 
 
 def explain(
-    loss: Annotated[Path, typer.Argument(metavar="LOSS.safetensors", help="an evolved loss")],
+    loss: Annotated[
+        str,
+        typer.Argument(metavar="LOSS.safetensors", help="an evolved loss, or a shipped one's name"),
+    ],
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="folder of the page; default runs/explain/NAME"),
@@ -25,10 +29,12 @@ def explain(
     from bench.explanation.nearest_loss import explain as explained
     from bench.explanation.nearest_loss import table
     from bench.explanation.typical_training import training_table
+    from mln.pretrained import HOME
     from reports.explanation.report import write_explanation
 
-    explanation = explained(loss)
-    folder = out or Path("runs/explain") / loss.stem
+    path = _found(loss)
+    explanation = explained(path)
+    folder = out or Path("runs/explain") / path.stem
     require_writable(folder)
     written = write_explanation(explanation, folder)
     if as_json:
@@ -38,6 +44,22 @@ def explain(
     for each in explanation["law"]:
         typer.echo(f"{each['formula']}\n    {each['words']}")
     if explanation["trainings"]:
-        print_rows(training_table(explanation), False, f"{loss.stem}: in typical trainings")
-    print_rows(table(explanation), False, f"{loss.stem}: known losses fitted to its gradient")
+        print_rows(training_table(explanation), False, f"{path.stem}: in typical trainings")
+    print_rows(table(explanation), False, f"{path.stem}: known losses fitted to its gradient")
     typer.echo(f"Page:  {written[0]}")
+    if path.parent == HOME:
+        typer.echo(f"Card:  {path.with_suffix('.md')}")
+
+
+def _found(loss: str) -> Path:
+    """The file of a loss: a path or a shipped name, with or without what marks it as either."""
+    from bench.experiment.saved_losses import FILE, PRETRAINED
+    from mln.pretrained import NAMES, loss_path
+
+    name = loss.removeprefix(PRETRAINED)
+    if name != loss and name not in NAMES:
+        raise InputError(f"{loss}: no shipped loss{nearest(name, NAMES)}")
+    try:
+        return loss_path(name.removeprefix(FILE))
+    except ValueError as error:
+        raise InputError(str(error)) from error

@@ -7,8 +7,10 @@ from bench.catalogue.learners import LEARNERS
 from bench.catalogue.losses import LOSSES
 from bench.errors import InputError, nearest
 from bench.experiment.model import shipped
+from bench.experiment.saved_losses import PRETRAINED
 from bench.tasks.catalogue import available
 from bench.tasks.regimes.catalogue import available_regimes
+from mln.pretrained import NAMES, facts
 
 Rows = list[dict[str, Any]]
 
@@ -28,7 +30,19 @@ def _losses() -> Rows:
             "grid": " ".join(f"{value:g}" for value in sorted(entry.grid)) or None,
         }
         for entry in LOSSES.entries()
-    ]
+    ] + [_shipped_loss(name) for name in NAMES]
+
+
+def _shipped_loss(name: str) -> dict[str, Any]:
+    card = facts(name)
+    return {
+        "name": f"{PRETRAINED}{name}",
+        "description": card.what,
+        "source": f"evolved: {card.evolution.command}",
+        "parameter": None,
+        "default": None,
+        "grid": None,
+    }
 
 
 def _learners() -> Rows:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 from typing import Any, Self
 
 FAVOURABLE, UNFAVOURABLE = ("better", "better_unsized"), ("worse", "worse_unsized")
@@ -153,7 +154,7 @@ class Card:
             f"- **Licence:** {self.licence}",
         ]
         text = parts[0]
-        for before, part in zip(parts, parts[1:], strict=False):
+        for before, part in pairwise(parts):
             is_list = before.startswith("- ") and part.startswith("- ")
             text += ("\n" if is_list else "\n\n") + part
         return text + "\n"
