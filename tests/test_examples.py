@@ -1,17 +1,21 @@
 """The examples run: a training loop outside the suite, its results judged, and its notebook."""
 
+import re
+import runpy
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from places import ROOT
 
 from reports import significance
 
 OWN = ROOT / "examples" / "own_results"
+FASHION = ROOT / "examples" / "noisy_fashion"
 
 
 @pytest.fixture
@@ -59,3 +63,35 @@ def test_the_notebook_shows_what_its_cells_give_now(folder: Path) -> None:
             shown += [output["data"] for output in after.outputs]
     assert any("<table>" in data.get("text/html", "") for data in shown)
     assert (folder / "report" / "report.html").is_file()
+
+
+def idx(values: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> bytes:
+    """Bytes in the format of MNIST's files."""
+    sizes = np.array(values.shape, ">i4").tobytes()
+    return bytes((0, 0, 8, values.ndim)) + sizes + values.tobytes()
+
+
+def test_an_evolved_loss_in_a_plain_loop_on_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    for part, size in (("train", 64), ("t10k", 30)):
+        y = rng.integers(0, 10, size).astype(np.uint8)
+        x = (rng.integers(0, 100, (size, 28, 28)) + 15 * y[:, None, None]).astype(np.uint8)
+        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(idx(x))
+        (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(idx(y))
+    script = str(FASHION / "train.py")
+    words = ["--data", str(tmp_path), "--seeds", "2", "--steps", "3", "--pictures", "40"]
+    monkeypatch.setattr(sys, "argv", [script, *words])
+    runpy.run_path(script, run_name="__main__")
+    *each, last = capsys.readouterr().out.splitlines()
+    rows = [re.fullmatch(r"seed (\d) +(\w+) +rate \S+ +test accuracy (\S+) %", x) for x in each]
+    found = {(row[1], row[2]): float(row[3]) for row in rows if row}
+    assert set(found) == {(seed, loss) for seed in "01" for loss in ("ce", "adaptive")}
+    gain = np.mean([found[seed, "adaptive"] - found[seed, "ce"] for seed in "01"])
+    stated = re.match(r"adaptive minus ce: (\S+) points of test accuracy, 95 % interval \[", last)
+    assert stated is not None
+    assert float(stated[1]) == pytest.approx(gain, abs=0.011)
+    monkeypatch.setattr(sys, "argv", [script, "--data", str(tmp_path / "gone")])
+    with pytest.raises(SystemExit, match="no such file; give the folder"):
+        runpy.run_path(script, run_name="__main__")

@@ -32,7 +32,7 @@ def explain(
     from mln.pretrained import HOME
     from reports.explanation.report import write_explanation
 
-    path = _found(loss)
+    path = found(loss)
     explanation = explained(path)
     folder = out or Path("runs/explain") / path.stem
     require_writable(folder)
@@ -51,7 +51,7 @@ def explain(
         typer.echo(f"Card:  {path.with_suffix('.md')}")
 
 
-def _found(loss: str) -> Path:
+def found(loss: str) -> Path:
     """The file of a loss: a path or a shipped name, with or without what marks it as either."""
     from bench.experiment.saved_losses import FILE, PRETRAINED
     from mln.pretrained import NAMES, loss_path
@@ -59,7 +59,10 @@ def _found(loss: str) -> Path:
     name = loss.removeprefix(PRETRAINED)
     if name != loss and name not in NAMES:
         raise InputError(f"{loss}: no shipped loss{nearest(name, NAMES)}")
+    path = name.removeprefix(FILE)
+    if path.endswith(".safetensors"):
+        return Path(path)
     try:
-        return loss_path(name.removeprefix(FILE))
+        return loss_path(path)
     except ValueError as error:
         raise InputError(str(error)) from error

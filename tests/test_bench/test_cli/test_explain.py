@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from test_bench.test_cli.calling import Cli
 
+from bench.cli.explain import found
 from mln import MetaLoss
+from mln.pretrained import facts, loss_path
 
 
 class Text(HTMLParser):
@@ -74,3 +76,26 @@ def test_a_bad_file_is_one_line_and_nothing_is_written(
     assert code == 2
     assert "cannot be written" in err
     assert not Path("runs").exists()
+
+
+def test_a_loss_is_found_by_name_and_by_path(tmp_path: Path) -> None:
+    assert found("adaptive") == found("pretrained:adaptive") == loss_path("adaptive")
+    assert found("file:a/b.safetensors") == found("a/b.safetensors") == Path("a/b.safetensors")
+    MetaLoss().save(tmp_path / "only.safetensors")
+    assert found(str(tmp_path)) == tmp_path / "only.safetensors"
+
+
+@pytest.mark.slow
+def test_a_shipped_loss_is_explained_by_its_name(run_cli: Cli, tmp_path: Path) -> None:
+    code, out, _ = run_cli("explain", "pretrained:adaptive", "--out", str(tmp_path / "page"))
+    assert code == 0
+    assert all(line in out for line in facts("adaptive").formula)
+    assert str(loss_path("adaptive").with_suffix(".md")) in out.replace("\n", "")
+
+
+@pytest.mark.parametrize("name", ["adaptve", "pretrained:adaptve"])
+def test_an_unknown_shipped_loss_is_one_line(run_cli: Cli, name: str) -> None:
+    code, _, err = run_cli("explain", name)
+    assert code == 2
+    assert "did you mean 'adaptive'" in err
+    assert err.count("\n") == 1

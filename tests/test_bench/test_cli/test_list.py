@@ -9,6 +9,7 @@ from test_bench.test_cli.calling import Cli
 from bench.catalogue import plugins
 from bench.catalogue.losses import LOSSES
 from bench.cli.listing import listing
+from mln.pretrained import NAMES
 
 
 @pytest.mark.parametrize("what", ["tasks", "regimes", "losses", "learners", "experiments"])
@@ -22,7 +23,8 @@ def test_lists_are_the_same_for_people_and_machines(run_cli: Cli, what: str) -> 
 
 def test_the_list_of_losses_shows_parameters_and_their_values() -> None:
     rows = {row["name"]: row for row in listing("losses")}
-    assert set(rows) == set(LOSSES)
+    assert set(rows) == {*LOSSES, *(f"pretrained:{name}" for name in NAMES)}
+    assert "mln-bench evolve" in rows["pretrained:adaptive"]["source"]
     assert rows["gce"]["parameter"] == "q"
     assert rows["gce"]["default"] == 0.7
     assert rows["gce"]["grid"] == "0.2 0.4 0.55 0.7 0.9"
