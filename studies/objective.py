@@ -1,8 +1,13 @@
-"""The objective: evolve with a trial's settings, judge the losses on frozen tasks."""
+"""The objective: evolve with a trial's settings, judge the losses on frozen tasks.
+
+What is judged is what `run` would deliver: where the experiment has families to validate on, the
+genome that they choose.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,8 +15,18 @@ import torch
 from bench.experiment.model import EvolutionSection
 from bench.experiment.study import AblateStudy, ConfirmStudy, ScreenStudy, StudyBase
 from bench.tasks.resolve import mixture
-from mln.evolution import EvolutionResult, Execution, Generation, evolve
+from mln.evolution import (
+    VALIDATION_KEY,
+    EvolutionResult,
+    Execution,
+    Generation,
+    evolve,
+    in_turn,
+)
+from mln.pieces import FitnessProtocol
+from mln.random import child
 from mln.search.base import Genomes
+from mln.validation import validate
 from studies.judging import judge
 from studies.outcome import FamilyGain, ReportValue, Run, TrialJob, TrialOutcome
 from studies.plan import instances, points, space_of, study_of
@@ -45,41 +60,45 @@ def evaluate(job: TrialJob, report: ReportValue) -> TrialOutcome:
 def _screen(
     job: TrialJob, study: ScreenStudy, evolution: EvolutionSection, report: ReportValue
 ) -> TrialOutcome:
-    """One evolution with a seed of the slot's own, judged at each point of its budget."""
+    """One evolution with a seed of the slot's own, judged at each point of its budget.
+
+    What is judged at a point is what a run of that budget would deliver. Choosing it by validation
+    is paid for by the budget of that point, as in such a run; the later points do not pay for it.
+    """
     settings = evolution.settings
     grid = (settings.budget,) if BUDGET in job.params else points(study)
+    reserve = settings.validation_cost if evolution.validation else 0
     judged: list[tuple[FamilyGain, ...]] = []
     history: list[Generation] = []
-    last: list[Genomes] = []
+    genomes: list[Genomes] = []
+    stopped: list[_Delivered] = []
 
     def follow(generation: Generation, genome: Genomes) -> None:
         history.append(generation)
-        last[:] = [genome]
+        genomes.append(genome)
         # As evolution itself ends: what a budget of this point would have delivered.
         reach = generation.member_steps + settings.generation_cost
-        while len(judged) < len(grid) - 1 and reach > grid[len(judged)]:
-            judged.append(judge(job.experiment, study, evolution.loss, genome))
-            if report(_mean(judged[-1]), grid[len(judged) - 1], True):
+        if len(judged) == len(grid) - 1 or reach <= grid[len(judged)] - reserve:
+            return
+        delivered = _delivered(job, study, evolution, history, genomes)
+        gains = judge(job.experiment, study, evolution.loss, delivered.genome)
+        while len(judged) < len(grid) - 1 and reach > grid[len(judged)] - reserve:
+            judged.append(gains)
+            if report(_mean(gains), grid[len(judged) - 1], True):
+                stopped.append(delivered)
                 raise _Stopped
 
-    switch = None
     try:
         result = _evolve(job, study, evolution, job.slot, follow)
+        genome, steps, history = result.genome, result.member_steps, result.history
         switch = result.handover.member_steps if result.handover else None
-        judged.append(judge(job.experiment, study, evolution.loss, result.genome))
+        judged.append(judge(job.experiment, study, evolution.loss, genome))
         report(_mean(judged[-1]), grid[-1], False)
-        last[:] = [result.genome]
     except _Stopped:
+        genome, steps = stopped[0]
         switch = _switch(history)
-    run = Run(
-        0,
-        evolution.loss,
-        last[0],
-        [asdict(generation) for generation in history],
-        switch,
-        history[-1].member_steps,
-        judged[-1],
-    )
+    rows = [asdict(generation) for generation in history]
+    run = Run(0, evolution.loss, genome, rows, switch, steps, judged[-1])
     values = tuple(_mean(gains) for gains in judged)
     return TrialOutcome(values[-1], len(values) < len(grid), grid[: len(values)], values, (run,))
 
@@ -142,13 +161,43 @@ def _evolve(
     seed: int,
     callback: Callable[[Generation, Genomes], None] | None = None,
 ) -> EvolutionResult:
+    validation = evolution.validation
     return evolve(
         evolution.loss,
         evolution.settings,
         mixture(evolution.families, test=False),
         study_seed(job.experiment.seed, EVOLVE[study.kind], seed),
         Execution(callback=callback, device=job.experiment.device, kernel=job.experiment.kernel),
+        mixture(validation, test=False) if validation else None,
     )
+
+
+class _Delivered(NamedTuple):
+    """A genome [G], and the member-steps of evolving and choosing it."""
+
+    genome: Genomes
+    member_steps: int
+
+
+def _delivered(
+    job: TrialJob,
+    study: StudyBase,
+    evolution: EvolutionSection,
+    history: Sequence[Generation],
+    genomes: Sequence[Genomes],
+) -> _Delivered:
+    """What the slot's evolution would deliver if it ended here, as `evolve` chooses it."""
+    last, settings = history[-1], evolution.settings
+    if not evolution.validation:
+        return _Delivered(genomes[-1], last.member_steps)
+    found = validate(
+        settings,
+        {row.number: genomes[row.number] for row in history if row.phase == last.phase},
+        in_turn(mixture(evolution.validation, test=False), strata=True),
+        child(study_seed(job.experiment.seed, EVOLVE[study.kind], job.slot), VALIDATION_KEY),
+        FitnessProtocol.of(settings, evolution.loss, job.experiment.device, job.experiment.kernel),
+    )
+    return _Delivered(genomes[found.generation], last.member_steps + found.member_steps)
 
 
 def _mean(families: Sequence[FamilyGain]) -> float:

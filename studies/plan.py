@@ -3,14 +3,13 @@
 A mistake is found here, before anything is written.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal, NamedTuple
 
 from bench.errors import InputError
-from bench.experiment.checks import check_vector_loss
+from bench.experiment.checks import check_validation, check_vector_loss
 from bench.experiment.model import EvolutionSection, Experiment
 from bench.experiment.study import (
     MIN_EVOLUTION_SEEDS,
@@ -23,18 +22,16 @@ from bench.experiment.study import (
 from bench.tasks.resolve import resolve
 from mln.config import EvolutionConfig, LossSpec
 from mln.random import generator
+from studies.ablating import ablated_cells, ablated_space
 from studies.outcome import Params
 from studies.seeds import Use, study_seed
 from studies.space import (
     BUDGET,
-    BY_NAME,
     SPACE,
     Choices,
     Parameter,
     Range,
     Space,
-    is_active,
-    ordered,
     tuned_space,
 )
 
@@ -73,7 +70,7 @@ def space_of(experiment: Experiment) -> Space:
     study, evolution = study_of(experiment), experiment.evolution
     assert evolution is not None
     if isinstance(study, AblateStudy):
-        return _factors(study, evolution)
+        return ablated_space(study, evolution)
     assert isinstance(study, TuningStudy)
     space = tuned_space(study, evolution)
     if isinstance(study, ScreenStudy) and study.cost:
@@ -91,7 +88,7 @@ def plan(experiment: Experiment, incumbent: Params | None = None) -> StudyPlan:
     study, space = study_of(experiment), space_of(experiment)
     _check(study, space)
     if isinstance(study, AblateStudy):
-        cells = _cells(study, space)
+        cells = ablated_cells(study, space)
         return StudyPlan(space, len(cells), tuple(KnownSlot("cell", cell) for cell in cells))
     assert isinstance(study, TuningStudy)
     known = _tried_first(study, space, incumbent)
@@ -140,42 +137,6 @@ def has_cost(study: StudyBase) -> bool:
     return isinstance(study, ScreenStudy) and study.cost
 
 
-def _factors(study: AblateStudy, evolution: EvolutionSection) -> Space:
-    parameters, lists = [], set()
-    for name in ordered(study.factors):
-        values = study.factors[name]
-        if not values or len(set(map(repr, values))) < len(values):
-            raise InputError(f"study.factors: {name}: needs at least one value, each once")
-        if name in (BUDGET, "evolution.runs", "evolution.settings_from_study"):
-            raise InputError(f"study.factors: {name!r} cannot be a factor: it is equal for all")
-        if any(isinstance(value, list | dict) for value in values):
-            lists.add(name)
-            values = tuple(map(json.dumps, values))
-        known = BY_NAME.get(name)
-        parameters.append(Parameter(name, Choices(values), known.when if known else ()))
-    return Space(tuple(parameters), {}, evolution, frozenset(lists))
-
-
-def _cells(study: AblateStudy, space: Space) -> list[Params]:
-    """Every distinct cell; of a leave-one-out the base first."""
-    if study.design == "factorial":
-        return space.cells()
-    own = space.of(space.base)
-    base = space.pick(own)
-    cells = [base]
-    for parameter in space.parameters:
-        assert isinstance(parameter.domain, Choices)
-        if not is_active(parameter, base, space.base):
-            raise InputError(
-                f"study.factors: {parameter.name!r} has no effect in the base configuration"
-            )
-        for value in parameter.domain.values:
-            cell = space.pick(own | {parameter.name: value})
-            if cell not in cells:
-                cells.append(cell)
-    return cells
-
-
 def _tried_first(study: TuningStudy, space: Space, incumbent: Params | None) -> list[KnownSlot]:
     """What is enqueued, each configuration once: the incumbent, the defaults, the user's own."""
     slots: list[KnownSlot] = []
@@ -221,7 +182,22 @@ def _check(study: StudyBase, space: Space) -> None:
             what = f"the first point ({budget} member-steps): " if budget < study.budget else ""
             raise InputError(f"study: a trial would be invalid: {what}{error}: {own}") from error
         evolved_on = [resolve(name) for name in evolution.families]
-        check_vector_loss(evolution.loss, (*evolved_on, *families))
+        validated_on = [resolve(name) for name in evolution.validation]
+        check_vector_loss(evolution.loss, (*evolved_on, *validated_on, *families))
+        check_validation(
+            "study",
+            validated_on,
+            {"which evolution draws from": evolved_on, "which the study judges on": families},
+        )
+
+
+def evolved_on(experiment: Experiment) -> list[str]:
+    """The families that any trial of the study draws from, to evolve or to validate, by name."""
+    study, space = study_of(experiment), space_of(experiment)
+    varied = [space.base]
+    if isinstance(study, AblateStudy):
+        varied = [space.apply(cell, budget=study.budget) for cell in ablated_cells(study, space)]
+    return sorted({name for one in varied for name in (*one.families, *one.validation)})
 
 
 def _corners(space: Space) -> Iterator[Params]:

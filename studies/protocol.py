@@ -14,6 +14,11 @@ COST = "member-steps"
 def question(study: StudyBase) -> str:
     """What the study asks, in one sentence."""
     given = f"when each evolution has {study.budget:,} member-steps?"
+    if isinstance(study, AblateStudy) and study.variants:
+        return (
+            f"What does each of {len(study.variants)} changes of the evolution do to the evolved "
+            f"loss's gain over tuned cross-entropy, {given}"
+        )
     if isinstance(study, AblateStudy):
         factors = ", ".join(short(name) for name in study.factors)
         return f"What do {factors} do to the evolved loss's gain over tuned cross-entropy, {given}"
@@ -37,6 +42,9 @@ def protocol_text(experiment: Experiment, study: StudyBase) -> str:
         "every trial (split outer_valid; no test split is drawn); on each family it and "
         f"cross-entropy take the best of the learning rates {rates} on inner_valid."
     )
+    if experiment.evolution and experiment.evolution.validation:
+        chosen = ", ".join(experiment.evolution.validation)
+        judged += f" The genome that is judged is chosen by a validation on {chosen}."
     if isinstance(study, ScreenStudy):
         at = ", ".join(f"{point:,}" for point in points(study))
         how = f"A trial is one evolution, with a seed of its own. It is judged at {at} member-steps"
@@ -54,12 +62,13 @@ def protocol_text(experiment: Experiment, study: StudyBase) -> str:
             f"{judged} {_search(study)}"
         )
     assert isinstance(study, AblateStudy)
-    design = (
-        "all distinct combinations of the factors"
-        if study.design == "factorial"
-        else "the base configuration and its changes in one factor at a time, which cannot show "
-        "interactions"
-    )
+    design = {
+        "factorial": "all distinct combinations of the factors",
+        "leave_one_out": "the base configuration and its changes in one factor at a time, which "
+        "cannot show interactions",
+        "variants": "the experiment's own configuration, the reference, and "
+        f"{len(study.variants)} variants of it, one at a time, which cannot show interactions",
+    }[study.design]
     return (
         f"The cells are {design}. Each has the same {study.seeds} evolution seeds, so that cells "
         f"are paired by seed; none is stopped. {judged}"
@@ -83,8 +92,10 @@ def described(experiment: Experiment, study: StudyBase, plan: StudyPlan) -> dict
         "fixed": plan.space.fixed,
     }
     if isinstance(study, AblateStudy):
-        factors = {name: list(values) for name, values in study.factors.items()}
+        factors = {name: list(values) for name, values in study.levels.items()}
         record |= {"factors": factors, "design": study.design}
+        if study.variants:
+            record["variants"] = study.variants
     return record
 
 

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, get_args
 
 from optuna.trial import BaseTrial
 
 from bench.errors import InputError, nearest
 from bench.experiment.model import EvolutionSection, with_settings
-from bench.experiment.study import RANGE_KEYS, TuningStudy
+from bench.experiment.study import RANGE_KEYS, VARIANT, TuningStudy
 from mln.search.config import StrategyKind
 from studies.outcome import Params, ParamValue
 
@@ -107,13 +107,15 @@ class Space:
     """The free parameters of one study, in the order they are asked for, and what is fixed.
 
     base: the evolution with the fixed settings in place; it answers for what is not tuned.
-    lists: parameters whose values are lists or tables; Optuna gets them as JSON.
+    lists: parameters whose values are lists or tables; Optuna gets them as JSON. variants: what
+    each value of the parameter VARIANT changes; one that is not there changes nothing.
     """
 
     parameters: tuple[Parameter, ...]
     fixed: Params
     base: EvolutionSection
     lists: frozenset[str] = frozenset()
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def suggest(self, trial: BaseTrial) -> Params:
         """A trial's parameters; those that have no effect under the others are absent."""
@@ -139,7 +141,10 @@ class Space:
         """
         own: dict[str, Any] = {} if budget is None else {BUDGET: budget}
         for name, value in params.items():
-            own[name] = json.loads(str(value)) if name in self.lists else value
+            if name == VARIANT:
+                own |= self.variants.get(str(value), {})
+            else:
+                own[name] = json.loads(str(value)) if name in self.lists else value
         return with_settings(self.base, own)
 
     def validated(self, params: Mapping[str, Any], where: str) -> Params:

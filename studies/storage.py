@@ -26,12 +26,14 @@ from bench.keys import digest
 from bench.store.database import BUSY_TIMEOUT_MS, public_url, sqlite_pragmas
 from bench.store.store import Store
 from bench.tasks.resolve import resolve
-from studies.plan import StudyPlan, has_cost, points, study_of
+from studies.plan import StudyPlan, evolved_on, has_cost, points, study_of
 from studies.protocol import COST, METRIC, protocol_text, question
 from studies.sampler import SlotHyperband, SlotSampler
 from studies.space import SPACE_VERSION
 
-DETERMINING_FILES = ("judging", "objective", "outcome", "plan", "sampler", "seeds", "space")
+DETERMINING_FILES = (
+    "ablating", "judging", "objective", "outcome", "plan", "sampler", "seeds", "space",
+)  # fmt: skip
 """The files of this package that a trial's value or proposal depends on."""
 
 CREATION_ATTEMPTS = 10
@@ -150,7 +152,7 @@ def study_fingerprint(experiment: Experiment) -> str:
     del config["evolution"]["settings"]["budget"]
     config["tuning"] = {"rates": config["tuning"]["rates"]}
     config["study"] = study.model_dump(mode="json", exclude={"name", "trials"})
-    families = (*experiment.evolution.families, *study.families) if experiment.evolution else ()
+    families = (*evolved_on(experiment), *study.families)
     config["tasks"] = [resolve(family).identity() for family in families]
     if experiment.evolution:
         config["learner"] = learner_identity(experiment.evolution.settings.learner)

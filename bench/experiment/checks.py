@@ -1,6 +1,6 @@
 """Names in an experiment, checked before anything is computed or written."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,7 +38,15 @@ def load_checked(
     use_data_root(data_root)
     experiment = load(source, overrides)
     named = _resolved(experiment)
-    _check_validation(source, named)
+    check_validation(
+        source,
+        named.validation,
+        {
+            "which evolution draws from": named.evolution,
+            "which the study judges on": named.study,
+            "which the benchmark reports": named.benchmark,
+        },
+    )
     _check_losses(experiment)
     repeated = next((task for task in named.benchmark if named.benchmark.count(task) > 1), None)
     if repeated is not None:
@@ -81,17 +89,20 @@ def _resolved(experiment: Experiment) -> NamedTasks:
     )
 
 
-def _check_validation(source: str, named: NamedTasks) -> None:
-    """A genome is chosen neither on what it was evolved on nor on what it is reported on."""
-    for others, what in (
-        (named.evolution, "which evolution draws from"),
-        (named.benchmark, "which the benchmark reports"),
-    ):
-        stems = {stem for task in others for stem in task.family.stem.split("|")}
-        for task in named.validation:
+def check_validation(
+    where: str, validation: Sequence[TaskRef], others: Mapping[str, Sequence[TaskRef]]
+) -> None:
+    """A genome is chosen neither on what it was evolved on nor on what it is reported on.
+
+    others: such tasks, by what they are used for ("which the benchmark reports"). Raises
+    InputError where the validation shares a family with them.
+    """
+    for what, tasks in others.items():
+        stems = {stem for task in tasks for stem in task.family.stem.split("|")}
+        for task in validation:
             if same := stems.intersection(task.family.stem.split("|")):
                 raise InputError(
-                    f"{source}: evolution.validation: {task.name!r} is of the family "
+                    f"{where}: evolution.validation: {task.name!r} is of the family "
                     f"{min(same)!r}, {what}"
                 )
 

@@ -13,6 +13,11 @@ from bench.experiment.sections import SectionBase
 MIN_EVOLUTION_SEEDS = 4
 """Evolution seeds of a confirmation at least: a lucky run of one seed would win otherwise."""
 
+VARIANT, REFERENCE = "variant", "reference"
+"""The one factor of an ablation of variants, and its first level: the experiment as it is."""
+
+AblateDesign = Literal["factorial", "leave_one_out", "variants"]
+
 
 class StudyBase(SectionBase):
     """What every study declares.
@@ -103,22 +108,60 @@ class ConfirmStudy(TuningStudy):
 
 
 class AblateStudy(StudyBase):
-    """Every distinct cell of some factors, each on the same evolution seeds; nothing is stopped.
+    """Cells of an ablation, each on the same evolution seeds; nothing is stopped.
 
-    factors: dotted keys below `evolution`, each with its values. design: `factorial`, all
-    combinations; `leave_one_out`, the experiment's own configuration and its changes in one
-    factor at a time.
+    factors: dotted keys below `evolution`, each with its values. variants: named changes of the
+    experiment's own configuration, {dotted key: value} each. design: of factors `factorial`, all
+    combinations, or `leave_one_out`, the experiment's own configuration and its changes in one
+    factor at a time; of variants `variants`, the experiment's own configuration, called
+    REFERENCE, and each of them: one at a time.
     """
 
     kind: Literal["ablate"]
     seeds: int = Field(default=6, ge=1, le=100, description="evolution seeds of each cell")
-    design: Literal["factorial", "leave_one_out"] = "factorial"
-    factors: dict[str, tuple[Any, ...]] = Field(min_length=1)
+    design: AblateDesign = "factorial"
+    factors: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+    variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @field_validator("factors", mode="before")
     @classmethod
     def _dotted_factors(cls, value: Any) -> Any:
         return dotted(value) if isinstance(value, Mapping) else value
+
+    @field_validator("variants", mode="before")
+    @classmethod
+    def _dotted_variants(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return {
+            name: dotted(changes) if isinstance(changes, Mapping) else changes
+            for name, changes in value.items()
+        }
+
+    @model_validator(mode="before")
+    @classmethod
+    def _design_of_variants(cls, content: Any) -> Any:
+        if isinstance(content, dict) and content.get("variants"):
+            return {"design": "variants"} | content
+        return content
+
+    @model_validator(mode="after")
+    def _factors_or_variants(self) -> "AblateStudy":
+        if bool(self.factors) == bool(self.variants):
+            raise ValueError("an ablation needs either factors or variants")
+        if bool(self.variants) != (self.design == "variants"):
+            raise ValueError(f"design {self.design!r} does not go with what is varied")
+        for name, changes in self.variants.items():
+            if not name.strip() or name == REFERENCE:
+                raise ValueError(f"variants: {name!r} cannot be the name of a variant")
+            if not changes:
+                raise ValueError(f"variants: {name!r} changes nothing")
+        return self
+
+    @property
+    def levels(self) -> dict[str, tuple[Any, ...]]:
+        """What distinguishes the cells: factors with their values, or VARIANT with the names."""
+        return {VARIANT: (REFERENCE, *self.variants)} if self.variants else dict(self.factors)
 
 
 STUDY_KINDS = ("screen", "confirm", "ablate")

@@ -1,7 +1,8 @@
 """The analysis of an ablation: frames in, verdicts out.
 
 Factorial: analysis of variance with the evolution seed as block, interactions first, then the
-difference of every level from the first. Leave-one-out: the base against each of its variants.
+difference of every level from the first. Leave-one-out: the base against each of its changes.
+Variants: each of them against the reference.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import InputError
+from bench.experiment.study import VARIANT
 from reports import stats
 from reports.ablation.gaps import NOT_FINISHED, DeclaredDesign, short, unfinished
 from reports.page.wording import Unit, finite
@@ -127,7 +129,9 @@ def analyse(
         )
     pairs = _pairs(runs, names, levels, design, "gain")
     questions = [
-        Question(f"{name} = {level}", reference, a, b, tuple(refusals))
+        Question(
+            level if name == VARIANT else f"{name} = {level}", reference, a, b, tuple(refusals)
+        )
         for (name, level, reference), (a, b) in pairs.items()
     ]
     decisions = decide(questions, rules, shown, "run") if questions else []
@@ -168,15 +172,22 @@ def _pairs(
     """Paired values per seed of every effect.
 
     Factorial: a level's mean over all cells that have it, against the first level. Leave-one-out:
-    the base against the variant that differs in that factor alone.
+    the base against the cell that differs in that factor alone. Variants: each against the first
+    cell.
     """
     pairs: dict[tuple[str, str, str], tuple[Any, Any]] = {}
-    if design == "leave_one_out":
+    if design != "factorial":
         wide = runs.pivot_table(index="seed", columns="slot", values=value)
         cells = runs.drop_duplicates("slot").set_index("slot")[names]
         if 0 not in cells.index:
             return pairs
         base = cells.loc[0]
+    if design == "variants":
+        for slot in cells.index[1:]:
+            key = VARIANT, str(cells.loc[slot, VARIANT]), str(base[VARIANT])
+            pairs[key] = (wide[slot].to_numpy(), wide[0].to_numpy())
+        return pairs
+    if design == "leave_one_out":
         for slot in cells.index[1:]:
             changed = [name for name in names if cells.loc[slot, name] != base[name]]
             label = ", ".join(short(name) for name in changed)

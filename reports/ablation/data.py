@@ -3,18 +3,16 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
 from bench.errors import InputError
 from bench.experiment.model import Experiment
-from bench.experiment.study import AblateStudy
+from bench.experiment.study import AblateDesign, AblateStudy
 from bench.store import schema as tables
 from bench.store.store import Store
 from reports.ablation.gaps import DeclaredDesign
-
-Design = Literal["factorial", "leave_one_out"]
 
 
 @dataclass(frozen=True)
@@ -22,13 +20,13 @@ class AblationData:
     """The gains of an ablation, with what is known of the study.
 
     gains: slot, seed, family, one column per factor (its level as text), gain, tasks, diverged,
-    member_steps; slot 0 of a leave-one-out is the base. factors: their dotted keys. protocol: as
-    in mln_studies. missing_slots: the slots of the study that have no gain.
+    member_steps; slot 0 of a leave-one-out and of variants is the base. factors: their dotted
+    keys. protocol: as in mln_studies. missing_slots: the slots of the study that have no gain.
     """
 
     experiment: Experiment
     study: str
-    design: Design
+    design: AblateDesign
     factors: tuple[str, ...]
     gains: pd.DataFrame
     protocol: Mapping[str, Any]
@@ -40,8 +38,14 @@ class AblationData:
         study = self.experiment.study
         if not isinstance(study, AblateStudy):
             return DeclaredDesign(self.missing_slots)
-        levels = {name: tuple(map(level_text, values)) for name, values in study.factors.items()}
+        levels = {name: tuple(map(level_text, values)) for name, values in study.levels.items()}
         return DeclaredDesign(self.missing_slots, levels, study.seeds)
+
+    @property
+    def variants(self) -> Mapping[str, Mapping[str, Any]]:
+        """What each variant changes, by its name; empty where the design has factors."""
+        study = self.experiment.study
+        return study.variants if isinstance(study, AblateStudy) else {}
 
     @property
     def metric(self) -> str:
@@ -64,7 +68,7 @@ def load_ablation(store: Store, experiment: Experiment) -> AblationData:
             "experiment and the same --storage first"
         )
     frame = pd.DataFrame(rows)
-    settings, factors = frame.pop("settings"), tuple(study.factors)
+    settings, factors = frame.pop("settings"), tuple(study.levels)
     for name in factors:
         frame[name] = [level_text(cell.get(name)) for cell in settings]
     frame = frame[["slot", "seed", "family", *factors, "gain", "tasks", "diverged", "member_steps"]]

@@ -8,11 +8,14 @@ from matplotlib.figure import Figure
 
 from reports import stats
 from reports.ablation.analysis import Effect
-from reports.ablation.gaps import short
+from reports.ablation.gaps import effect_name, short
 from reports.figures.benchmark import plain
 from reports.figures.palette import INK, PAPER, category_colors
 from reports.figures.style import canvas, clipped_limit, panels, styled, zero_line
 from reports.verdicts.kinds import is_decided
+
+MAX_PANELS = 15
+"""Effects whose differences are drawn by family; all of them stand in report.json."""
 
 
 @styled
@@ -42,7 +45,7 @@ def effects(shown: Sequence[Effect], rope: float, factor: float, label: str) -> 
         ends += [low, high]
     limit = clipped_limit(ends, 1.5 * rope)
     panel.set_xlim(-1.08 * limit, 1.08 * limit)
-    names = [f"{e.factor}: {e.level} - {e.reference}" for e in shown]
+    names = [effect_name(e.factor, e.level, e.reference) for e in shown]
     panel.set_yticks(range(len(shown)), [plain(name) for name in names])
     panel.set_ylim(len(shown) - 0.5, -0.5)
     panel.grid(visible=False, axis="y")
@@ -85,13 +88,15 @@ def interactions(
 @styled
 def by_family(effects_by_family: pd.DataFrame, rope: float, factor: float, label: str) -> Figure:
     """Effects on each family; one panel per effect."""
-    groups = list(effects_by_family.groupby(["factor", "level", "reference"], sort=False))[:9]
+    groups = list(effects_by_family.groupby(["factor", "level", "reference"], sort=False))[
+        :MAX_PANELS
+    ]
     families = list(dict.fromkeys(effects_by_family["family"]))
     figure, axes = panels(len(groups), 3, 0.9 + 0.28 * len(families))
     limit = clipped_limit(
         [*(effects_by_family["low"] * factor), *(effects_by_family["high"] * factor)], 1.5 * rope
     )
-    for panel, ((name, level, reference), part) in zip(axes, groups, strict=False):
+    for panel, (effect, part) in zip(axes, groups, strict=False):
         zero_line(panel, rope)
         for row in part.to_dict("records"):
             place = families.index(row["family"])
@@ -103,7 +108,7 @@ def by_family(effects_by_family: pd.DataFrame, rope: float, factor: float, label
         panel.set_ylim(len(families) - 0.5, -0.5)
         first = panel in axes[::3]
         panel.set_yticks(range(len(families)), [plain(f) for f in families] if first else [])
-        panel.set_title(plain(f"{name}: {level} - {reference}"), fontsize=9)
+        panel.set_title(plain(effect_name(*map(str, effect))), fontsize=9)
         panel.grid(visible=False, axis="y")
         panel.set_xlabel(label, fontsize=8)
     return figure

@@ -42,6 +42,8 @@ def findings(data: AblationData, analysis: Analysis) -> list[str]:
     )
     if data.design == "leave_one_out":
         sentences.append("A leave-one-out design cannot see interactions between the settings.")
+    if data.design == "variants":
+        sentences.append("Variants that change one thing at a time cannot show interactions.")
     return sentences
 
 
@@ -92,14 +94,16 @@ def note(data: AblationData, analysis: Analysis) -> str:
 def methods(data: AblationData, analysis: Analysis) -> list[str]:
     """The methods paragraphs, with citations."""
     report, unit = data.experiment.report, unit_of(data.metric)
+    factors = listed(list(data.factors))
     design = (
-        f"We ablated {listed(list(data.factors))} in a "
-        + (
-            "full factorial design"
-            if data.design == "factorial"
-            else "leave-one-out design: the base configuration and its changes in one setting"
-        )
-        + f" of {len(analysis.cells)} cells. Every cell evolved its losses on the same "
+        {
+            "factorial": f"We ablated {factors} in a full factorial design",
+            "leave_one_out": f"We ablated {factors} in a leave-one-out design: the base "
+            "configuration and its changes in one setting",
+            "variants": "We ablated one thing at a time: the reference configuration and "
+            f"{len(data.variants)} variants of it, listed below",
+        }[data.design]
+        + f", {len(analysis.cells)} cells in all. Every cell evolved its losses on the same "
         f"{counted(analysis.seeds, 'evolution seed')} with the same budget, and every loss was "
         "judged by its gain over cross-entropy on the same tasks, each loss at its tuned learning "
         f"rate: {counted(len(analysis.families), 'family', 'families')}, on the outer validation "
@@ -113,8 +117,13 @@ def methods(data: AblationData, analysis: Analysis) -> list[str]:
             if analysis.terms
             else ""
         )
-        + "the difference of every level from the first, averaged over the other settings within "
-        "a seed, was tested with the two-sided sign-flip permutation test [@fisher1935], "
+        + {
+            "factorial": "the difference of every level from the first, averaged over the other "
+            "settings within a seed,",
+            "leave_one_out": "the difference of the base from each change, paired by seed,",
+            "variants": "the difference of each variant from the reference, paired by seed,",
+        }[data.design]
+        + " was tested with the two-sided sign-flip permutation test [@fisher1935], "
         "corrected after Holm [@holm1979] over all effects, with its t interval. Equivalence "
         f"within {PLUS_MINUS}{unit.value(report.rope)} {unit.difference} was tested with two "
         "one-sided t tests [@schuirmann1987]; d_z is the mean over the standard deviation of the "

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from bench.experiment.study import VARIANT
 from reports.page.wording import counted
 
 NOT_FINISHED = "not finished"
@@ -30,6 +31,11 @@ class DeclaredDesign(NamedTuple):
 def short(name: str) -> str:
     """The last part of a dotted key."""
     return name.rpartition(".")[2]
+
+
+def effect_name(factor: str, level: str, reference: str) -> str:
+    """An effect as a figure names it; a variant has one reference, which its caption names."""
+    return level if factor == VARIANT else f"{factor}: {level} - {reference}"
 
 
 def unfinished(gains: pd.DataFrame, declared: DeclaredDesign, whole: int) -> str:

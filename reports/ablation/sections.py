@@ -1,13 +1,16 @@
 """Sections of the ablation report: effects, analysis of variance, interactions, cells, rows."""
 
+from collections.abc import Mapping
 from functools import partial
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from reports.ablation import figures as ablation_figures
 from reports.ablation.analysis import Analysis
+from reports.ablation.data import AblationData, level_text
 from reports.ablation.gaps import short
 from reports.page.model import Picture, Section
 from reports.page.table import Table, interval_text, plain_frame
@@ -22,9 +25,11 @@ POOLED = (
 """Why the paired tests, and not the analysis of variance, give the verdicts."""
 
 
-def sections(analysis: Analysis, gains: pd.DataFrame, metric: str, rules: Rules) -> list[Section]:
+def sections(data: AblationData, analysis: Analysis, rules: Rules) -> list[Section]:
     """All sections, in their order."""
+    metric, gains = data.metric, data.gains
     optional = [
+        _variants(data.variants),
         _anova(analysis),
         _effects(analysis, metric, rules),
         _interactions(analysis, metric),
@@ -34,6 +39,24 @@ def sections(analysis: Analysis, gains: pd.DataFrame, metric: str, rules: Rules)
         _rows(analysis, gains),
     ]
     return [section for section in optional if section is not None]
+
+
+def _variants(variants: Mapping[str, Mapping[str, Any]]) -> Section | None:
+    if not variants:
+        return None
+    records = [
+        (name, setting.removeprefix("evolution."), level_text(value))
+        for name, changes in variants.items()
+        for setting, value in changes.items()
+    ]
+    frame = pd.DataFrame(records, columns=["variant", "setting", "value"])
+    table = plain_frame(
+        "variants",
+        "What each variant changes",
+        "All else is as in the reference, the experiment's own configuration.",
+        frame,
+    )
+    return Section("variants", "Variants", tables=[table])
 
 
 def effects_table(analysis: Analysis, metric: str, rules: Rules) -> Table:

@@ -75,6 +75,58 @@ def test_a_point_holds_what_a_run_of_that_budget_delivers():
     assert np.concatenate([family.gains for family in gains]).mean() == outcome.values[1]
 
 
+VALIDATED = {
+    "settings": {"learning_rates": [0.1], "validation": {"candidates": 3, "tasks": 2}},
+    "validation": ["xor", "checkerboard"],
+    "budget": 800,
+}
+
+
+def delivered(experiment, budget, kind, seed):
+    """What `evolve` delivers, and what it gains on the study's tasks."""
+    evolution = space_of(experiment).apply(GA, budget=budget)
+    result = evolve(
+        evolution.loss,
+        evolution.settings,
+        objective.mixture(evolution.families, test=False),
+        study_seed(3, EVOLVE[kind], seed),
+        validation=objective.mixture(evolution.validation, test=False),
+    )
+    gains = judge(experiment, experiment.study, evolution.loss, result.genome)
+    return result, np.concatenate([family.gains for family in gains]).mean()
+
+
+def test_a_screen_judges_what_a_run_would_deliver_by_its_validation():
+    slot = 1
+    experiment = tiny.experiment(**VALIDATED)
+    outcome = trial(params=GA, slot=slot, **VALIDATED)
+    for at, point in enumerate(points(experiment.study)):
+        result, gain = delivered(experiment, point, "screen", slot)
+        assert outcome.values[at] == gain
+    assert outcome.runs[0].genome.tolist() == result.genome.tolist()
+    assert outcome.member_steps == result.member_steps <= 800
+    assert [row["validated"] for row in outcome.runs[0].history] == [
+        row.validated for row in result.history
+    ]
+    stopped = trial(params=GA, slot=slot, told=Told(stop_at=1), **VALIDATED)
+    shorter, _ = delivered(experiment, 400, "screen", slot)
+    assert stopped.runs[0].genome.tolist() == shorter.genome.tolist()
+    assert stopped.member_steps == shorter.member_steps
+
+
+def test_an_ablation_judges_what_a_run_would_deliver_by_its_validation():
+    experiment = tiny.experiment("ablate", **VALIDATED)
+    chosen = []
+    for run in trial("ablate", GA, **VALIDATED).runs:
+        result, gain = delivered(experiment, 800, "ablate", run.seed)
+        assert run.genome.tolist() == result.genome.tolist()
+        assert run.by_task.mean() == pytest.approx(gain)
+        assert run.member_steps == result.member_steps
+        chosen.append(result.validation.generation < result.history[-1].number)
+    # Otherwise the last genome would be as good.
+    assert any(chosen)
+
+
 def test_a_stopped_screen_trial_spends_no_more():
     outcome = trial(params=HYBRID, told=Told(stop_at=1))
     assert outcome.is_pruned

@@ -1,5 +1,6 @@
 """The plan of a study: what is tried first, cells, points, instances; refusal before a run."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ from bench.errors import InputError
 from bench.experiment.model import load
 from bench.experiment.study import MIN_EVOLUTION_SEEDS
 from studies import space
-from studies.plan import instances, plan, points
+from studies.plan import evolved_on, instances, plan, points
 from studies.space import (
     LOSS_PREFIX,
     MODE,
@@ -117,6 +118,78 @@ def test_leave_one_out_changes_one_factor_of_the_base():
         base | {SWITCH_POINT: 0.3},
         base | {LOSS_PREFIX + "start": "random"},
     ]
+
+
+VARIANTS = {
+    "state": {LOSS_PREFIX + "state": ["progress", "drop"]},
+    "on moons, by a GA": {"evolution.families": ["moons"], MODE: "ga"},
+}
+
+
+def variants(**changed):
+    return ablation(factors={}, variants={**VARIANTS, **changed})
+
+
+def test_variants_are_compared_with_the_experiment_as_it_is():
+    todo = variants(**{"q": {LOSS_PREFIX + "state": ["progress"]}})
+    assert [slot.params for slot in todo.known] == [
+        {"variant": name} for name in ("reference", *VARIANTS, "q")
+    ]
+    reference, state, ga, progress = (todo.space.apply(slot.params) for slot in todo.known)
+    assert reference == todo.space.base
+    assert state == reference.model_copy(
+        update={"loss": dataclasses.replace(reference.loss, state=("progress", "drop"))}
+    )
+    assert (ga.families, ga.settings.mode, ga.loss) == (("moons",), "ga", reference.loss)
+    assert progress.loss.state == ("progress",)
+
+
+def test_the_families_of_every_variant_belong_to_the_study():
+    drawn = {"evolution.families": ["xor"], "evolution.validation": ["circles"]}
+    study = {"families": ["spirals"], "factors": {}}
+    one, other = (
+        tiny.untuned("ablate", variants=VARIANTS | {"b": {**drawn, **more}}, **study)
+        for more in ({}, {"evolution.families": ["xor", "blobs_10"]})
+    )
+    assert evolved_on(one) == ["circles", "moons", "xor"]
+    assert evolved_on(other) == ["blobs_10", "circles", "moons", "xor"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"b": {SETTINGS_PREFIX + "mod": "ga"}}, r"study.variants: 'b': .*no setting.*'.*mode'"),
+        ({"b": {POPULATION: 7}}, "'b': .*population must be even"),
+        ({"b": {SETTINGS_PREFIX + "budget": 600}}, "'b' sets .*equal for all"),
+        ({"b": VARIANTS["state"]}, "'b' is the same as 'state'"),
+        ({"b": {MODE: "hybrid"}}, "'b' is the same as 'reference'"),
+        ({"b": {"evolution.families": ["moonz"]}}, "moons"),
+        ({"b": {}}, "'b' changes nothing"),
+        ({"reference": {MODE: "ga"}}, "cannot be the name"),
+        ({"b": {"evolution.validation": ["moons"]}}, "which evolution draws from"),
+        ({"b": {"evolution.validation": ["circles"]}}, "which the study judges on"),
+    ],
+)
+def test_bad_variants_are_named_before_anything_runs(changed, message):
+    with pytest.raises((InputError, ValueError), match=message):
+        variants(**changed)
+
+
+def test_factors_and_variants_exclude_each_other():
+    with pytest.raises(ValueError, match="either factors or variants"):
+        ablation(variants=VARIANTS)
+    with pytest.raises(ValueError, match="either factors or variants"):
+        ablation(factors={})
+    with pytest.raises(ValueError, match="design 'factorial' does not go"):
+        ablation(factors={}, variants=VARIANTS, design="factorial")
+
+
+def test_the_first_point_of_a_screen_has_room_for_the_validation():
+    settings = {"learning_rates": [0.1], "validation": {"candidates": 3, "tasks": 2}}
+    tight = {"settings": settings, "validation": ["xor"], "reduction": 2, "rungs": 3}
+    plan(tiny.experiment(budget=800, **tight))
+    with pytest.raises(InputError, match=r"the first point \(75 member-steps\): .*validation"):
+        plan(tiny.experiment(budget=300, **tight))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,11 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 def experiment(
-    kind: str = "screen", *, settings: dict[str, Any] | None = None, **study: Any
+    kind: str = "screen",
+    *,
+    settings: dict[str, Any] | None = None,
+    validation: Sequence[str] = (),
+    **study: Any,
 ) -> Experiment:
     space = {} if kind == "ablate" else {"tune": FOUR, "space": {POPULATION: [4, 6]}}
     config = {
@@ -53,6 +58,7 @@ def experiment(
         "seed": 3,
         "evolution": {
             "families": ["blobs_2", "moons"],
+            "validation": validation,
             "loss": {"hidden": 2},
             "settings": {
                 "population": 4,

@@ -1,5 +1,6 @@
 """The ablation report on simulated gains."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -107,6 +108,62 @@ def test_leave_one_out_compares_the_base_with_every_variant(tmp_path):
     }
     assert report.analysis.terms == []
     assert any("cannot see interactions" in text for text in report.findings)
+
+
+VARIANTS = {
+    "without progress": {"evolution.loss.state": ["accuracy", "drop"]},
+    "ga on moons": {MODE: "ga", "evolution.families": ["moons"]},
+}
+
+
+def of_variants(effect, seeds=8):
+    """Gains of a reference and two variants of it."""
+    frame = gains({"ga": effect}, seeds=seeds, one_out=True)
+    frame["variant"] = frame["slot"].map(dict(enumerate(["reference", *VARIANTS])))
+    content = experiment().model_dump()
+    content["evolution"] = {"families": ["gaussians"]}
+    content["study"] = {
+        "kind": "ablate", "name": "which parts?", "families": ["spirals"], "seeds": seeds,
+        "variants": VARIANTS,
+    }  # fmt: skip
+    return AblationData(
+        Experiment.model_validate(content), "which parts?", "variants", ("variant",),
+        frame.drop(columns=[MODE, CO]), {"budget": 160_000},
+    )  # fmt: skip
+
+
+def test_each_variant_is_compared_with_the_reference(tmp_path):
+    data = of_variants(-0.03)
+    report = render_ablation(data, tmp_path, ["mln-bench ablate x"])
+    assert verdicts(report) == {
+        ("variant", "without progress"): "worse",
+        ("variant", "ga on moons"): "equivalent",
+    }
+    worse = report.analysis.effects[0]
+    means = data.gains.groupby("variant")["gain"].mean()
+    difference = means["without progress"] - means["reference"]
+    assert worse.decision.numbers.mean_difference == pytest.approx(difference)
+    assert worse.decision.p_holm == pytest.approx(2 * worse.decision.numbers.p)
+    assert report.analysis.terms == []
+    assert report.findings[0].startswith("without progress ")
+    assert any("cannot show interactions" in text for text in report.findings)
+    document = json.loads(report.paths.json.read_text())
+    assert document["variants"] == VARIANTS
+    assert document["finished"]
+    page = report.paths.html.read_text()
+    for text in ("What each variant changes", "loss.state", "settings.mode", "families"):
+        assert text in page
+
+
+def test_without_its_reference_nothing_is_compared(tmp_path):
+    data = of_variants(-0.03)
+    alone = dataclasses.replace(data, gains=data.gains[data.gains["slot"] > 0], missing_slots=(0,))
+    report = render_ablation(alone, tmp_path)
+    assert report.analysis.effects == []
+    assert (
+        "1 of 3 cells have no result (none with variant = reference has one)"
+        in (report.warnings[0])
+    )
 
 
 def test_few_seeds_are_refused_and_named_at_the_head(tmp_path):

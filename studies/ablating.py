@@ -1,0 +1,75 @@
+"""The cells of an ablation: of crossed factors, of one left out at a time, of named variants."""
+
+import json
+
+from bench.errors import InputError
+from bench.experiment.model import EvolutionSection, with_settings
+from bench.experiment.study import VARIANT, AblateStudy
+from studies.outcome import Params
+from studies.space import BUDGET, BY_NAME, Choices, Parameter, Space, is_active, ordered
+
+EQUAL_FOR_ALL = (BUDGET, "evolution.runs", "evolution.settings_from_study")
+"""What no cell of an ablation may change."""
+
+
+def ablated_space(study: AblateStudy, evolution: EvolutionSection) -> Space:
+    """The space of an ablation's factors, or of the names of its variants.
+
+    Raises:
+        InputError: a factor or a variant is not valid.
+    """
+    if study.variants:
+        return _variants(study, evolution)
+    parameters, lists = [], set()
+    for name in ordered(study.factors):
+        values = study.factors[name]
+        if not values or len(set(map(repr, values))) < len(values):
+            raise InputError(f"study.factors: {name}: needs at least one value, each once")
+        if name in EQUAL_FOR_ALL:
+            raise InputError(f"study.factors: {name!r} cannot be a factor: it is equal for all")
+        if any(isinstance(value, list | dict) for value in values):
+            lists.add(name)
+            values = tuple(map(json.dumps, values))
+        known = BY_NAME.get(name)
+        parameters.append(Parameter(name, Choices(values), known.when if known else ()))
+    return Space(tuple(parameters), {}, evolution, frozenset(lists))
+
+
+def _variants(study: AblateStudy, evolution: EvolutionSection) -> Space:
+    """One parameter, the name of the variant; the reference is the evolution as it is."""
+    names = study.levels[VARIANT]
+    cells: dict[str, EvolutionSection] = {}
+    for name in names:
+        changes = study.variants.get(name, {})
+        equal = next((key for key in changes if key in EQUAL_FOR_ALL), None)
+        if equal is not None:
+            raise InputError(f"study.variants: {name!r} sets {equal!r}, which is equal for all")
+        try:
+            cell = with_settings(evolution, {BUDGET: study.budget, **changes})
+        except ValueError as error:
+            raise InputError(f"study.variants: {name!r}: {error}") from error
+        same = next((other for other in cells if cells[other] == cell), None)
+        if same is not None:
+            raise InputError(f"study.variants: {name!r} is the same as {same!r}")
+        cells[name] = cell
+    return Space((Parameter(VARIANT, Choices(names)),), {}, evolution, variants=study.variants)
+
+
+def ablated_cells(study: AblateStudy, space: Space) -> list[Params]:
+    """Every distinct cell; of a leave-one-out and of variants the base first."""
+    if study.design != "leave_one_out":
+        return space.cells()
+    own = space.of(space.base)
+    base = space.pick(own)
+    cells = [base]
+    for parameter in space.parameters:
+        assert isinstance(parameter.domain, Choices)
+        if not is_active(parameter, base, space.base):
+            raise InputError(
+                f"study.factors: {parameter.name!r} has no effect in the base configuration"
+            )
+        for value in parameter.domain.values:
+            cell = space.pick(own | {parameter.name: value})
+            if cell not in cells:
+                cells.append(cell)
+    return cells
