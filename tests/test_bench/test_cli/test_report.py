@@ -24,8 +24,8 @@ def test_the_command_that_run_names_writes_the_report(
         path.name for path in folder.iterdir()
     }
     page = html.unescape((folder / "report.html").read_text())
-    assert "mln-bench run run --set 'benchmark.tasks=" in page
-    assert "mln-bench report run --set 'benchmark.tasks=" in page
+    assert "mln-bench run quickstart --set 'benchmark.tasks=" in page
+    assert "mln-bench report quickstart --set 'benchmark.tasks=" in page
 
 
 def test_machines_get_the_verdicts_and_the_page(run_cli: Cli, benchmarked: Stored) -> None:
@@ -59,8 +59,8 @@ def test_an_ablation_is_reported(run_cli: Cli, tmp_path: Path, ablated: Stored) 
     assert effect["factor"] == "mode"
     assert {effect["level"], effect["reference"]} == {"ga", "es"}
     page = html.unescape((tmp_path / "there/report.html").read_text())
-    assert "mln-bench ablate ablate --set" in page
-    assert "mln-bench report ablate --kind ablation --set" in page
+    assert "mln-bench ablate mode-ablation --set" in page
+    assert "mln-bench report mode-ablation --kind ablation --set" in page
 
 
 @pytest.mark.parametrize(
