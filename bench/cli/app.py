@@ -22,6 +22,7 @@ from bench.cli.evolve import evolve
 from bench.cli.explain import explain
 from bench.cli.list import list_names
 from bench.cli.merge import merge
+from bench.cli.new import new
 from bench.cli.probe import probe
 from bench.cli.report import report
 from bench.cli.run import run
@@ -37,6 +38,7 @@ INTERRUPTED = 130
 
 VERBS: tuple[Callable[..., None], ...] = (
     demo,
+    new,
     show,
     probe,
     evolve,
