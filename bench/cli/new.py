@@ -75,7 +75,8 @@ def quoted(text: str) -> str:
 
 
 TEMPLATE = """\
-# Which loss is best on these tasks? `mln-bench run {name}.toml`, then `mln-bench report {name}.toml`.
+# Which loss is best on these tasks?
+# `mln-bench run {name}.toml`, then `mln-bench report {name}.toml`.
 # `mln-bench show {name}.toml` lists every key with its default, and what a run costs.
 name = "{name}"
 seed = 1    # of all random numbers: the same file gives the same results
