@@ -108,7 +108,7 @@ def simulated(workers: int, count: int, seconds: float) -> dict[str, float]:
 def real(seeds: int, steps: int) -> list[dict[str, float]]:
     """The shipped grid `run`, without its evolution, on one process and on two."""
     overrides = [f"benchmark.seeds={seeds}", f"benchmark.training.steps={steps}"]
-    experiment = load("run", [*overrides, "benchmark.evolved=false"])
+    experiment = load("quickstart", [*overrides, "benchmark.evolved=false"])
     rows = []
     for workers in (1, 2):
         with tempfile.TemporaryDirectory() as folder, WorkerPool(workers) as pool:

@@ -66,7 +66,9 @@ class TimedWorker(worker._Worker):
 
 def main() -> None:
     """Run some trials and print what they cost."""
-    experiment = load("screen", [f"study.trials={TRIALS}", "study.budget=200000", "study.rungs=2"])
+    experiment = load(
+        "screening", [f"study.trials={TRIALS}", "study.budget=200000", "study.rungs=2"]
+    )
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/mln.db"
         create_study(experiment, url)

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -22,9 +22,11 @@ from bench.cli.evolve import evolve
 from bench.cli.explain import explain
 from bench.cli.list import list_names
 from bench.cli.merge import merge
+from bench.cli.new import new
 from bench.cli.probe import probe
 from bench.cli.report import report
 from bench.cli.run import run
+from bench.cli.show import show
 from bench.cli.speed import speed
 from bench.cli.status import status
 from bench.cli.study import study
@@ -36,6 +38,8 @@ INTERRUPTED = 130
 
 VERBS: tuple[Callable[..., None], ...] = (
     demo,
+    new,
+    show,
     probe,
     evolve,
     run,
@@ -57,9 +61,30 @@ app = typer.Typer(
     name="mln-bench",
     help="Evolve loss functions and find out, honestly, whether they are any good.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"mln-bench {version('mln-bench')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _every_command(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_show_version, help="print the version and exit"
+        ),
+    ] = False,
+) -> None: ...
+
+
 for verb in VERBS:
     app.command()(verb)
 app.command("list")(list_names)
@@ -80,6 +105,8 @@ def main() -> None:
     except (Unavailable, BuildError) as error:
         _fail(str(error), FAILED)
     except TyperException as error:
+        if not error.format_message():  # no command was given, and the help is printed
+            sys.exit(0)
         _fail(error.format_message(), BAD_INPUT)
     except (KeyboardInterrupt, Abort):
         code = INTERRUPTED

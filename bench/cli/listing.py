@@ -74,5 +74,5 @@ def listing(what: str) -> Rows:
         InputError: `what` is no key of LISTINGS.
     """
     if what not in LISTINGS:
-        raise InputError(f"list {what!r}: unknown{nearest(what, LISTINGS)}")
+        raise InputError(f"list {what!r}: unknown{nearest(what, [*LISTINGS, 'runs'])}")
     return LISTINGS[what]()

@@ -23,6 +23,7 @@ from bench.cli.report_given import (
     refuse_beside_rows,
     report_rows,
 )
+from bench.cli.report_kind import inferred_kind
 from bench.cli.report_output import (
     print_significance,
     print_verdicts,
@@ -59,8 +60,11 @@ def report(
         ),
     ] = None,
     kind: Annotated[
-        ReportKind, typer.Option(help="losses against losses, settings, or what tuning gained")
-    ] = "significance",
+        ReportKind | None,
+        typer.Option(
+            help="losses against losses, settings, or what tuning gained; by default what is stored"
+        ),
+    ] = None,
     out: OutOption = None,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
@@ -105,8 +109,9 @@ def report(
     ]
     out = out or Path("runs/reports") / "+".join(one.name for one in loaded)
     require_writable(out)
-    commands = reproducing_commands(kind, experiments, overrides or ())
     store = Store(storage, create=False)
+    kind = kind or inferred_kind(store, loaded)
+    commands = reproducing_commands(kind, experiments, overrides or ())
     if kind == "significance":
         written = significance_report(store, loaded, out, commands)
         print_significance(written, as_json)

@@ -112,12 +112,12 @@ class GivenOptions(NamedTuple):
 
 
 def refuse_beside_rows(
-    experiments: Sequence[str] | None, kind: ReportKind, overrides: Sequence[str] | None
+    experiments: Sequence[str] | None, kind: ReportKind | None, overrides: Sequence[str] | None
 ) -> None:
     """Raises InputError for what has no meaning beside --rows."""
     if experiments:
         raise InputError(f"--rows or an experiment ({experiments[0]}), not both")
-    if kind != "significance":
+    if kind not in (None, "significance"):
         raise InputError(f"--kind {kind}: --rows gives a report of kind significance alone")
     if overrides:
         raise InputError(f"--set {overrides[0]}: there is no experiment beside --rows")

@@ -1,7 +1,7 @@
 """The verb `status`: how far an experiment is."""
 
 import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,10 @@ from bench.cli.options import (
 from bench.cli.settings import resolved_settings
 from bench.errors import Unavailable
 from bench.store.url import DEFAULT_URL
+
+if TYPE_CHECKING:
+    from bench.experiment.model import Experiment
+    from bench.store.store import Store
 
 
 def status(
@@ -41,7 +45,7 @@ def status(
 
     def current() -> dict[str, Any]:
         resolved = resolved_settings(loaded, storage, required=False)
-        return describe(resolved, store, artifacts)
+        return _trials(loaded, store) | describe(resolved, store, artifacts)
 
     row = current()
     print_rows([row], as_json, title)
@@ -58,6 +62,23 @@ def status(
     store.close()
 
 
+def _trials(experiment: "Experiment", store: "Store") -> dict[str, int]:
+    """The trials of the experiment's study, where it has one."""
+    if experiment.study is None:
+        return {}
+    from studies.plan import plan
+    from studies.slots import StudySlots
+
+    total = plan(experiment).total
+    slots = StudySlots(store, experiment.study.name).rows(total)
+    return {"trials_done": sum(slot["state"] == "done" for slot in slots), "trials": total}
+
+
 def _is_finished(row: dict[str, Any]) -> bool:
-    done, _, planned = row["evolved_losses"].partition(" of ")
-    return done == planned and not row["missing"]
+    return (
+        all(
+            row.get(done, 0) == row.get(planned, 0)
+            for done, planned in (("evolved", "evolutions"), ("trials_done", "trials"))
+        )
+        and not row["missing"]
+    )

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from bench.catalogue import plugins
 from bench.errors import InputError, nearest
-from bench.experiment.overrides import apply_override, scaled, scales_of
+from bench.experiment.overrides import apply_override, merged, scales_named, scales_of
 from bench.experiment.saved_losses import with_saved_losses
 from bench.experiment.sections import (
     BenchmarkSection,
@@ -187,6 +187,16 @@ def with_settings(evolution: EvolutionSection, settings: Mapping[str, Any]) -> E
 
 
 SHIPPED = "bench.experiment.shipped"
+FORMER = {
+    "run": "quickstart",
+    "evolve": "one-loss",
+    "study": "first-study",
+    "screen": "screening",
+    "confirm": "confirmation",
+    "ablate": "mode-ablation",
+    "ablation": "search-ablation",
+}
+"""Shipped experiments that were once named as verbs, and what they are called now."""
 
 
 def shipped() -> dict[str, str]:
@@ -205,15 +215,12 @@ def load(source: str, overrides: Sequence[str] = ()) -> Experiment:
     `overrides` are `section.key=value` with a TOML value (a bare word is a string). Raises
     InputError with one line that names the key and, for a typo, the nearest valid one.
     """
-    content = _read(source)
-    chosen: dict[str, Any] = {}
-    for override in overrides:
-        apply_override(chosen, override)
-    folder = Path(source).parent if Path(source).is_file() else Path()
-    scales = scales_of(content, source)
-    content = scaled(content, chosen, scales, source)
+    content: dict[str, Any] = {}
+    for _, layer in layers(source, overrides)[:-1]:
+        content = merged(content, layer)
     for override in overrides:
         apply_override(content, override)
+    folder = Path(source).parent if Path(source).is_file() else Path()
     if isinstance(files := content.get("plugins", []), list):
         plugins.load_files(folder / str(file) for file in files)
     content = with_saved_losses(content, folder, source)
@@ -221,6 +228,26 @@ def load(source: str, overrides: Sequence[str] = ()) -> Experiment:
         return Experiment.model_validate(content)
     except ValidationError as error:
         raise InputError(f"{source}: {first_error(error, Experiment)}") from error
+
+
+def layers(source: str, overrides: Sequence[str] = ()) -> list[tuple[str, dict[str, Any]]]:
+    """What an experiment is made of, each laid over those before it: (where from, keys).
+
+    The file, the scales that it or an override names, the overrides. Raises InputError as `load`.
+    """
+    content = _read(source)
+    chosen: dict[str, Any] = {}
+    for override in overrides:
+        apply_override(chosen, override)
+    scales = scales_of(content, source)
+    return [
+        ("file", content),
+        *(
+            (f"scale {name}", scales[name])
+            for name in scales_named(content, chosen, scales, source)
+        ),
+        ("--set", chosen),
+    ]
 
 
 def _read(source: str) -> dict[str, Any]:
@@ -231,7 +258,11 @@ def _read(source: str) -> dict[str, Any]:
         elif source in (names := shipped()):
             text = resources.files(SHIPPED).joinpath(f"{source}.toml").read_text(encoding="utf-8")
         else:
-            hint = nearest(source, names)
+            hint = (
+                f"; its name is {new!r} now"
+                if (new := FORMER.get(source))
+                else nearest(source, names)
+            )
             raise InputError(
                 f"experiment {source!r}: neither a TOML file nor a shipped experiment{hint}; "
                 "`mln-bench list experiments` shows them"

@@ -45,26 +45,25 @@ def scales_of(content: Content, source: str) -> dict[str, Content]:
     return scales
 
 
-def scaled(content: Content, chosen: Content, scales: dict[str, Content], source: str) -> Content:
-    """The content at the scale that `chosen`, or else the content, names.
+def scales_named(
+    content: Content, chosen: Content, scales: dict[str, Content], source: str
+) -> list[str]:
+    """The scales, in order, that `chosen`, or else the content, asks for; none at full scale.
 
     Raises InputError for a scale that the file does not have.
     """
-    wanted = str(chosen.get("scale", content.get("scale", FULL)))
-    for name in wanted.split("+"):
-        if name == FULL:
-            continue
-        if name not in scales:
+    wanted = str(chosen.get("scale", content.get("scale", FULL))).split("+")
+    for name in wanted:
+        if name not in (FULL, *scales):
             raise InputError(f"{source}: scale {name!r} is unknown{nearest(name, [FULL, *scales])}")
-        content = _merged(content, scales[name])
-    return content
+    return [name for name in wanted if name != FULL]
 
 
-def _merged(below: Content, above: Content) -> Content:
+def merged(below: Content, above: Content) -> Content:
     """Tables are merged key by key; all else is replaced."""
-    merged = dict(below)
+    together = dict(below)
     for key, value in above.items():
         old = below.get(key)
         both = isinstance(value, dict) and isinstance(old, dict)
-        merged[key] = _merged(old, value) if both else value  # type: ignore[arg-type]
-    return merged
+        together[key] = merged(old, value) if both else value  # type: ignore[arg-type]
+    return together

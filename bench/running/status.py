@@ -86,7 +86,8 @@ def describe(experiment: Experiment, store: Store, artifacts: Path) -> dict[str,
     seconds = [row["provenance"]["seconds"] for row in some]
     left = by_status.missing * float(np.mean(seconds)) / default_jobs() if seconds else None
     return {
-        "evolved_losses": f"{len(evolved)} of {len(jobs)}",
+        "evolved": len(evolved),
+        "evolutions": len(jobs),
         **by_status._asdict(),
         "seconds_left": 0.0 if not by_status.missing else left,
     }

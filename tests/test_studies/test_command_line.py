@@ -22,9 +22,9 @@ def test_the_three_kinds_from_the_command_line(tmp_path):
     where = [f"--storage=sqlite:///{tmp_path}/mln.db", f"--artifacts={tmp_path}", "--workers=2"]
     best = f"--export={tmp_path}/best.toml"
     for words in (
-        ["study", "screen", "--trials=4", best],
-        ["study", "confirm"],
-        ["ablate", "ablate"],
+        ["study", "screening", "--trials=4", best],
+        ["study", "confirmation"],
+        ["ablate", "mode-ablation"],
     ):
         ended = CliRunner().invoke(app, [*words, *where, "--json", *small])
         assert ended.exit_code == 0, ended.output

@@ -103,7 +103,7 @@ def test_a_formula_added_to_the_register_is_as_good_as_a_built_in_one() -> None:
         }
     ]
     losses = ["ce", "mse", "own_ce"]
-    experiment = load_checked("run", [f"benchmark.losses={losses}"])
+    experiment = load_checked("quickstart", [f"benchmark.losses={losses}"])
     assert "own_ce" in experiment.losses()
     assert trained("own_ce") == trained("ce")
 

@@ -116,9 +116,9 @@ def test_a_finer_grid_is_geometric_over_the_same_span() -> None:
 )
 def test_bad_tuning_is_one_line(override: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        load("run", [override])
+        load("quickstart", [override])
     with pytest.raises(InputError, match="two or more rates"):
-        load("run", ["tuning.rates=[0.1]", "tuning.parameter_values=2"])
+        load("quickstart", ["tuning.rates=[0.1]", "tuning.parameter_values=2"])
 
 
 def test_a_loss_with_a_parameter_declares_a_grid() -> None:
@@ -127,14 +127,14 @@ def test_a_loss_with_a_parameter_declares_a_grid() -> None:
 
 
 def test_rates_are_chosen_by_what_is_reported() -> None:
-    assert load("run").tuning.metric == "accuracy"
-    assert load("run", ["report.metric=nll"]).tuning.metric == "nll"
-    kept = load("run", ["report.metric=nll", "tuning.metric=accuracy"])
+    assert load("quickstart").tuning.metric == "accuracy"
+    assert load("quickstart", ["report.metric=nll"]).tuning.metric == "nll"
+    kept = load("quickstart", ["report.metric=nll", "tuning.metric=accuracy"])
     assert (kept.report.metric, kept.tuning.metric) == ("nll", "accuracy")
     with pytest.raises(InputError, match=r"'acuracy' is unknown.*did you mean 'accuracy'"):
-        load("run", ["tuning.metric=acuracy"])
+        load("quickstart", ["tuning.metric=acuracy"])
     with pytest.raises(InputError, match=r"tuning\.metric 'post_drift_area' needs tasks that"):
-        load_checked("run", ["tuning.metric=post_drift_area"])
+        load_checked("quickstart", ["tuning.metric=post_drift_area"])
 
 
 @pytest.mark.parametrize("metric", ["nll", "accuracy"])

@@ -14,7 +14,7 @@ import pytest
 from bench.cli import app as cli
 
 SMALL_RUN = [
-    "run",
+    "quickstart",
     "--set=benchmark.tasks=['spirals']",
     "--set=benchmark.losses=['ce','mse','mae']",
     "--set=benchmark.seeds=7",
@@ -22,7 +22,7 @@ SMALL_RUN = [
     "--set=tuning.rates=[0.003,0.01]",
 ]
 SMALL_ABLATION = [
-    "ablate",
+    "mode-ablation",
     "--set=study.factors={'evolution.settings.mode'=['ga','es']}",
     "--set=study.seeds=2",
     "--set=study.budget=2000",

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from test_bench.test_cli.calling import SMALL_RUN, Cli, Stored
 
 from bench.cli import app as cli
 from bench.errors import Unavailable
+from bench.experiment.model import shipped
 
 
 @pytest.mark.parametrize(
@@ -18,49 +20,58 @@ from bench.errors import Unavailable
     [
         ("run nofile.toml", "nofile.toml: cannot be read"),
         ("run demoo", "did you mean 'demo'?"),
-        ("run run --set benchmark.seedz=3", "did you mean 'seeds'?"),
+        ("run quickstart --set benchmark.seedz=3", "did you mean 'seeds'?"),
         ("run demo --set evolution.settings.population=-4", "population must be at least 4"),
-        ("run run --set benchmark.tasks=['moonz']", "moons"),
-        ("run run --set benchmark.tasks=['moons+nois=.1']", "noise"),
-        ("run run --set benchmark.tasks=['moons','moons']", "named twice"),
-        ("run run --set benchmark.losses=['ce','mse','gcce']", "did you mean 'gce'?"),
-        ("run run --set benchmark.tasks=['folder:nowhere']", "nowhere does not exist"),
-        ("run run --set benchmark.tasks=['table:/x.csv,label=y']", "/x.csv does not exist"),
+        ("run quickstart --set benchmark.tasks=['moonz']", "moons"),
+        ("run quickstart --set benchmark.tasks=['moons+nois=.1']", "noise"),
+        ("run quickstart --set benchmark.tasks=['moons','moons']", "named twice"),
+        ("run quickstart --set benchmark.losses=['ce','mse','gcce']", "did you mean 'gce'?"),
+        ("run quickstart --set benchmark.tasks=['folder:nowhere']", "nowhere does not exist"),
+        ("run quickstart --set benchmark.tasks=['table:/x.csv,label=y']", "/x.csv does not exist"),
         ("run mnist --data-root nowhere", "--data-root nowhere: no such folder"),
         ("run mnist --data-root /tmp", "mln-bench download mnist --data-root /tmp"),
-        ("run run --set benchmark.learner=lenet --set benchmark.tasks=['moons']", "needs pictures"),
-        ("run run --set report.metric=recovery_steps", "needs tasks that drift; 'digits' does not"),
-        ("run run --set scale=small", "scale 'small' is unknown"),
-        ("run run --set plugins=['absent.py']", "absent.py: no such file"),
+        (
+            "run quickstart --set benchmark.learner=lenet --set benchmark.tasks=['moons']",
+            "needs pictures",
+        ),
+        (
+            "run quickstart --set report.metric=recovery_steps",
+            "needs tasks that drift; 'digits' does not",
+        ),
+        ("run quickstart --set scale=small", "scale 'small' is unknown"),
+        ("run quickstart --set plugins=['absent.py']", "absent.py: no such file"),
         ("list tasks --plugin absent.py", "absent.py: no such file"),
         ("download mnits --data-root .", "did you mean 'mnist'?"),
-        ("run run --set device=cuda:99", "device 'cuda:99'"),
-        ("run run --set device=mps", "device 'mps': learners are trained on cpu and cuda"),
-        ("run run --storage nonsense", "use sqlite:///FILE"),
-        ("run run --storage sqlite:////proc/a/b.db", "cannot make its folder"),
-        ("run run --artifacts /proc/a", "folder /proc/a: cannot be written"),
-        ("run run --jobs 0", "--jobs"),
+        ("run quickstart --set device=cuda:99", "device 'cuda:99'"),
+        ("run quickstart --set device=mps", "device 'mps': learners are trained on cpu and cuda"),
+        ("run quickstart --storage nonsense", "use sqlite:///FILE"),
+        ("run quickstart --storage sqlite:////proc/a/b.db", "cannot make its folder"),
+        ("run quickstart --artifacts /proc/a", "folder /proc/a: cannot be written"),
+        ("run quickstart --jobs 0", "--jobs"),
         ("run demo", "run `mln-bench study` first"),
         (
-            "evolve evolve --set evolution.loss.scope=vector --set evolution.loss.classes=2",
+            "evolve one-loss --set evolution.loss.scope=vector --set evolution.loss.classes=2",
             "but task",
         ),
-        ("evolve evolve --out .", "is a folder"),
-        ("evolve evolve --out /proc/x/loss.safetensors", "cannot be written"),
+        ("evolve one-loss --out .", "is a folder"),
+        ("evolve one-loss --out /proc/x/loss.safetensors", "cannot be written"),
         (
-            "study study --set study.space.evolution.settings.population=[7]",
+            "study first-study --set study.space.evolution.settings.population=[7]",
             "population must be even, not 7",
         ),
-        ("study study --set study.tune=['evolution.settings.mod']", "did you mean"),
-        ("study study --set study.kind=confrim", "kind must be one of screen, confirm, ablate"),
-        ("study ablate --export best.toml", "an ablation has no best configuration"),
-        ("ablate study", "has no [study] of kind 'ablate'"),
-        ("run run --set report.rope=inf", "report.rope"),
-        ("run evolve", "has no [benchmark] section"),
-        ("evolve run", "has no [evolution] section"),
-        ("study run", "has no [study] section"),
-        ("status run", "no such file"),
-        ("report run", "no such file"),
+        ("study first-study --set study.tune=['evolution.settings.mod']", "did you mean"),
+        (
+            "study first-study --set study.kind=confrim",
+            "kind must be one of screen, confirm, ablate",
+        ),
+        ("study mode-ablation --export best.toml", "an ablation has no best configuration"),
+        ("ablate first-study", "has no [study] of kind 'ablate'"),
+        ("run quickstart --set report.rope=inf", "report.rope"),
+        ("run one-loss", "has no [benchmark] section"),
+        ("evolve quickstart", "has no [evolution] section"),
+        ("study quickstart", "has no [study] section"),
+        ("status quickstart", "no such file"),
+        ("report quickstart", "no such file"),
         ("dashboard", "no such file"),
         ("list losess", "did you mean 'losses'?"),
         ("runn", "Did you mean 'run'?"),
@@ -76,6 +87,22 @@ def test_bad_input_is_one_line_code_2_and_nothing_written(
     assert ended.err.startswith("error: ")
     assert ended.err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [(), ("-h",), ("--help",)])
+def test_help_is_help_and_no_error(run_cli: Cli, words: tuple[str, ...]) -> None:
+    ended = run_cli(*words)
+    assert (ended.code, ended.err) == (0, "")
+    assert "Commands" in ended.out
+
+
+def test_the_version_is_the_packages(run_cli: Cli) -> None:
+    assert run_cli("--version") == (0, f"mln-bench {version('mln-bench')}\n", "")
+
+
+def test_no_shipped_experiment_is_named_as_a_verb() -> None:
+    verbs = {verb.__name__ for verb in cli.VERBS} | {"list"}
+    assert verbs & shipped().keys() == {"demo"}  # the verb runs it
 
 
 def test_what_is_out_of_reach_is_one_line_and_code_1(

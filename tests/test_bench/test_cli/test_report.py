@@ -18,14 +18,14 @@ def test_the_command_that_run_names_writes_the_report(
     following = benchmarked.ended.out.splitlines()[-1].removeprefix("Next:  ")
     ended = run_cli(*shlex.split(following)[1:], "--strict")
     assert ended.code == 0, ended.err
-    assert ended.out.splitlines()[-1].split() == ["Report:", "runs/reports/run/report.html"]
-    folder = tmp_path / "runs/reports/run"
+    assert ended.out.splitlines()[-1].split() == ["Report:", "runs/reports/quickstart/report.html"]
+    folder = tmp_path / "runs/reports/quickstart"
     assert {"report.html", "report.json", "rows.csv", "tables", "figures"} <= {
         path.name for path in folder.iterdir()
     }
     page = html.unescape((folder / "report.html").read_text())
-    assert "mln-bench run run --set 'benchmark.tasks=" in page
-    assert "mln-bench report run --set 'benchmark.tasks=" in page
+    assert "mln-bench run quickstart --set 'benchmark.tasks=" in page
+    assert "mln-bench report quickstart --set 'benchmark.tasks=" in page
 
 
 def test_machines_get_the_verdicts_and_the_page(run_cli: Cli, benchmarked: Stored) -> None:
@@ -52,15 +52,15 @@ def test_strict_fails_where_cells_are_missing(
 
 
 def test_an_ablation_is_reported(run_cli: Cli, tmp_path: Path, ablated: Stored) -> None:
-    command = ["report", *SMALL_ABLATION, "--kind", "ablation", "--out", "there", "--json"]
+    command = ["report", *SMALL_ABLATION, "--out", "there", "--json"]  # its kind is inferred
     ended = run_cli(*command, ablated.option)
     assert ended.code == 0, ended.err
     (effect,) = json.loads(ended.out)["verdicts"]
     assert effect["factor"] == "mode"
     assert {effect["level"], effect["reference"]} == {"ga", "es"}
     page = html.unescape((tmp_path / "there/report.html").read_text())
-    assert "mln-bench ablate ablate --set" in page
-    assert "mln-bench report ablate --kind ablation --set" in page
+    assert "mln-bench ablate mode-ablation --set" in page
+    assert "mln-bench report mode-ablation --kind ablation --set" in page
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,12 @@ def test_bad_input_is_one_line(
     assert message in ended.err
     assert ended.err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_no_kind_fits_the_message_says_what_is_stored(
+    run_cli: Cli, benchmarked: Stored
+) -> None:
+    ended = run_cli("report", *SMALL_ABLATION, benchmarked.option)
+    assert ended.code == 2
+    assert "run `mln-bench ablate` with this experiment" in ended.err
+    assert "that storage holds 'quickstart' (benchmark)" in ended.err

@@ -19,7 +19,7 @@ def test_it_names_the_command_that_reports(benchmarked: Stored) -> None:
     overrides = [word.replace("=", " ", 1) for word in SMALL_RUN[1:]]
     expected = [part for override in overrides for part in override.split(" ", 1)]
     assert shlex.split(following) == [
-        "mln-bench", "report", "run", *expected, "--storage", storage
+        "mln-bench", "report", "quickstart", *expected, "--storage", storage
     ]  # fmt: skip
 
 

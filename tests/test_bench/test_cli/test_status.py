@@ -15,7 +15,8 @@ from bench.store.store import Store
 def test_a_finished_experiment_has_nothing_missing(run_cli: Cli, benchmarked: Stored) -> None:
     (row,) = json.loads(run_cli("status", *SMALL_RUN, "--json", benchmarked.option).out)
     assert row == {
-        "evolved_losses": "0 of 0",
+        "evolved": 0,
+        "evolutions": 0,
         "done": 3 * 2 * 7,
         "diverged": 0,
         "failed": 0,
@@ -24,7 +25,7 @@ def test_a_finished_experiment_has_nothing_missing(run_cli: Cli, benchmarked: St
     }
     shown = run_cli("status", *SMALL_RUN, "--watch", benchmarked.option)
     assert shown.code == 0
-    assert shown.out.count("Experiment run") == 1
+    assert shown.out.count("Experiment quickstart") == 1
 
 
 def test_it_watches_until_all_is_done(
@@ -32,7 +33,7 @@ def test_it_watches_until_all_is_done(
 ) -> None:
     names = ("benchmark.tasks=['spirals']", "benchmark.losses=['ce', 'mse']", "benchmark.seeds=1")
     overrides = [*names, "tuning.rates=[0.01, 0.1]"]
-    wanted = load("run", overrides).fingerprint()
+    wanted = load("quickstart", overrides).fingerprint()
     store = Store(f"sqlite:///{tmp_path}/mln.db")
     missing = [(loss, lr) for loss in ("ce", "mse") for lr in (0.01, 0.1)]
     own = {"parameter": None, "is_tuned": True, "is_common": False}
@@ -50,7 +51,7 @@ def test_it_watches_until_all_is_done(
 
     monkeypatch.setattr(time, "sleep", another_cell)
     options = [f"--set={override}" for override in overrides]
-    ended = run_cli("status", "run", "--json", f"--storage={store.url}", "--watch", *options)
+    ended = run_cli("status", "quickstart", "--json", f"--storage={store.url}", "--watch", *options)
     assert ended.code == 0
     shown, rest = [], ended.out.strip()
     while rest:

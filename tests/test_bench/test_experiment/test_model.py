@@ -70,9 +70,9 @@ def test_a_bad_key_or_value_is_one_line(override: str, words: str) -> None:
 
 
 def test_a_report_has_what_its_metric_declares_unless_it_says_otherwise() -> None:
-    nll = load("run", ["report.metric=nll"]).report
+    nll = load("quickstart", ["report.metric=nll"]).report
     assert (nll.direction, nll.rope, nll.worst) == ("minimise", 0.01, 10.0)
-    assert load("run", ["report.metric=nll", "report.rope=0.2"]).report.rope == 0.2
+    assert load("quickstart", ["report.metric=nll", "report.rope=0.2"]).report.rope == 0.2
     steps = load("adaptability", ["report.metric=recovery_steps"])
     assert steps.benchmark is not None
     assert steps.report.worst == steps.benchmark.training.steps
@@ -100,7 +100,7 @@ def test_every_scale_of_a_shipped_experiment_is_valid(name: str) -> None:
 
 
 def test_a_learner_may_have_a_name() -> None:
-    named = load("run", ["benchmark.learner=lenet", "benchmark.picture_learner=vgg_small"])
+    named = load("quickstart", ["benchmark.learner=lenet", "benchmark.picture_learner=vgg_small"])
     assert named.benchmark is not None
     assert named.benchmark.learner == LEARNERS.get("lenet").spec
     assert named.benchmark.learner_of(pictures=True) == LEARNERS.get("vgg_small").spec

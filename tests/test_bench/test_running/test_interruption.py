@@ -13,7 +13,7 @@ import pytest
 COMMAND = [
     str(Path(sys.executable).parent / "mln-bench"),
     "run",
-    "run",
+    "quickstart",
     "--json",
     "--set=benchmark.tasks=['digits', 'spirals', 'moons']",
     "--set=benchmark.seeds=6",

@@ -114,8 +114,8 @@ def test_an_experiment_is_named_and_a_storage_too(tmp_path: Path) -> None:
     store, _ = run_here(made, tmp_path)
     assert len(bench.results(made, store.url)) == 4
     with pytest.raises(InputError, match=r"has no results in sqlite:///.*run it, or"):
-        bench.results("run", store)
+        bench.results("quickstart", store)
     with pytest.raises(InputError, match="no such file"):
-        bench.results("run", f"sqlite:///{tmp_path}/absent.db")
-    with pytest.raises(InputError, match="did you mean 'run'"):
-        bench.results("runn", store)
+        bench.results("quickstart", f"sqlite:///{tmp_path}/absent.db")
+    with pytest.raises(InputError, match="did you mean 'quickstart'"):
+        bench.results("quickstrt", store)

@@ -97,7 +97,8 @@ def test_before_a_run_all_is_missing(tmp_path: Path) -> None:
     empty = Store(f"sqlite:///{tmp_path}/mln.db")
     described = describe(experiment(), empty, tmp_path)
     assert described == {
-        "evolved_losses": "0 of 0",
+        "evolved": 0,
+        "evolutions": 0,
         "done": 0,
         "diverged": 0,
         "failed": 0,

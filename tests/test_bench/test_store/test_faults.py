@@ -138,7 +138,7 @@ def test_a_folder_that_cannot_be_written(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for option in ("--storage=sqlite:////proc/mln.db", "--artifacts=/proc/artifacts"):
-        monkeypatch.setattr(sys, "argv", ["mln-bench", "run", "run", option])
+        monkeypatch.setattr(sys, "argv", ["mln-bench", "run", "quickstart", option])
         with pytest.raises(SystemExit) as ended:
             entry()
         said = capsys.readouterr().err
