@@ -19,7 +19,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -158,6 +158,8 @@ def checks(run: Run) -> dict[str, Any]:
 def speeds(run: Run, chosen: str) -> list[dict[str, Any]]:
     """Member-steps per second of every design: of cases with a plain network, or "stateful"."""
     from bench.speed import device as timing
+    from bench.speed.on_device import Timing, described
+    from bench.speed.on_device import rows as measured
 
     populations = (2, 4) if run.rehearsal else timing.POPULATIONS
     steps = 2 if run.rehearsal else None
@@ -165,47 +167,19 @@ def speeds(run: Run, chosen: str) -> list[dict[str, Any]]:
     most = timing.ceilings(run.device, size, copied)
     run.found["ceilings"] = most._asdict()
     run.say(f"{most.flops / 1e12:.2f} TFLOP/s float32, {most.bytes / 1e12:.3f} TB/s copied")
-    optimizers = ("sgd", "adam")
-    rows: list[dict[str, Any]] = []
-    cores: dict[tuple[str, str, str], float] = {}
-    slow: dict[tuple[str, str, str, str], float] = {}
     stateful = chosen == "stateful"
-    for work in timing.works("b" if stateful else chosen, optimizers, populations):
-        if (work.loss == "network") == stateful:
-            continue
-        key = work[:3]
-        if run.left() < 15:
-            run.skip(f"speed of {work}: out of time")
-            continue
-        if key not in cores:
-            row = run.attempt(f"core {key}", lambda w=work: timing.core(w, 0.5, steps))
-            cores[key] = row.member_steps_per_s if row else float("nan")
-            if row:
-                rows.append(asdict(row))
-                run.say(f"{'/'.join(key)}: {row.design} {row.member_steps_per_s:,.0f}/s")
-        lowest = timing.floor_rate(work, most, steps)
-        for design in timing.designs(work, run.device, run.rehearsal):
-            expected = work.population * timing.CASES[work.case].steps
-            rate = slow.get((*key, design))
-            if rate and 2 * expected / rate > min(12, run.left() - 10):
-                run.skip(f"{design} on {work}: too long at {rate:,.0f} member-steps/s")
-                continue
-            row = run.attempt(
-                f"{design} {work}",
-                lambda d=design, w=work: timing.measure(d, w, run.device, 1.0, steps),
-            )
-            if row is None:
-                continue
-            rate = slow[(*key, design)] = row.member_steps_per_s
-            row = replace(row, ratio_to_core=rate / cores[key], share_of_floor=rate / lowest)
-            rows.append(asdict(row))
-            run.say(
-                f"{'/'.join(key)} P={work.population}: {design} {rate:,.0f}/s, "
-                f"{row.ratio_to_core:.0f} cores, {row.share_of_floor:.1%} of the floor, "
-                f"first call {row.first_call_seconds:.1f} s"
-            )
-            run.found["sections"][f"speeds {chosen}"] = rows
-            run.write()
+    works = [
+        work
+        for work in timing.works("b" if stateful else chosen, ("sgd", "adam"), populations)
+        if (work.loss == "network") != stateful
+    ]
+    how = Timing(run.device, steps=steps, interpreted=run.rehearsal)
+    rows: list[dict[str, Any]] = []
+    for row in measured(works, most, how, run):
+        rows.append(asdict(row))
+        run.say(described(row))
+        run.found["sections"][f"speeds {chosen}"] = rows
+        run.write()
     return rows
 
 

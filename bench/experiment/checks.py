@@ -47,7 +47,7 @@ def load_checked(
         _check_vector_losses(experiment, named)
         _check_learners(experiment, named)
     _check_metric(experiment, named.benchmark)
-    _check_device(experiment.device)
+    check_device(experiment.device)
     return experiment
 
 
@@ -152,7 +152,8 @@ def check_vector_loss(loss: LossSpec, tasks: Sequence[TaskRef]) -> None:
             )
 
 
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
+    """Raises InputError where no kernel is tested on such a device, or it cannot be used here."""
     if device == "cpu":
         return
     kind = device.partition(":")[0]

@@ -109,7 +109,11 @@ class Convolutions(RowNetwork):
     chunk: tuple[int, int] | None
 
     def __init__(
-        self, problem: Problem, group: int = GROUP, way: Way = "grouped", pictures: int = DEVICE_PICTURES
+        self,
+        problem: Problem,
+        group: int = GROUP,
+        way: Way = "grouped",
+        pictures: int = DEVICE_PICTURES,
     ) -> None:
         self.chunk, self.way, self.pictures = (group, group), way, pictures
         self.plan = plan(problem.learner, problem.features, problem.classes, problem.image)
