@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol, TypeVar
 
 from bench.speed import device as timing
@@ -59,7 +60,7 @@ def rows(works: Iterable[Work], most: Ceilings, how: Timing, watch: Watch) -> It
             continue
         if key not in cores:
             row = watch.attempt(
-                f"core {key}", lambda w=work: timing.core(w, how.core_seconds, how.steps)
+                f"core {key}", partial(timing.core, work, how.core_seconds, how.steps)
             )
             cores[key] = row.member_steps_per_s if row else float("nan")
             if row:
@@ -69,13 +70,13 @@ def rows(works: Iterable[Work], most: Ceilings, how: Timing, watch: Watch) -> It
             if design not in how.designs:
                 continue
             rate = speeds.get((*key, design))
-            expected = work.population * (how.steps or timing.CASES[work.case].steps)
+            expected = work.population * (how.steps or timing.steps_of(work))
             if rate and 2 * expected / rate > min(how.longest, watch.left() - 10):
                 watch.skip(f"{design} on {_named(work)}: too long at {rate:,.0f} member-steps/s")
                 continue
             row = watch.attempt(
                 f"{design} {_named(work)}",
-                lambda d=design, w=work: timing.measure(d, w, how.device, how.seconds, how.steps),
+                partial(timing.measure, design, work, how.device, how.seconds, how.steps),
             )
             if row is not None:
                 rate = speeds[(*key, design)] = row.member_steps_per_s

@@ -118,18 +118,18 @@ class Convolutions(RowNetwork):
         self.chunk, self.way, self.pictures = (group, group), way, pictures
         self.plan = plan(problem.learner, problem.features, problem.classes, problem.image)
         self.features, self.image = problem.features, problem.image
-        layers = (*self.plan.convolutions, *self.plan.linear)
-        self.sizes = [
-            part.stop - part.start for layer in layers for part in (layer.weight, layer.bias)
-        ]
+        self.sizes: list[int] = []
+        for layer in (*self.plan.convolutions, *self.plan.linear):
+            for part in (layer.weight, layer.bias):
+                self.sizes.append(part.stop - part.start)
 
     def forward(self, weights: Tensor, x: Tensor) -> Tensor:
         """Logits [P, C, B] of x [P, D, B]."""
         if x.shape[2] > TOGETHER:
-            parts = torch.split(x, TOGETHER, 2)
-            return torch.cat([self.forward(weights, part) for part in parts], 2)
-        # At once: the gradient of a slice is as large as what it was cut from.
-        parts = weights.split(self.sizes, 1)
+            some = torch.split(x, TOGETHER, 2)
+            return torch.cat([self.forward(weights, part) for part in some], 2)
+        # In one operation: the gradient of a slice is as large as what it was cut from.
+        parts = torch.split(weights, self.sizes, 1)
         layers = list(zip(parts[::2], parts[1::2], strict=True))
         convolutions = len(self.plan.convolutions)
         h = self._convolved(x, layers[:convolutions])
