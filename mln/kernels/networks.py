@@ -118,10 +118,9 @@ class Convolutions(RowNetwork):
         self.chunk, self.way, self.pictures = (group, group), way, pictures
         self.plan = plan(problem.learner, problem.features, problem.classes, problem.image)
         self.features, self.image = problem.features, problem.image
-        self.sizes: list[int] = []
-        for layer in (*self.plan.convolutions, *self.plan.linear):
-            for part in (layer.weight, layer.bias):
-                self.sizes.append(part.stop - part.start)
+        layers: list[Convolution | Layer] = [*self.plan.convolutions, *self.plan.linear]
+        parts = [part for layer in layers for part in (layer.weight, layer.bias)]
+        self.sizes = [part.stop - part.start for part in parts]
 
     def forward(self, weights: Tensor, x: Tensor) -> Tensor:
         """Logits [P, C, B] of x [P, D, B]."""
