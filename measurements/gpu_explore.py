@@ -108,9 +108,7 @@ def explore(run: Run) -> list[dict[str, Any]]:
             continue
         work = timing.Work(*variant[:3], 4 if run.rehearsal else POPULATION)
         with built(variant.build) as programs:
-            row = run.attempt(
-                name, partial(timing.measure, "triton", work, run.device, 0.5, steps)
-            )
+            row = run.attempt(name, partial(timing.measure, "triton", work, run.device, 0.5, steps))
             told = {
                 part: getattr(programs[-1], part, None) if programs else None
                 for part in ("n_regs", "n_spills")

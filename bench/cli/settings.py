@@ -44,8 +44,8 @@ def tune_settings(
 ) -> "StudyResult":
     """Run what is missing of the experiment's study, with progress on standard error.
 
-    workers: processes, by default one per processor or GPU; trials: how many in all, by default as many
-    as the experiment says.
+    workers: processes, by default one per processor or GPU; trials: how many in all, by default as
+    many as the experiment says.
 
     Raises:
         InputError: the experiment has no study, or the folder of artifacts cannot be written.

@@ -41,9 +41,7 @@ def running(
 
 
 @contextmanager
-def pool_for(
-    jobs: int | None, dask: str | None, live: Live, device: str = "cpu"
-) -> Iterator[Pool]:
+def pool_for(jobs: int | None, dask: str | None, live: Live, device: str = "cpu") -> Iterator[Pool]:
     """The workers that --jobs and --dask ask for, for an experiment on this device.
 
     Raises InputError where both contradict, the extra is missing, or the cluster cannot be used.

@@ -85,7 +85,11 @@ def describe(experiment: Experiment, store: Store, artifacts: Path) -> dict[str,
         .limit(MAX_TIMED_CELLS)
     )
     seconds = [row["provenance"]["seconds"] for row in some]
-    left = by_status.missing * float(np.mean(seconds)) / default_workers(experiment.device) if seconds else None
+    left = (
+        by_status.missing * float(np.mean(seconds)) / default_workers(experiment.device)
+        if seconds
+        else None
+    )
     return {
         "evolved_losses": f"{len(evolved)} of {len(jobs)}",
         **by_status._asdict(),

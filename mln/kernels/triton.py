@@ -46,12 +46,14 @@ SHARE_OF_FREE = 0.5
 NARROW = 4 * 1024
 """Padded weights, in numbers, up to which a learner is narrow; see `warps_of`."""
 
+
 class Build(NamedTuple):
     """How the training program is compiled; its bits follow `precision` alone.
 
-    precision: of matrix products, "ieee" (float32 throughout) or "tf32x3" (three of TF32
-    on the tensor cores, whose sum has almost float32's digits). warps: of a program, None for `warps_of`; unroll: hidden units of a loss
-    that are computed together; registers: of a thread at most, None for as many as there are.
+    precision: of matrix products, "ieee" (float32 throughout) or "tf32x3" (three products of TF32 on
+    the tensor cores, whose sum has almost float32's digits). warps: of a program, None for
+    `warps_of`; unroll: hidden units of a loss that are computed together; registers: of a thread
+    at most, None for as many as there are.
     """
 
     precision: str = "ieee"

@@ -174,8 +174,8 @@ def warnings(material: Material) -> list[str]:
     mixed = data.provenance.get("mixed_processors", 0)
     if mixed:
         lines.append(
-            f"{counted(mixed, 'group')} of paired runs mix models of processors or devices; last bits "
-            "may differ within a pair."
+            f"{counted(mixed, 'group')} of paired runs mix models of processors or devices; last "
+            "bits may differ within a pair."
         )
     if data.is_given:
         lines += given_warnings(data)

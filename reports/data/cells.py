@@ -117,7 +117,7 @@ class Chosen:
                 self.provenance.setdefault(entry, set()).add(text)
 
     def mixed_processors(self, chosen: pd.DataFrame) -> int:
-        """Groups of paired cells that were not all computed on one model of processor and device."""
+        """Groups of paired cells that were not all computed on one model of device."""
         models = np.array(self.processors)[chosen["key"].map(self.places).to_numpy(dtype=int)]
         known = chosen[models != ""].assign(processor=models[models != ""])
         groups = known.groupby(["task", "learner", "seed", "policy"])["processor"].nunique()
