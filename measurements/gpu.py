@@ -19,10 +19,13 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from contextlib import suppress
+from copy import copy
+from dataclasses import asdict
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,15 +36,22 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 USED = ("triton", "sklearn", "filelock", "safetensors", "jax", "pydantic", "sqlalchemy")
 PARTS = {
-    "checks": 90,
-    "speeds ba": 90,
-    "speeds stateful": 70,
-    "explore": 110,
-    "speeds cd": 80,
+    "captured": 30,
+    "checks": 60,
+    "pictures": 90,
+    "explore": 100,
+    "speeds a": 45,
+    "speeds b": 60,
+    "speeds stateful": 60,
+    "speeds c": 60,
     "evolution": 60,
     "jax": 40,
 }
 """Processes, and the seconds that each has at most."""
+
+KEPT = ("sections", "errors", "seconds", "skipped", "ceilings")
+COMPILED_BEFORE = "pictures"
+"""Variants of the Triton kernel are compiled beside the parts before this one, which times."""
 
 
 class Run:
@@ -113,7 +123,10 @@ class Run:
         """Keep everything so far."""
         from measurements.gpu_text import markdown
 
-        (self.out / "gpu.json").write_text(json.dumps(self.found, indent=1, default=str))
+        # Renamed into place: it may be read, or this process killed, at any time.
+        part = self.out / "gpu.json.tmp"
+        part.write_text(json.dumps(self.found, indent=1, default=str))
+        part.replace(self.out / "gpu.json")
         (self.out / "gpu.md").write_text(markdown(self.found))
 
 
@@ -158,6 +171,8 @@ def checks(run: Run) -> dict[str, Any]:
 def speeds(run: Run, chosen: str) -> list[dict[str, Any]]:
     """Member-steps per second of every design: of cases with a plain network, or "stateful"."""
     from bench.speed import device as timing
+    from bench.speed.on_device import Timing, described
+    from bench.speed.on_device import rows as measured
 
     populations = (2, 4) if run.rehearsal else timing.POPULATIONS
     steps = 2 if run.rehearsal else None
@@ -165,47 +180,19 @@ def speeds(run: Run, chosen: str) -> list[dict[str, Any]]:
     most = timing.ceilings(run.device, size, copied)
     run.found["ceilings"] = most._asdict()
     run.say(f"{most.flops / 1e12:.2f} TFLOP/s float32, {most.bytes / 1e12:.3f} TB/s copied")
-    optimizers = ("sgd", "adam")
-    rows: list[dict[str, Any]] = []
-    cores: dict[tuple[str, str, str], float] = {}
-    slow: dict[tuple[str, str, str, str], float] = {}
     stateful = chosen == "stateful"
-    for work in timing.works("b" if stateful else chosen, optimizers, populations):
-        if (work.loss == "network") == stateful:
-            continue
-        key = work[:3]
-        if run.left() < 15:
-            run.skip(f"speed of {work}: out of time")
-            continue
-        if key not in cores:
-            row = run.attempt(f"core {key}", lambda w=work: timing.core(w, 0.5, steps))
-            cores[key] = row.member_steps_per_s if row else float("nan")
-            if row:
-                rows.append(asdict(row))
-                run.say(f"{'/'.join(key)}: {row.design} {row.member_steps_per_s:,.0f}/s")
-        lowest = timing.floor_rate(work, most, steps)
-        for design in timing.designs(work, run.device, run.rehearsal):
-            expected = work.population * timing.CASES[work.case].steps
-            rate = slow.get((*key, design))
-            if rate and 2 * expected / rate > min(12, run.left() - 10):
-                run.skip(f"{design} on {work}: too long at {rate:,.0f} member-steps/s")
-                continue
-            row = run.attempt(
-                f"{design} {work}",
-                lambda d=design, w=work: timing.measure(d, w, run.device, 1.0, steps),
-            )
-            if row is None:
-                continue
-            rate = slow[(*key, design)] = row.member_steps_per_s
-            row = replace(row, ratio_to_core=rate / cores[key], share_of_floor=rate / lowest)
-            rows.append(asdict(row))
-            run.say(
-                f"{'/'.join(key)} P={work.population}: {design} {rate:,.0f}/s, "
-                f"{row.ratio_to_core:.0f} cores, {row.share_of_floor:.1%} of the floor, "
-                f"first call {row.first_call_seconds:.1f} s"
-            )
-            run.found["sections"][f"speeds {chosen}"] = rows
-            run.write()
+    works = [
+        work
+        for work in timing.works("b" if stateful else chosen, ("sgd", "adam"), populations)
+        if (work.loss == "network") != stateful
+    ]
+    how = Timing(run.device, steps=steps, interpreted=run.rehearsal)
+    rows: list[dict[str, Any]] = []
+    for row in measured(works, most, how, run):
+        rows.append(asdict(row))
+        run.say(described(row))
+        run.found["sections"][f"speeds {chosen}"] = rows
+        run.write()
     return rows
 
 
@@ -224,11 +211,17 @@ def prebuild() -> None:
 
 def run_part(run: Run, name: str) -> None:
     """One part, in this process."""
-    from measurements.gpu_checks import explore
+    from measurements.gpu_explore import captured, compile_variant, explore
     from measurements.gpu_more import evolution, jax
+    from measurements.gpu_pictures import pictures
 
+    if name.startswith("compile "):
+        run.attempt(name, partial(compile_variant, run, name.partition(" ")[2]))
+        return
     works: dict[str, Callable[[Run], Any]] = {
+        "captured": captured,
         "checks": checks,
+        "pictures": pictures,
         "explore": explore,
         "evolution": evolution,
         "jax": jax,
@@ -236,31 +229,74 @@ def run_part(run: Run, name: str) -> None:
     run.section(name, works.get(name) or partial(speeds, chosen=name.split()[1]))
 
 
-def in_process(run: Run, name: str, seconds: float) -> None:
-    """One part in a process of its own, and what it found by its end or its time limit."""
-    seconds = min(seconds, run.left() - 5) if not run.rehearsal else 600
-    if seconds < 15:
-        run.skip(f"{name}: out of time")
-        return
-    out = run.out / name.replace(" ", "_")
+def started(run: Run, name: str, seconds: float, out: Path) -> subprocess.Popen[bytes]:
+    """The process of a part."""
     command = [sys.executable, __file__, "--part", name, "--out", str(out)]
     command += ["--device", run.device, "--minutes", str(seconds / 60)]
+    return subprocess.Popen(command)
+
+
+def in_process(run: Run, name: str, seconds: float) -> None:
+    """One part in a process of its own; what it found is kept as it goes."""
+    seconds = min(seconds, run.left() - 5) if not run.rehearsal else 600
+    if seconds < 12:
+        run.skip(f"{name}: out of time")
+        return
     run.say(f"part {name}, at most {seconds:.0f} s")
-    try:
-        done = subprocess.run(command, timeout=seconds + 10)
-        if done.returncode:
-            run.found["errors"][f"part {name}"] = f"exit code {done.returncode}"
-    except subprocess.TimeoutExpired:
-        run.found["errors"][f"part {name}"] = f"more than {seconds:.0f} s"
-    if (out / "gpu.json").exists():
-        part = json.loads((out / "gpu.json").read_text())
-        for key in ("sections", "errors", "seconds"):
-            run.found.setdefault(key, {}).update(part.get(key, {}))
-        run.found["skipped"] += part["skipped"]
-        run.found.setdefault("ceilings", part.get("ceilings"))
-        if run.found["ceilings"] is None:
-            del run.found["ceilings"]
+    found = {key: copy(run.found.get(key)) for key in KEPT}
+    with TemporaryDirectory() as folder:
+        part, until = started(run, name, seconds, Path(folder)), time.monotonic() + seconds + 10
+        while part.poll() is None and time.monotonic() < until:
+            with suppress(subprocess.TimeoutExpired):
+                part.wait(2)
+            merge(run, found, Path(folder))
+        if part.poll() is None:
+            part.kill()
+            part.wait()
+            run.found["errors"][f"part {name}"] = f"more than {seconds:.0f} s"
+        elif part.returncode:
+            run.found["errors"][f"part {name}"] = f"exit code {part.returncode}"
     run.write()
+
+
+def merge(run: Run, before: dict[str, Any], folder: Path) -> None:
+    """Add what a part has written so far to what was found before it, and keep that."""
+    try:
+        part = json.loads((folder / "gpu.json").read_text())
+    except (OSError, ValueError):  # not yet, or just being written
+        return
+    for key in ("sections", "errors", "seconds"):
+        run.found[key] = {**(before[key] or {}), **part.get(key, {})}
+    run.found["skipped"] = [*before["skipped"], *part["skipped"]]
+    if part.get("ceilings") or before["ceilings"]:
+        run.found["ceilings"] = before["ceilings"] or part["ceilings"]
+    run.write()
+
+
+def compiling(run: Run) -> list[subprocess.Popen[bytes]]:
+    """Processes that compile the variants of the Triton kernel."""
+    from measurements.gpu_explore import variants
+
+    if run.rehearsal or find_spec("triton") is None:
+        return []
+    folder = Path(mkdtemp())
+    return [
+        started(run, f"compile {name}", 120, folder / str(number))
+        for number, name in enumerate(variants())
+    ]
+
+
+def compiled(run: Run, processes: list[subprocess.Popen[bytes]], seconds: float) -> None:
+    """Wait until all have ended, or so long; those that have not are ended."""
+    until = time.monotonic() + seconds
+    for process in processes:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(until - time.monotonic(), 0.1))
+    slow = [process for process in processes if process.poll() is None]
+    for process in slow:
+        process.kill()
+        process.wait()
+    run.say(f"{len(processes) - len(slow)} of {len(processes)} variants compiled")
 
 
 def main() -> None:
@@ -284,9 +320,13 @@ def main() -> None:
         return
     threading.Thread(target=prebuild, daemon=True).start()
     run.section("about", about)
-    for name, seconds in PARTS.items():
-        if not options.only or name in options.only.split(","):
-            in_process(run, name, seconds)
+    parts = [name for name in PARTS if not options.only or name in options.only.split(",")]
+    processes = compiling(run) if "explore" in parts else []
+    for name in parts:
+        if list(PARTS).index(name) >= list(PARTS).index(COMPILED_BEFORE) and processes:
+            compiled(run, processes, 45)
+            processes = []
+        in_process(run, name, PARTS[name])
     run.say("done")
     print((run.out / "gpu.md").read_text(), flush=True)
 

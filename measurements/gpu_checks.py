@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,13 +29,6 @@ TRAININGS = (
     TrainingSpec(STEPS, optimizer="adam", weight_decay=0.1),
     TrainingSpec(STEPS, optimizer="adamw", weight_decay=0.1, schedule="step"),
 )
-EXPLORED = {
-    ("a", "adam"): (16, 8, 4),
-    ("b", "adam"): (16, 8),
-    ("b", "sgd"): (16,),
-    ("a", "sgd"): (16,),
-}
-"""Numbers of warps that are tried; a program takes the compiler up to 15 s."""
 LEARNED = (
     LossSpec(features="logp,p,y", hidden=32),
     LossSpec(activation="silu", head="softplus", hidden=5),
@@ -71,14 +63,13 @@ def agreement(run: Run) -> list[dict[str, Any]]:
             row |= {"optimizer": training.optimizer, "batch": batch, "loss": str(choice)}
             result = run.attempt(
                 f"{name} on configuration {number}",
-                lambda n=name, p=problem, m=members, c=choice, s=shape, t=points: _on_device(
+                lambda n=name, p=problem, m=members, c=choice, s=shape, t=points: on_device(
                     run, n, p, m, some_losses(c, 3, s[1]), t
                 ),
             )
-            row |= {"agrees": False} if result is None else _compared(result, expected, training)
+            row |= {"agrees": False} if result is None else compared(result, expected, training)
             rows.append(row)
             run.say(f"check {row}")
-    rows += _pictures(run)
     return rows
 
 
@@ -96,10 +87,10 @@ def independence(run: Run) -> dict[str, bool]:
             def check(n: str = name, c: int = loss) -> bool:
                 losses = some_losses(c, count, 10)
                 some = losses.take(torch.from_numpy(order))
-                whole = _on_device(run, n, problem, members, losses, [STEPS])
-                part = _on_device(run, n, problem, fewer, some, [STEPS])
-                chunked = _on_device(run, n, problem, members, losses, [STEPS], chunk=3)
-                again = _on_device(run, n, problem, members, losses, [STEPS])
+                whole = on_device(run, n, problem, members, losses, [STEPS])
+                part = on_device(run, n, problem, fewer, some, [STEPS])
+                chunked = on_device(run, n, problem, members, losses, [STEPS], chunk=3)
+                again = on_device(run, n, problem, members, losses, [STEPS])
                 return (
                     _same(part, whole, order)
                     and _same(chunked, whole, np.arange(count))
@@ -159,7 +150,7 @@ def _kernels() -> list[engine.KernelName]:
     return kernels
 
 
-def _on_device(
+def on_device(
     run: Run,
     kernel: engine.KernelName,
     problem: Problem,
@@ -189,7 +180,7 @@ def moved(value: Any, device: str) -> Any:
     return copy
 
 
-def _compared(
+def compared(
     result: RolloutResult, expected: RolloutResult, training: TrainingSpec
 ) -> dict[str, Any]:
     assert result.weights is not None
@@ -213,96 +204,3 @@ def _same(some: RolloutResult, whole: RolloutResult, order: np.ndarray) -> bool:
         for name in SPLITS
         for a, b in zip(some.scores[name], whole.scores[name], strict=True)
     )
-
-
-def _pictures(run: Run) -> list[dict[str, Any]]:
-    """Convolutional learners by both ways of convolving, against the CPU; and their speed."""
-    learner = LearnerSpec(kind="cnn", channels=(3, 4), kernel=3, padding=1, hidden=(5,))
-    training = TrainingSpec(STEPS, 16, optimizer="sgd")
-    problem = some_problem(learner, training, (81, 5), side=9)
-    members = Members(np.array([0, 1, 1]), np.array([0.003, 0.01, 0.05]))
-    exact = RolloutOptions(keep_weights=True, dtype=torch.float64)
-    losses = some_losses(0, 3, 5, torch.float64)
-    expected = reference.rollout(problem, members, losses, [STEPS], exact)
-    result = run.attempt(
-        "pictures",
-        lambda: _on_device(run, "reference", problem, members, some_losses(0, 3, 5), [STEPS]),
-    )
-    row: dict[str, Any] = {"kernel": "reference", "learner": "cnn"}
-    row |= {"agrees": False} if result is None else _compared(result, expected, training)
-    run.say(f"check {row}")
-    return [row]
-
-
-def explore(run: Run) -> list[dict[str, Any]]:
-    """What other numbers of warps would do for the Triton kernel, and ways of convolving."""
-    rows = []
-    for (case, optimizer), numbers in EXPLORED.items():
-        for warps in numbers:
-            name = f"explore {case} {optimizer}, {warps} warps"
-            if run.left() < 15:
-                run.skip(f"{name}: out of time")
-                continue
-            row = run.attempt(name, lambda c=case, o=optimizer, w=warps: _with_warps(run, c, o, w))
-            if row:
-                rows.append({"case": case, "optimizer": optimizer, "warps": warps, **row})
-                run.say(f"{name}: {row}")
-                run.found["sections"]["explore"] = rows
-                run.write()
-    return rows + _ways_of_convolving(run)
-
-
-def _with_warps(run: Run, case: str, optimizer: str, warps: int) -> dict[str, Any]:
-    """Member-steps per second, and what the compiler says of the program."""
-    from bench.speed import device as timing
-    from mln.kernels import triton as kernel
-
-    programs: list[Any] = []
-
-    class Told(kernel._Device):
-        def train(self, *args: Any) -> Any:
-            programs.append(super().train(*args))
-
-    work = timing.Work(case, optimizer, "network", 4 if run.rehearsal else 4096)
-    chosen, device = kernel.warps_of, kernel._Device
-    kernel.warps_of, kernel._Device = (lambda *_: warps), Told
-    try:
-        row = timing.measure("triton", work, run.device, 0.2, 2 if run.rehearsal else None)
-    finally:
-        kernel.warps_of, kernel._Device = chosen, device
-    told = {part: getattr(programs[-1], part, None) for part in ("n_regs", "n_spills")}
-    return {
-        "member_steps_per_s": row.member_steps_per_s,
-        "first_call_seconds": row.first_call_seconds,
-        **told,
-    }
-
-
-def _ways_of_convolving(run: Run) -> list[dict[str, Any]]:
-    from bench.speed import device as timing
-    from mln.kernels import networks
-
-    rows = []
-    work = timing.Work("d", "sgd", "network", 4 if run.rehearsal else 256)
-    plain = networks.network_of
-    for products in (True, False):
-        for group in (2,) if run.rehearsal else (32, 128):
-            if run.left() < 15:
-                run.skip(f"explore d, products {products}, groups of {group}: out of time")
-                continue
-            made = partial(networks.Convolutions, group=group, products=products)
-            reference.network_of = lambda p, *_, m=made: m(p)
-            try:
-                row = run.attempt(
-                    f"explore d, products {products}, groups of {group}",
-                    lambda: timing.measure(
-                        "reference", work, run.device, 0.3, 2 if run.rehearsal else None
-                    ),
-                )
-            finally:
-                reference.network_of = plain
-            if row:
-                rate = row.member_steps_per_s
-                rows.append({"case": "d", "products": products, "group": group, "r": rate})
-                run.say(f"explore d, products {products}, groups of {group}: {rate:,.0f}/s")
-    return rows

@@ -25,6 +25,7 @@ def markdown(found: dict[str, Any]) -> str:
     )
     lines.append("|---|---|---|---|---|---|---|---|")
     tables = [rows for name, rows in sections.items() if name.startswith("speeds")]
+    tables.append(sections.get("pictures", {}).get("rows", []))
     for row in chain.from_iterable(tables):
         ratio, share = row["ratio_to_core"], row["share_of_floor"]
         lines.append(
@@ -40,9 +41,37 @@ def markdown(found: dict[str, Any]) -> str:
             f"\nchecks: {sum(row['agrees'] for row in rows)} of {len(rows)} agree; the same bits "
             f"in another population, order and chunk: {json.dumps(checks['independence'])}"
         )
+    pictures = sections.get("pictures")
+    if pictures:
+        lines += ["\n| convolving by | together | pictures | agrees | member-steps/s | GB |"]
+        lines += ["|---|---|---|---|---|---|"]
+        for row in pictures["ways"]:
+            rate, memory = row["member_steps_per_s"], row.get("memory GB")
+            lines.append(
+                f"| {' | '.join(map(str, row['way']))} | {row['agrees']} | "
+                f"{'-' if rate is None else f'{rate:,.0f}'} | "
+                f"{'-' if memory is None else f'{memory:.1f}'} |"
+            )
+        profiled = pictures.get("where time goes") or []
+        if profiled:
+            lines += ["\n| where the time goes | count | share |", "|---|---|---|"]
+        lines += [f"| {row['kernel']} | {row['count']} | {row['share']:.1%} |" for row in profiled]
+    explored = sections.get("explore")
+    if explored:
+        lines += ["\n| variant | member-steps/s | of floor | registers | spills | right |"]
+        lines += ["|---|---|---|---|---|---|"]
+        lines += [
+            f"| {row['variant']} | {row['member_steps_per_s']:,.0f} | {row['of floor']:.1%} | "
+            f"{row['n_regs']} | {row['n_spills']} | {json.dumps(row['right'])} |"
+            for row in explored
+        ]
+    if "captured" in sections:
+        lines += ["\n| kernel | learner | loss | launched | replayed | captured |"]
+        lines += ["|---|---|---|---|---|---|"]
+        lines += [f"| {' | '.join(map(str, row.values()))} |" for row in sections["captured"]]
     lines += [
         f"\n{name}: `{json.dumps(sections[name], default=str)[:6000]}`"
-        for name in ("jax", "evolution", "explore")
+        for name in ("jax", "evolution")
         if name in sections
     ]
     lines += [f"\nleft out: {text}" for text in found["skipped"]]

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from numpy.random import SeedSequence
 
 from mln import checkpoint as checkpoints
 from mln import coevolution
+from mln.ahead import Ahead
 from mln.coevolution import Cohort, FinalLearners
 from mln.config import EvolutionConfig, LossSpec
 from mln.fitness import Evaluated, evaluate
@@ -123,26 +125,29 @@ def evolve(
     spent = history[-1].member_steps if history else 0
     protocol = FitnessProtocol.of(config, spec, device, kernel)
 
-    while spent + config.generation_cost <= budget:
-        number = len(history)
-        state = hybrid.hand_over_if_due(config, state, spent, number)
-        asked = hybrid.ask(config, state, generator(seed, GENERATION_KEY, number, SEARCH_KEY))
-        draws = draw_tasks(config, source, seed, number)
-        starts = coevolution.starts(config, cohort, number, asked.parents)
-        evaluated = evaluate(asked.candidates, draws, protocol, starts, map)
-        state = hybrid.tell(config, asked, evaluated.fitness)
-        cohort = coevolution.after(config, starts, evaluated)
-        spent += evaluated.paired.member_steps
-        generation = describe(number, config, state, asked.candidates, spent, evaluated)
-        history.append(generation)
-        genome = hybrid.incumbent(config, state)
-        if validation:
-            delivered.append(genome)
-        if checkpoint:
-            rows = [asdict(row) for row in history]
-            checkpoints.write(checkpoint, identity, state, rows, cohort, delivered)
-        if callback:
-            callback(generation, genome)
+    draw = partial(draw_tasks, config, source, seed)
+    with Ahead(draw, ahead=device != "cpu") as tasks:
+        while spent + config.generation_cost <= budget:
+            number = len(history)
+            state = hybrid.hand_over_if_due(config, state, spent, number)
+            asked = hybrid.ask(config, state, generator(seed, GENERATION_KEY, number, SEARCH_KEY))
+            more = spent + 2 * config.generation_cost <= budget
+            draws = tasks.get(number, more=more)
+            starts = coevolution.starts(config, cohort, number, asked.parents)
+            evaluated = evaluate(asked.candidates, draws, protocol, starts, map)
+            state = hybrid.tell(config, asked, evaluated.fitness)
+            cohort = coevolution.after(config, starts, evaluated)
+            spent += evaluated.paired.member_steps
+            generation = describe(number, config, state, asked.candidates, spent, evaluated)
+            history.append(generation)
+            genome = hybrid.incumbent(config, state)
+            if validation:
+                delivered.append(genome)
+            if checkpoint:
+                rows = [asdict(row) for row in history]
+                checkpoints.write(checkpoint, identity, state, rows, cohort, delivered)
+            if callback:
+                callback(generation, genome)
 
     learners = final_learners(config, state, cohort, seed, len(history))
     genome = hybrid.incumbent(config, state)

@@ -16,6 +16,7 @@ from bench.catalogue import plugins
 from bench.errors import InputError
 from bench.experiment.model import Experiment
 from bench.store.store import Store
+from bench.workers.devices import cards, least_used
 from bench.workers.processes import end_at_once, ignoring_interrupts
 from studies.finalize import finalize
 from studies.optuna_sync import fail_lost, repair_trials
@@ -137,6 +138,8 @@ class _WorkerProcesses:
         # spawn: forking a process that has used torch's threads may deadlock.
         self._context = multiprocessing.get_context("spawn")
         self._processes: dict[str, BaseProcess] = {}
+        self._cards = cards(job.experiment.device)
+        self._card: dict[str, int] = {}
         self._early_deaths = 0
 
     def start(self, count: int) -> None:
@@ -156,6 +159,7 @@ class _WorkerProcesses:
             return
         for name in dead:
             del self._processes[name]
+            self._card.pop(name, None)
         had_slots = self.reopen_lost(dead)
         # A positive code is an exception of its own, a negative one a signal from outside.
         own = sum((process.exitcode or 0) > 0 for process in dead.values())
@@ -178,8 +182,13 @@ class _WorkerProcesses:
         return bool(lost)
 
     def _start_one(self) -> None:
-        name = worker_name()
-        process = self._context.Process(target=work_in_process, args=(self.job, name), daemon=True)
+        name, card = worker_name(), None
+        if self._cards:
+            card = least_used(self._cards, self._card.values())
+            self._card[name] = card
+        process = self._context.Process(
+            target=work_in_process, args=(self.job, name, card), daemon=True
+        )
         with ignoring_interrupts():
             process.start()
         self._processes[name] = process

@@ -12,6 +12,7 @@ from bench.catalogue import plugins
 from bench.experiment.model import Experiment
 from bench.experiment.study import StudyBase
 from bench.store.store import Store
+from bench.workers.devices import use_card
 from bench.workers.processes import obey_parent
 from studies.optuna_sync import fail_lost, fail_trial, repair_trials, tell, trial_row
 from studies.outcome import Evaluate, Params, ReportValue, TrialJob, TrialOutcome
@@ -43,13 +44,17 @@ class WorkerJob:
     plugins: tuple[str, ...] = ()
 
 
-def work_in_process(job: WorkerJob, name: str) -> None:
+def work_in_process(job: WorkerJob, name: str, card: int | None = None) -> None:
     """The body of a worker process; it ends with the process that started it.
+
+    card: the CUDA device that it computes on, where it has one of its own.
 
     Raises:
         InputError: as `work`, or a plug-in cannot be loaded.
     """
     obey_parent()
+    if card is not None:
+        use_card(card)
     plugins.load_files(job.plugins)
     work(job, name)
 

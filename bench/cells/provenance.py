@@ -102,7 +102,9 @@ def provenance(
 
 
 @lru_cache
-def agreement() -> dict[str, str]:
+def agreement(device: str = "cpu") -> dict[str, str]:
     """What a worker must have in common with the machine that gives out the work."""
     shared = {name: versions()[name] for name in DETERMINING}
+    if device.startswith("cuda"):
+        shared |= {"device": device, "device model": device_model(device)}
     return shared | {"mln-bench's source": source_hash()[:12]}

@@ -22,7 +22,8 @@ StorageOption = Annotated[
 ArtifactsOption = Annotated[Path, typer.Option(metavar="DIR", help="folder for loss files")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
 JobsOption = Annotated[
-    int | None, typer.Option(min=1, help="worker processes; by default one per processor")
+    int | None,
+    typer.Option(min=1, help="worker processes; by default one per processor, or per GPU"),
 ]
 DaskOption = Annotated[
     str | None,
@@ -32,7 +33,9 @@ DaskOption = Annotated[
 ]
 WorkersOption = Annotated[
     int | None,
-    typer.Option("--workers", "--jobs", min=1, help="processes; by default one per processor"),
+    typer.Option(
+        "--workers", "--jobs", min=1, help="processes; by default one per processor, or per GPU"
+    ),
 ]
 OutOption = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="output folder")]
 DataRootOption = Annotated[

@@ -39,7 +39,7 @@ def probe(
 
     loaded = load_checked(experiment, overrides or (), data_root)
     planned = plans(loaded, reference)
-    with Live() as live, pool_for(jobs, None, live) as pool:
+    with Live() as live, pool_for(jobs, None, live, loaded.device) as pool:
         probes = probed(loaded, planned, tasks, pool, live)
     overall = mean_correlation(probes)
     if as_json:

@@ -44,14 +44,14 @@ def tune_settings(
 ) -> "StudyResult":
     """Run what is missing of the experiment's study, with progress on standard error.
 
-    workers: processes, by default one per processor; trials: how many in all, by default as many
-    as the experiment says.
+    workers: processes, by default one per processor or GPU; trials: how many in all, by default as
+    many as the experiment says.
 
     Raises:
         InputError: the experiment has no study, or the folder of artifacts cannot be written.
     """
     from bench.files import require_writable
-    from bench.workers.processes import default_jobs
+    from bench.workers.devices import default_workers
     from bench.workers.progress import Live
     from studies.run import Workers, run_study
 
@@ -72,7 +72,7 @@ def tune_settings(
             experiment,
             storage,
             artifacts,
-            workers=Workers(workers or default_jobs()),
+            workers=Workers(workers or default_workers(experiment.device)),
             trials=trials,
             on_progress=progressed,
         )

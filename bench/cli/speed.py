@@ -10,17 +10,26 @@ from bench.cli.console import print_errors, print_json, print_rows
 from bench.cli.options import JsonOption
 from bench.errors import InputError, nearest
 
+ALL_CASES = "a,b,c,d,state_b,state_b32,state_s"
+
 CasesOption = Annotated[
-    str, typer.Option(help="comma-separated: a, b, c, d, state_b, state_b32, state_s; or abcd")
+    str,
+    typer.Option(
+        help="comma-separated: a, b, c, d, state_b, state_b32, state_s; or abcd; on a device a to "
+        "d, where b is also under losses that follow the state of training"
+    ),
 ]
 
 
 def speed(
-    cases: CasesOption = "a,b,c,d,state_b,state_b32,state_s",
+    cases: CasesOption = ALL_CASES,
     optimizers: Annotated[str, typer.Option(help="comma-separated: sgd, adam")] = "sgd,adam",
     designs: Annotated[
         str | None,
-        typer.Option(help="comma-separated: naive, vmap, reference, analytic, fused, jax"),
+        typer.Option(
+            help="comma-separated: naive, vmap, reference, analytic, fused, jax; on a device "
+            "triton, analytic, reference, torch.func"
+        ),
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="rounds; medians are shown")] = 5,
     seconds: Annotated[
@@ -36,9 +45,33 @@ def speed(
     memory: Annotated[
         bool, typer.Option("--memory", help="instead: peak memory of large populations")
     ] = False,
+    device: Annotated[
+        str, typer.Option(help="cpu, or a CUDA device, beside one core: cuda, cuda:1")
+    ] = "cpu",
+    populations: Annotated[
+        str, typer.Option(help="on a device: numbers of members, comma-separated")
+    ] = "64,1024,16384",
     as_json: JsonOption = False,
 ) -> None:
     """Member-steps per second of each design, on one thread and in one run, beside its peers."""
+    if device != "cpu":
+        if workers is not None or memory:
+            raise InputError(f"--device {device}: --workers and --memory are of processors alone")
+        from bench.cli.speed_device import DEVICE_CASES, Wanted, speed_on_device
+
+        if cases == ALL_CASES:
+            cases = ",".join(DEVICE_CASES)
+        rules = [_known(word, ("sgd", "adam"), "--optimizers") for word in _words(optimizers)]
+        wanted = Wanted(
+            device,
+            [_known(name, DEVICE_CASES, "--cases") for name in _cases(cases, DEVICE_CASES)],
+            rules[:1] if quick else rules,
+            None if designs is None else _words(designs),
+            _words(populations),
+            seconds,
+        )
+        speed_on_device(wanted, as_json)
+        return
     from bench.speed import compare as comparing
     from bench.speed.cases import CASES
     from bench.speed.resources import MEMORY_TARGET, memory_rows, worker_rows

@@ -56,7 +56,7 @@ def load_checked(
         _check_vector_losses(experiment, named)
         _check_learners(experiment, named)
     _check_metric(experiment, named.benchmark)
-    _check_device(experiment.device)
+    check_device(experiment.device)
     return experiment
 
 
@@ -178,7 +178,8 @@ def check_vector_loss(
             raise InputError(f"{what} is {loss.classes}, but task {task.name!r} has {classes}")
 
 
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
+    """Raises InputError where no kernel is tested on such a device, or it cannot be used here."""
     if device == "cpu":
         return
     kind = device.partition(":")[0]

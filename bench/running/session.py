@@ -12,8 +12,8 @@ from bench.running.evolution import validation_notes
 from bench.running.runner import Runner
 from bench.running.status import RunSummary
 from bench.store.store import Row, Store
+from bench.workers.devices import cards, default_workers
 from bench.workers.pool import Pool, WorkerPool
-from bench.workers.processes import default_jobs
 from bench.workers.progress import Live
 
 
@@ -25,7 +25,7 @@ def running(
     jobs: int | None,
     dask: str | None = None,
 ) -> Iterator[Runner]:
-    """A runner on `jobs` worker processes, by default one per processor, or on a Dask cluster.
+    """A runner on `jobs` worker processes, by default `default_workers`, or on a Dask cluster.
 
     storage: the store's URL; dask: a scheduler's address, or `local`. Raises InputError where the
     store, the folder of artifacts or the cluster cannot be used.
@@ -34,20 +34,20 @@ def running(
     with (
         closing(Store(storage)) as store,
         Live() as live,
-        pool_for(jobs, dask, live) as pool,
+        pool_for(jobs, dask, live, experiment.device) as pool,
     ):
         # Workers elsewhere have other working folders.
         yield Runner(experiment, store, artifacts.absolute(), pool, live)
 
 
 @contextmanager
-def pool_for(jobs: int | None, dask: str | None, live: Live) -> Iterator[Pool]:
-    """The workers that --jobs and --dask ask for.
+def pool_for(jobs: int | None, dask: str | None, live: Live, device: str = "cpu") -> Iterator[Pool]:
+    """The workers that --jobs and --dask ask for, for an experiment on this device.
 
     Raises InputError where both contradict, the extra is missing, or the cluster cannot be used.
     """
     if dask is None:
-        with WorkerPool(jobs or default_jobs()) as pool:
+        with WorkerPool(jobs or default_workers(device), cards(device)) as pool:
             yield pool
         return
     if dask != "local" and jobs is not None:
@@ -58,7 +58,7 @@ def pool_for(jobs: int | None, dask: str | None, live: Live) -> Iterator[Pool]:
         raise InputError(
             f"--dask needs an extra that is not installed ({error}): pip install 'mln-bench[dask]'"
         ) from error
-    with DaskPool(dask, jobs, on_notice=live.notice) as cluster:
+    with DaskPool(dask, jobs, device=device, on_notice=live.notice) as cluster:
         yield cluster
 
 

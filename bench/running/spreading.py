@@ -19,9 +19,10 @@ def evolve_all(
 ) -> Iterator[Finished[EvolutionJob, Evolved]]:
     """Evolve each job: one worker each, or all workers on the rollouts of each generation.
 
-    The second where there are fewer runs than workers; no bit of a result depends on it.
+    The second where there are fewer runs than workers; no bit of a result depends on it. A GPU
+    gets whole generations: parts of one would leave it idle.
     """
-    if len(jobs) >= pool.workers:
+    if len(jobs) >= pool.workers or any(job.device != "cpu" for job in jobs):
         yield from pool.run(evolve_job, jobs, on_progress)
     else:
         yield from evolve_spread(pool, jobs, on_progress)

@@ -13,7 +13,7 @@ from bench.experiment.model import Experiment
 from bench.running.evolution import evolution_jobs
 from bench.store.schema import cells, evolutions, units, units_with_cells
 from bench.store.store import Store
-from bench.workers.processes import default_jobs
+from bench.workers.devices import default_workers
 from mln.config import LossSpec
 
 MAX_TIMED_CELLS = 1000
@@ -72,7 +72,7 @@ def describe(experiment: Experiment, store: Store, artifacts: Path) -> dict[str,
     """Evolutions and cells by state, and the time that the missing cells will take.
 
     The estimate is the mean time of up to a thousand of this experiment's finished cells on as
-    many workers as there are processors; it is None before any cell is done.
+    many workers as there are by default; it is None before any cell is done.
     """
     jobs = evolution_jobs(experiment, artifacts)
     evolved = store.existing(evolutions, [job.key for job in jobs])
@@ -84,7 +84,11 @@ def describe(experiment: Experiment, store: Store, artifacts: Path) -> dict[str,
         .limit(MAX_TIMED_CELLS)
     )
     seconds = [row["provenance"]["seconds"] for row in some]
-    left = by_status.missing * float(np.mean(seconds)) / default_jobs() if seconds else None
+    left = (
+        by_status.missing * float(np.mean(seconds)) / default_workers(experiment.device)
+        if seconds
+        else None
+    )
     return {
         "evolved": len(evolved),
         "evolutions": len(jobs),

@@ -90,6 +90,11 @@ def make(work: Work, steps: int | None = None) -> Workload:
     return made._replace(genomes=(0.2 * genomes).astype(np.float32))
 
 
+def steps_of(work: Work) -> int:
+    """Steps of a training."""
+    return CASES[work.case].steps
+
+
 def designs(work: Work, device: str, interpreted: bool = False) -> list[str]:
     """What can train a work on a device: kernels by their names, and torch.func.
 
@@ -170,6 +175,11 @@ def floor_rate(work: Work, most: Ceilings, steps: int | None = None) -> float:
     # Each weight is read and written once in a training, each row of a minibatch named once.
     moved: float = 8 * made.problem.initial.shape[1] / training.steps
     return 1 / max(flops(made.problem) / most.flops, moved / most.bytes)
+
+
+def name_of(device: str) -> str:
+    """A device's model."""
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else device
 
 
 def _seconds(call: Callable[[], object], device: str, repeats: int = 5) -> float:

@@ -25,8 +25,8 @@ from bench.catalogue import plugins
 from bench.cells.provenance import agreement
 from bench.errors import InputError, Unavailable
 from bench.workers.dask_worker import Answer, Unfit, answer, difference
+from bench.workers.devices import default_workers
 from bench.workers.pool import Finished, J, R, WorkerDied
-from bench.workers.processes import default_jobs
 
 LOCAL = "local"
 CONNECT_SECONDS = 15
@@ -88,10 +88,12 @@ class DaskPool:
         address: str,
         workers: int | None = None,
         *,
+        device: str = "cpu",
         on_notice: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """address: `local` or a scheduler's; workers: how many processes `local` starts."""
-        self.address, self.on_notice = address, on_notice
+        """address: `local` or a scheduler's; workers: how many processes `local` starts; device:
+        that of the jobs."""
+        self.address, self.device, self.on_notice = address, device, on_notice
         self._cluster: LocalCluster | None = None
         # What the library logs of lost workers, this class says in its own words.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
@@ -100,7 +102,7 @@ class DaskPool:
             if address == LOCAL:
                 # Read at each death, so it must hold for as long as the cluster does.
                 self._settings.enter_context(dask.config.set(LOST_WORKERS))
-                self._cluster = _local_cluster(workers or default_jobs())
+                self._cluster = _local_cluster(workers or default_workers(device))
             self._client = self._connect()
         self._check_workers()
 
@@ -227,7 +229,7 @@ class DaskPool:
 
         The scheduler forgets a job when its last future is gone.
         """
-        expected, files = agreement(), plugins.loaded_files()
+        expected, files = agreement(self.device), plugins.loaded_files()
         try:
             self._client.subscribe_topic(topic, lambda event: messages.put(event[1]))
             return {
@@ -292,7 +294,7 @@ class DaskPool:
         for address, threads in self.threads().items():
             if threads != 1:
                 self._refuse(f"worker {address} has {threads} threads; start it with --nthreads 1")
-        differences = self._client.run(difference, agreement(), on_error="return")
+        differences = self._client.run(difference, agreement(self.device), on_error="return")
         for address, differs in differences.items():
             if isinstance(differs, ImportError):
                 self._refuse(

@@ -8,6 +8,7 @@ from distributed import get_worker
 
 from bench.catalogue import plugins
 from bench.cells.provenance import agreement, machine
+from bench.workers.devices import card_of, cards, number_in, use_card
 from bench.workers.pool import send_through
 
 
@@ -41,6 +42,9 @@ def answer(
     if different:
         raise Unfit(f"worker {get_worker().address}: {different}")
     torch.set_num_threads(1)
+    shared = cards(expected.get("device", "cpu"))
+    if shared:
+        use_card(card_of(number_in(get_worker().name), shared))
     plugins.load_files(plugin_files)
     worker = get_worker()
     send_through(lambda message: worker.log_event(topic, pickle.dumps(message)))
@@ -52,7 +56,7 @@ def answer(
 
 def difference(expected: dict[str, str]) -> str:
     """What differs at this worker, as one sentence; empty where nothing does."""
-    own = agreement()
+    own = agreement(expected.get("device", "cpu"))
     return "; ".join(
         f"{name} is {own.get(name)} there and {value} here; install the same on both"
         for name, value in expected.items()

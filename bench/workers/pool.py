@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from bench.catalogue import plugins
+from bench.workers.devices import card_of, use_card
 from bench.workers.processes import end_processes, ignoring_interrupts, obey_parent
 
 J = TypeVar("J")
@@ -77,13 +78,25 @@ def send_through(sender: Sender) -> None:
     _sender.set(sender)
 
 
-def _start_worker(messages: Any, plugin_files: tuple[str, ...]) -> None:
+def _start_worker(
+    messages: Any, plugin_files: tuple[str, ...], started: Any, cards: tuple[int, ...]
+) -> None:
     obey_parent()
+    if cards:
+        take_card(started, cards)
     import torch
 
     torch.set_num_threads(1)
     send_through(messages.put)
     plugins.load_files(plugin_files)
+
+
+def take_card(started: Any, cards: Sequence[int]) -> None:
+    """Give a worker its CUDA device; started: how many workers have one, shared by all."""
+    with started.get_lock():
+        worker = started.value
+        started.value += 1
+    use_card(card_of(worker, cards))
 
 
 class Crew(NamedTuple):
@@ -100,10 +113,13 @@ class Crew(NamedTuple):
 
 
 class WorkerPool:
-    """Worker processes that are started once and used for several rounds of jobs."""
+    """Worker processes that are started once and used for several rounds of jobs.
 
-    def __init__(self, workers: int) -> None:
-        self.workers = workers
+    cards: the CUDA devices that they take turns on, if they use any.
+    """
+
+    def __init__(self, workers: int, cards: Sequence[int] = ()) -> None:
+        self.workers, self.cards = workers, tuple(cards)
         # spawn: forking a process that has used torch's threads may deadlock.
         self._context = multiprocessing.get_context("spawn")
         self._crew: Crew | None = None
@@ -140,7 +156,17 @@ class WorkerPool:
                 else:
                     yield finished
             for job in suspects:
-                yield _alone(work, job, on_message)
+                yield self._alone(work, job, on_message)
+
+    def _alone(
+        self, work: Callable[[J], R], job: J, on_message: Callable[[Any], None] | None
+    ) -> Finished[J, R]:
+        """A job in a process of its own, which is to blame if that dies."""
+        with WorkerPool(1, self.cards) as pool:
+            [finished] = pool._round(work, deque([job]), on_message)
+        if isinstance(finished.error, BrokenProcessPool):
+            return finished._replace(error=WorkerDied("its worker process died"))
+        return finished
 
     def close(self, *, at_once: bool = False) -> None:
         """End the processes; `at_once` also ends what they are working on."""
@@ -161,7 +187,12 @@ class WorkerPool:
                     self.workers,
                     self._context,
                     initializer=_start_worker,
-                    initargs=(messages, plugins.loaded_files()),
+                    initargs=(
+                        messages,
+                        plugins.loaded_files(),
+                        self._context.Value("i", 0),
+                        self.cards,
+                    ),
                 )
                 self._crew = Crew(executor, messages)
             return self._crew
@@ -201,17 +232,6 @@ class WorkerPool:
                     yield Finished(job, None, error)
                 else:
                     raise error
-
-
-def _alone(
-    work: Callable[[J], R], job: J, on_message: Callable[[Any], None] | None
-) -> Finished[J, R]:
-    """A job in a process of its own, which is to blame if that dies."""
-    with WorkerPool(1) as pool:
-        [finished] = pool._round(work, deque([job]), on_message)
-    if isinstance(finished.error, BrokenProcessPool):
-        return finished._replace(error=WorkerDied("its worker process died"))
-    return finished
 
 
 def _is_broken(crew: Crew) -> bool:

@@ -1,11 +1,11 @@
 """Stacked networks that autograd can differentiate: perceptrons, convolutional ones, modules."""
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 from torch.func import functional_call
-from torch.nn.functional import conv2d, max_pool2d, unfold
+from torch.nn.functional import conv2d, max_pool2d, pad
 
 from mln.kernels.weights import Weights, logits, padded_layers, per_weight
 from mln.learners import Convolution, Layer, build_module, plan
@@ -16,6 +16,17 @@ GROUP = 8
 
 DEVICE_GROUP = 128
 """Members that are trained together on another device, always, for the same reason."""
+
+Way = Literal["grouped", "patches"]
+"""Of convolving: one grouped convolution, or products with a matrix of patches."""
+
+DEVICE_WAY: Way = "patches"
+DEVICE_PICTURES, DEVICE_CNN_GROUP = 8, 64
+"""On another device than a CPU. Few pictures in a product: the gradient of a kernel is a sum over
+all of a product's patches, which one multiprocessor adds up."""
+
+TOGETHER = 128
+"""Pictures of a member that are propagated at a time: their patches take much memory."""
 
 
 class Network(Protocol):
@@ -90,67 +101,93 @@ class RowNetwork:
 
 
 class Convolutions(RowNetwork):
-    """Convolutions, then batched products.
+    """Convolutional learners, `group` of them together: convolutions, then batched products.
 
-    Grouped convolutions on a CPU; on another device products with the matrix of patches
-    (`products`).
+    way: how they convolve (`Way`); pictures: of a minibatch, in one product with patches.
     """
 
     chunk: tuple[int, int] | None
 
-    def __init__(self, problem: Problem, group: int = GROUP, products: bool = False) -> None:
-        self.chunk, self.products = (group, group), products
+    def __init__(
+        self,
+        problem: Problem,
+        group: int = GROUP,
+        way: Way = "grouped",
+        pictures: int = DEVICE_PICTURES,
+    ) -> None:
+        self.chunk, self.way, self.pictures = (group, group), way, pictures
         self.plan = plan(problem.learner, problem.features, problem.classes, problem.image)
         self.features, self.image = problem.features, problem.image
+        layers: list[Convolution | Layer] = [*self.plan.convolutions, *self.plan.linear]
+        parts = [part for layer in layers for part in (layer.weight, layer.bias)]
+        self.sizes = [part.stop - part.start for part in parts]
 
     def forward(self, weights: Tensor, x: Tensor) -> Tensor:
         """Logits [P, C, B] of x [P, D, B]."""
+        if x.shape[2] > TOGETHER:
+            some = torch.split(x, TOGETHER, 2)
+            return torch.cat([self.forward(weights, part) for part in some], 2)
+        # In one operation: the gradient of a slice is as large as what it was cut from.
+        parts = torch.split(weights, self.sizes, 1)
+        layers = list(zip(parts[::2], parts[1::2], strict=True))
+        convolutions = len(self.plan.convolutions)
+        h = self._convolved(x, layers[:convolutions])
+        for layer, own in zip(self.plan.linear[:-1], layers[convolutions:], strict=False):
+            h = _linear(*own, layer, h).relu()
+        return _linear(*layers[-1], self.plan.linear[-1], h)
+
+    def _convolved(self, x: Tensor, layers: list[tuple[Tensor, Tensor]]) -> Tensor:
+        """What the convolutions make [P, F, B] of pictures x [P, D, B]."""
         members, _, batch = x.shape
         assert self.image is not None
-        if self.products:
-            return self._by_products(weights, x)
-        h = x.permute(2, 0, 1).reshape(batch, members * self.image[0], *self.image[1:])
-        for convolution in self.plan.convolutions:
-            h = _convolution(weights, convolution, h)
-        h = h.reshape(batch, members, -1).permute(1, 2, 0)
-        for layer in self.plan.linear[:-1]:
-            h = _linear(weights, layer, h).relu()
-        return _linear(weights, self.plan.linear[-1], h)
-
-    def _by_products(self, weights: Tensor, x: Tensor) -> Tensor:
-        members, _, batch = x.shape
-        assert self.image is not None
-        h = x.transpose(1, 2).reshape(members * batch, *self.image)
-        for convolution in self.plan.convolutions:
-            patches = unfold(h, convolution.kernel, padding=convolution.padding)
-            patches = patches.view(members, batch, *patches.shape[1:])
-            kernel = weights[:, convolution.weight].reshape(
-                members, 1, convolution.outputs, convolution.fan_in
-            )
-            bias = weights[:, convolution.bias].reshape(members, 1, -1, 1)
-            grown = 2 * convolution.padding - convolution.kernel + 1
-            h = (torch.matmul(kernel, patches) + bias).relu()
-            h = h.view(members * batch, convolution.outputs, convolution.height + grown, -1)
-            h = max_pool2d(h, 2) if convolution.pool else h
-        h = h.reshape(members, batch, -1).transpose(1, 2)
-        for layer in self.plan.linear[:-1]:
-            h = _linear(weights, layer, h).relu()
-        return _linear(weights, self.plan.linear[-1], h)
+        if self.way == "grouped":
+            h = x.permute(2, 0, 1).reshape(batch, members * self.image[0], *self.image[1:])
+            for convolution, own in zip(self.plan.convolutions, layers, strict=True):
+                h = _grouped(*own, convolution, h)
+            return h.reshape(batch, members, -1).permute(1, 2, 0)
+        together = self.pictures if batch % self.pictures == 0 else batch
+        h = x.view(members, *self.image, batch // together, together)
+        h = h.permute(0, 4, 1, 5, 2, 3)
+        for convolution, own in zip(self.plan.convolutions, layers, strict=True):
+            h = _by_patches(*own, convolution, h)
+        return h.permute(0, 2, 4, 5, 1, 3).reshape(members, -1, batch)
 
 
-def _convolution(weights: Tensor, layer: Convolution, h: Tensor) -> Tensor:
-    """Feature maps [B, P * out, ...] of maps h [B, P * in, ...]."""
-    members = len(weights)
-    kernel = weights[:, layer.weight].reshape(-1, layer.inputs, layer.kernel, layer.kernel)
-    bias = weights[:, layer.bias].reshape(-1)
-    h = conv2d(h, kernel, bias, padding=layer.padding, groups=members).relu()
+def _grouped(weight: Tensor, bias: Tensor, layer: Convolution, h: Tensor) -> Tensor:
+    """Feature maps [B, P * out, ...] of maps h [B, P * in, ...], by one grouped convolution."""
+    kernel = weight.reshape(-1, layer.inputs, layer.kernel, layer.kernel)
+    h = conv2d(h, kernel, bias.reshape(-1), padding=layer.padding, groups=len(weight)).relu()
     return max_pool2d(h, 2) if layer.pool else h
 
 
-def _linear(weights: Tensor, layer: Layer, h: Tensor) -> Tensor:
+def _by_patches(weight: Tensor, bias: Tensor, layer: Convolution, h: Tensor) -> Tensor:
+    """Feature maps [P, S, out, N, ...] of maps h [P, S, in, N, ...] of S times N pictures, by
+    products with the patches of N pictures at a time.
+
+    torch's `unfold` would launch a kernel for each picture. The bias and the ReLU, which keep the
+    order, come after the pooling: there are fewer numbers then.
+    """
+    members, parts, _, pictures = h.shape[:4]
+    if layer.padding:
+        h = pad(h, (layer.padding,) * 4)
+    patches = h.unfold(4, layer.kernel, 1).unfold(5, layer.kernel, 1)
+    rows, columns = patches.shape[4:6]
+    patches = patches.permute(0, 1, 2, 6, 7, 3, 4, 5).reshape(
+        members * parts, layer.fan_in, pictures * rows * columns
+    )
+    kernel = weight.view(members, 1, layer.outputs, layer.fan_in).expand(-1, parts, -1, -1)
+    h = torch.bmm(kernel.reshape(members * parts, layer.outputs, layer.fan_in), patches)
+    h = h.view(-1, pictures, rows, columns)
+    if layer.pool:
+        h = max_pool2d(h, 2)
+    h = h.view(members, parts, layer.outputs, *h.shape[1:])
+    return (h + bias.view(members, 1, layer.outputs, 1, 1, 1)).relu()
+
+
+def _linear(weight: Tensor, bias: Tensor, layer: Layer, h: Tensor) -> Tensor:
     """Outputs [P, out, B] of h [P, in, B]."""
-    weight = weights[:, layer.weight].reshape(-1, layer.outputs, layer.inputs)
-    return torch.baddbmm(weights[:, layer.bias].unsqueeze(2), weight, h)
+    matrix = weight.reshape(-1, layer.outputs, layer.inputs)
+    return torch.baddbmm(bias.unsqueeze(2), matrix, h)
 
 
 class Modules(RowNetwork):
@@ -182,5 +219,7 @@ def network_of(problem: Problem, device: str, dtype: torch.dtype) -> Network:
     if problem.learner.kind == "module":
         return Modules(problem, device, dtype)
     if problem.learner.kind == "cnn":
-        return Convolutions(problem) if on_cpu else Convolutions(problem, DEVICE_GROUP, True)
+        if on_cpu:
+            return Convolutions(problem)
+        return Convolutions(problem, DEVICE_CNN_GROUP, DEVICE_WAY, DEVICE_PICTURES)
     return Perceptrons(problem, None if on_cpu else (DEVICE_GROUP, DEVICE_GROUP))

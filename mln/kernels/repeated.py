@@ -21,10 +21,12 @@ class GraphMemory:
 
     With their own each chunk would keep another training step's memory until the rollout ends.
     captured: whether steps are worth a graph; False after the first that could not be captured.
+    launched, replayed: steps so far that were done operation by operation, and as a graph.
     """
 
     def __init__(self, device: torch.device, captured: bool = True) -> None:
         self.captured = captured and device.type == "cuda"
+        self.launched = self.replayed = 0
         self.aside: torch.cuda.Stream | None = None
         if self.captured:
             self.aside = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
@@ -55,10 +57,10 @@ class Repeated:
                 self._try_to_capture()
             if self.graph is not None:
                 self.graph.replay()
-            elif self.memory.captured:
-                self._aside()
+                self.memory.replayed += 1
             else:
-                self._once()
+                (self._aside if self.memory.captured else self._once)()
+                self.memory.launched += 1
             self.done += 1
 
     def _once(self) -> None:

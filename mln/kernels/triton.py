@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from math import log
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -45,8 +46,23 @@ SHARE_OF_FREE = 0.5
 NARROW = 4 * 1024
 """Padded weights, in numbers, up to which a learner is narrow; see `warps_of`."""
 
-PRECISION = "ieee"
-"""Of matrix products: float32 throughout, no TF32."""
+
+class Build(NamedTuple):
+    """How the training program is compiled; its bits follow `precision` alone.
+
+    precision: of matrix products, "ieee" (float32 throughout) or "tf32x3" (three products of TF32 on
+    the tensor cores, whose sum has almost float32's digits). warps: of a program, None for
+    `warps_of`; unroll: hidden units of a loss that are computed together; registers: of a thread
+    at most, None for as many as there are.
+    """
+
+    precision: str = "ieee"
+    warps: int | None = None
+    unroll: int = 1
+    registers: int | None = None
+
+
+BUILD = Build()
 
 
 def rollout(
@@ -132,9 +148,10 @@ class _Device:
             "LAYERS": layers,
             "SIZE": self.layout.size,
             "PC": self.layout.widths[-1],
-            "PRECISION": PRECISION,
+            "PRECISION": BUILD.precision,
         }
-        self.warps = warps_of(self.layout.size, layers, problem.training.optimizer)
+        chosen = warps_of(self.layout.size, layers, problem.training.optimizer)
+        self.warps = BUILD.warps or chosen
 
     def _put(self, array: np.ndarray, dtype: type) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, dtype)).to(self.device)
@@ -208,8 +225,10 @@ class _Device:
             RULE=rule,
             class_size=(log(classes) - log(2)) / (log(MAX_CLASSES) - log(2)),
             log_classes=log(classes),
+            UNROLL=BUILD.unroll,
             num_warps=self.warps,
             num_stages=1,
+            maxnreg=BUILD.registers,
         )
         return program
 

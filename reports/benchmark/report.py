@@ -159,7 +159,7 @@ def _with_reason(item: Comparison) -> str:
 
 
 def warnings(material: Material) -> list[str]:
-    """What a reader must know first: refusals, missing and diverged runs, mixed processors."""
+    """What a reader must know first: refusals, missing and diverged runs, mixed devices."""
     data = material.data
     lines = refusal_lines(item.reason for item in material.comparisons if item.verdict == "refused")
     planned = len(data.rows) + len(data.missing)
@@ -174,8 +174,8 @@ def warnings(material: Material) -> list[str]:
     mixed = data.provenance.get("mixed_processors", 0)
     if mixed:
         lines.append(
-            f"{counted(mixed, 'group')} of paired runs mix processor models; last bits may differ "
-            "within a pair."
+            f"{counted(mixed, 'group')} of paired runs mix models of processors or devices; last "
+            "bits may differ within a pair."
         )
     if data.is_given:
         lines += given_warnings(data)

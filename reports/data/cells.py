@@ -108,14 +108,16 @@ class Chosen:
         self.curves.add(curve)
         about = dict(provenance or {})
         self.seconds.append(float(about.pop("seconds", "nan")))
-        self.processors.append(str(about.get("processor", "")))
+        # A GPU's model decides the last bits as a processor's does.
+        models = [about.get("device model"), about.get("processor")]
+        self.processors.append(", ".join(str(model) for model in models if model))
         if about != self._about:
             self._about = about
             for entry, text in _flat(about):
                 self.provenance.setdefault(entry, set()).add(text)
 
     def mixed_processors(self, chosen: pd.DataFrame) -> int:
-        """Groups of paired cells that were not all computed on one processor model."""
+        """Groups of paired cells that were not all computed on one model of device."""
         models = np.array(self.processors)[chosen["key"].map(self.places).to_numpy(dtype=int)]
         known = chosen[models != ""].assign(processor=models[models != ""])
         groups = known.groupby(["task", "learner", "seed", "policy"])["processor"].nunique()

@@ -46,10 +46,12 @@ def added(a, b, c, PRECISION: tl.constexpr):
 
 @triton.jit
 def product(a, b, PRECISION: tl.constexpr):
-    """A matrix product, in parts: a thread keeps all that it multiplies in registers, and the
-    whole of it would not fit."""
+    """A matrix product; without tensor cores in parts: a thread keeps all that it multiplies in
+    registers, and the whole of it would not fit."""
     c = tl.zeros((a.shape[0], b.shape[1]), tl.float32)
-    if a.shape[1] >= 128:
+    if PRECISION != "ieee":
+        c = tl.dot(a, b, c, input_precision=PRECISION, out_dtype=tl.float32)
+    elif a.shape[1] >= 128:
         left, right = halves_of_columns(a)
         upper, lower = halves_of_rows(b)
         c = added(left, upper, c, PRECISION)

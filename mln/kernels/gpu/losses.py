@@ -107,12 +107,13 @@ def network_slope(
     LOG_P: tl.constexpr,
     SOFTPLUS: tl.constexpr,
     STATE: tl.constexpr,
+    UNROLL: tl.constexpr,
 ):
     """u = p times the derivative with respect to p of a network of one hidden layer per class."""
     by_p = tl.zeros_like(p)
     by_log_p = tl.zeros_like(p)
     f = tl.zeros_like(p)
-    for h in range(HIDDEN):
+    for h in tl.range(0, HIDDEN, loop_unroll_factor=UNROLL):
         unit = numbers + UNITS_AT + UNIT * h
         bias = tl.load(unit + 3)
         if STATE:

@@ -91,6 +91,7 @@ def train(
     SOFTPLUS: tl.constexpr,
     STATE: tl.constexpr,
     PRECISION: tl.constexpr,
+    UNROLL: tl.constexpr,
 ):
     """Train member `program_id(0)` from step `begin` to before `end`.
 
@@ -245,6 +246,7 @@ def train(
                 LOG_P,
                 SOFTPLUS,
                 STATE,
+                UNROLL,
             )
             dz = through_softmax(tl.where(is_class[None, :], u, 0.0), p)
             if KIND == "residual":

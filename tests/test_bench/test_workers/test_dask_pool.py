@@ -244,7 +244,7 @@ def test_workers_that_would_give_other_results_are_refused(
 ) -> None:
     address = pool._client.scheduler_info()["address"]
     other = dask_pool.agreement() | {"torch": "1.0"}
-    monkeypatch.setattr(dask_pool, "agreement", lambda: other)
+    monkeypatch.setattr(dask_pool, "agreement", lambda _: other)
     with pytest.raises(InputError, match=r"torch is .* there and 1\.0 here"):
         DaskPool(address)
     # One that comes later looks by itself.

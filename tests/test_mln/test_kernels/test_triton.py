@@ -113,6 +113,18 @@ def test_padding_changes_nothing(
     assert_agrees(problem, "adaptive", Members(np.array([0]), np.array([0.05])))
 
 
+@pytest.mark.parametrize(
+    "build", [triton.Build(unroll=4), triton.Build("tf32x3", 4, 8), triton.Build(registers=128)]
+)
+def test_every_build_trains_the_same(
+    build: "triton.Build", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On the interpreter all products are float32's: what differs there is how they are cut up.
+    problem = small_problem(2, LearnerSpec((20,)), TRAININGS["sgd"], 33)
+    monkeypatch.setattr(triton, "BUILD", build)
+    assert_agrees(problem, "follows", Members(np.array([0]), np.array([0.05])))
+
+
 def any_problem(steps: int = STEPS) -> Problem:
     training = TrainingSpec(steps, 6, optimizer="sgd")
     return small_problem(3, LearnerSpec((6,)), training)

@@ -139,10 +139,12 @@ def test_without_evolved_losses_the_other_losses_are_candidates(tmp_path):
     assert data.trials.empty
 
 
-def test_pairs_that_mix_processors_are_counted(tmp_path):
+@pytest.mark.parametrize("model", ["processor", "device model"])
+def test_pairs_that_mix_processors_or_devices_are_counted(tmp_path, model):
     store, described = simulated(tmp_path / "a.db", **SMALL)
     [cell] = store.rows(tables.cells, key="2-moons-ce-0-0.003")
-    store.put(tables.cells, [cell | {"provenance": {"processor": "another"}}], replace=True)
+    about = cell["provenance"] | {model: "another"}
+    store.put(tables.cells, [cell | {"provenance": about}], replace=True)
     assert load(store, described).provenance["mixed_processors"] == 2
 
 
