@@ -1,4 +1,5 @@
-"""Every command in the README exists with its options, and the quick ones are run."""
+"""Every command in the README and the documents exists with its options, and the quick ones are
+run; every link between documents has a target."""
 
 import re
 import shlex
@@ -13,19 +14,44 @@ from places import ROOT
 from bench.cli.app import app
 from bench.experiment.model import load
 
-README = (ROOT / "README.md").read_text()
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+RUN = [README, ROOT / "docs/plugins.md", ROOT / "docs/criterion.md"]
 QUICK = ("list", "--help")
 
 
-def commands() -> list[str]:
-    """Lines of the README's shell blocks, without their comments."""
-    blocks = re.findall(r"```(?:sh|console)\n(.*?)```", README, flags=re.DOTALL)
-    lines = [line for block in blocks for line in block.splitlines()]
-    return [" ".join(shlex.split(line, comments=True)) for line in lines if line.strip()]
+def commands(page: Path) -> list[list[str]]:
+    """The words of each line of a page's shell blocks, without comments."""
+    blocks = re.findall(r"```(?:sh|console)\n(.*?)```", page.read_text(), flags=re.DOTALL)
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
 
 
-MLN = [line.split()[1:] for line in commands() if line.startswith("mln-bench")]
-MAKE = [line.split()[1] for line in commands() if line.startswith("make")]
+EVERY = [words for page in PAGES for words in commands(page)]
+MLN = [words[1:] for words in dict.fromkeys(map(tuple, EVERY)) if words[0] == "mln-bench"]
+MAKE = sorted({words[1] for words in EVERY if words[0] == "make"})
+LINKS = [
+    (page, link)
+    for page in PAGES
+    for link in re.findall(r"\]\(([^)#][^)]*)\)", page.read_text())
+    if "://" not in link
+]
+
+
+@pytest.mark.parametrize(("page", "link"), LINKS, ids=lambda part: str(part).rpartition("/")[2])
+def test_a_link_has_a_target(page: Path, link: str) -> None:
+    path, _, heading = link.partition("#")
+    target = page.parent / path
+    assert target.exists()
+    if heading:
+        headings = re.findall(r"(?m)^#+ (.*)$", target.read_text())
+        assert heading in [
+            re.sub(r"[^\w -]", "", line.lower()).strip().replace(" ", "-") for line in headings
+        ]
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.read_text().split()) <= 1_100
 
 
 def test_the_readme_speaks_of_commands() -> None:
@@ -34,10 +60,12 @@ def test_the_readme_speaks_of_commands() -> None:
 
 
 @pytest.mark.parametrize("words", MLN, ids=" ".join)
-def test_a_command_of_the_readme_exists(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_of_a_page_exists(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(ROOT)
     verbs = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    if words == ["--help"]:
+    if words[0].startswith("-"):
         return
     assert words[0] in verbs
     known = {option for parameter in verbs[words[0]].params for option in parameter.opts}
@@ -45,7 +73,9 @@ def test_a_command_of_the_readme_exists(words: list[str], monkeypatch: pytest.Mo
         if word.startswith("--"):
             assert word.partition("=")[0] in known, word
     named = len(words) > 1 and not words[1].startswith("--")  # report --rows has no experiment
-    if named and words[0] in ("run", "evolve", "study", "report", "status"):
+    takes_experiment = ("run", "evolve", "study", "ablate", "report", "status", "show", "probe")
+    of_the_user = words[1].endswith(".toml") and not (ROOT / words[1]).exists() if named else True
+    if not of_the_user and words[0] in takes_experiment:
         overrides = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
         load(words[1], overrides)
 
@@ -56,7 +86,7 @@ def test_a_make_target_of_the_readme_exists(target: str) -> None:
 
 
 @pytest.mark.parametrize("words", [w for w in MLN if w[0] in QUICK], ids=" ".join)
-def test_a_quick_command_of_the_readme_runs(words: list[str], tmp_path: Path) -> None:
+def test_a_quick_command_runs(words: tuple[str, ...], tmp_path: Path) -> None:
     mln_bench = Path(sys.executable).parent / "mln-bench"
     ended = subprocess.run(
         [mln_bench, *words], cwd=tmp_path, capture_output=True, text=True, check=False
@@ -64,9 +94,12 @@ def test_a_quick_command_of_the_readme_runs(words: list[str], tmp_path: Path) ->
     assert ended.returncode == 0, ended.stderr
 
 
-def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
+def test_the_python_of_a_page_runs(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
     assert blocks
     for block in blocks:
-        exec(compile(block, "README.md", "exec"), {})
+        exec(compile(block, page.name, "exec"), {})
