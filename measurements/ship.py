@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.errors import InputError
 from bench.experiment.checks import load_checked
 from bench.experiment.model import Experiment
 from bench.tasks.resolve import resolve
@@ -165,7 +166,7 @@ def main() -> None:
     options = parser.parse_args()
     try:
         path, card = made(options)
-    except (OSError, KeyError, ValueError) as error:
+    except (InputError, OSError, KeyError, ValueError) as error:
         parser.error(str(error))
     target = options.into / f"{options.name}.safetensors"
     if path.resolve() != target.resolve():
@@ -174,8 +175,6 @@ def main() -> None:
     target.with_suffix(".md").write_text(card.to_markdown(), encoding="utf-8")
     found = card.choice
     print(f"{target}: {path.name}, gain on validation {found.gain:+.4f} of {found.among} losses")
-    if found.low <= 0:
-        print("its validation does not show it to be better than Cross-Entropy: say so in a --note")
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import numpy as np
 import pytest
+import torch
 from places import ROOT
 
 from reports import significance
@@ -95,3 +97,17 @@ def test_an_evolved_loss_in_a_plain_loop_on_pictures(
     monkeypatch.setattr(sys, "argv", [script, "--data", str(tmp_path / "gone")])
     with pytest.raises(SystemExit, match="no such file; give the folder"):
         runpy.run_path(script, run_name="__main__")
+
+
+def test_the_lines_of_the_page_on_shipped_losses_train(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "pretrained.md").read_text()
+    first, second = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    names: dict[str, Any] = {}
+    torch.manual_seed(0)
+    exec(compile(first, "pretrained.md", "exec"), names)
+    right = names["model"](names["x"].float() / 16).argmax(1) == names["y"]
+    assert right.float().mean() > 0.9
+    exec(compile(second, "pretrained.md", "exec"), {})

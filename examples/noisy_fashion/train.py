@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from mln import MetaLoss
 
 RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
-NOISE, CLASSES, BATCH = 0.4, 10, 32
+CLASSES, BATCH = 10, 32
 VALIDATION = 0.25
 """Share of the pictures that learning rates are chosen by."""
 
@@ -62,12 +62,13 @@ def read(folder: Path, part: str) -> Split:
     return Split(pictures[:, None].float() / 255, labels.long())
 
 
-def drawn(full: Split, pictures: int, seed: int) -> tuple[Split, Split]:
-    """A training and a validation split of `pictures` together, 40 % of their labels wrong."""
+def drawn(full: Split, pictures: int, noise: float, seed: int) -> tuple[Split, Split]:
+    """A training and a validation split of `pictures` together; `noise`: the share of wrong labels,
+    any other class alike."""
     rng = torch.Generator().manual_seed(seed)
     chosen = torch.randperm(len(full.y), generator=rng)[:pictures]
     x, y = full.x[chosen], full.y[chosen]
-    wrong = torch.rand(len(y), generator=rng) < NOISE
+    wrong = torch.rand(len(y), generator=rng) < noise
     other = (y + torch.randint(1, CLASSES, (len(y),), generator=rng)) % CLASSES
     y = torch.where(wrong, other, y)
     inner = int(VALIDATION * len(y))
@@ -127,14 +128,17 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--pictures", type=int, default=4000)
+    parser.add_argument("--noise", type=float, default=0.4, help="share of wrong labels")
     options = parser.parse_args()
     if options.seeds < 2 or options.steps < 1 or options.pictures < 8:
         parser.error("a paired interval takes 2 seeds, a training 1 step, both splits 8 pictures")
+    if not 0 <= options.noise < 1:
+        parser.error("--noise is a share: from 0 to below 1")
     torch.set_num_threads(1)
     full, test = read(options.data, "train"), read(options.data, "t10k")
     results: dict[str, list[float]] = {loss: [] for loss in LOSSES}
     for seed in range(options.seeds):
-        train, valid = drawn(full, options.pictures, seed)
+        train, valid = drawn(full, options.pictures, options.noise, seed)
         for loss in LOSSES:
             results[loss].append(tuned(loss, train, valid, test, seed, options.steps))
     gain = np.subtract(results["adaptive"], results["ce"])

@@ -136,10 +136,11 @@ class Card:
             f"In words: {self.words}",
             f"- **State:** {_state(self.state)}",
             f"- **Evolved** by `{evolution.command}` (seed {evolution.seed}, run {evolution.run}, "
-            f"{evolution.member_steps / 1e6:.1f} million member-steps) on "
+            f"{evolution.member_steps:,} member-steps) on "
             f"{_families(evolution.families)}.",
             f"- **Chosen** by validation alone, {among}: {interval} over tuned Cross-Entropy on "
-            f"{choice.tasks} tasks of {_families(choice.families)}.",
+            f"{choice.tasks} tasks of {_families(choice.families)}"
+            f"{'' if choice.low > 0 else ', which does not show it to be better'}.",
             *(f"- **Judged** {_protocol(each)}" for each in self.protocols),
             _table(self.verdicts, self.protocols[0].metric),
             f"- **Better** than {_counted(self.verdicts, FAVOURABLE)}.",
@@ -180,7 +181,7 @@ def _families(names: Sequence[str]) -> str:
     """The families without what is done to them, which the JSON lists."""
     stems = dict.fromkeys(name.partition("+")[0] for name in names)
     regimes = len({name.partition("+")[2] for name in names})
-    return f"{', '.join(f'`{stem}`' for stem in stems)} in {regimes} regimes"
+    return f"{', '.join(f'`{stem}`' for stem in stems)} in {regimes} regime{'s' * (regimes > 1)}"
 
 
 def _protocol(protocol: Protocol) -> str:

@@ -14,7 +14,7 @@ from mln.files import load_loss
 from mln.law import law
 from mln.laws import law as hand_set
 from mln.pretrained import HOME, NAMES, card, facts, loss_path
-from mln.pretrained.cards import Card
+from mln.pretrained.cards import Card, Judged
 
 
 def trained(loss: nn.Module, steps: int = 100) -> float:
@@ -82,15 +82,25 @@ def test_every_file_of_a_loss_is_there() -> None:
 
 
 def test_a_card_tells_where_its_loss_loses() -> None:
+    good = Judged("digits", "mlp", "ce", 20, 0.02, 0.01, 0.03, "better")
+    bad = Judged("moons", "mlp", "ce", 20, -0.031, -0.04, -0.022, "worse")
+    open_ = Judged("moons", "mlp", "gce", 20, -0.01, -0.015, -0.005, "inconclusive")
+    known = replace(facts("adaptive"), verdicts=(good, bad, open_))
+    text = known.to_markdown()
+    assert "| digits | **+2.0±1.0** |  |\n| moons | *−3.1±0.9* | −1.0±0.5 |" in text
+    assert "**Better** than ce on 1 of 2." in text
+    assert "**Worse** than ce on 1 of 2." in text
+    assert "verdict: ce on moons (−3.1±0.9); gce on moons (−1.0±0.5)." in text
+    down = (replace(known.protocols[0], direction="minimise"),)
+    assert "verdict: ce on digits (+2.0±1.0)." in replace(known, protocols=down).to_markdown()
+
+
+def test_a_card_tells_that_its_loss_may_be_none_the_better() -> None:
     known = facts("adaptive")
-    first = known.verdicts[0]
-    bad = replace(first, difference=-0.031, low=-0.04, high=-0.022, verdict="worse")
-    text = replace(known, verdicts=(bad, *known.verdicts[1:])).to_markdown()
-    assert "**Worse** than ce on 1 of 11." in text
-    assert "| digits | *−3.1±0.9* |" in text
-    assert "ce on digits (−3.1±0.9)" in text
-    down = replace(known.protocols[0], direction="minimise")
-    assert "ce on digits (+0.8±0.3)" in replace(known, protocols=(down,)).to_markdown()
+    words = "which does not show it to be better"
+    assert (words in known.to_markdown()) == (known.choice.low <= 0)
+    unclear = replace(known.choice, low=-0.01)
+    assert words in replace(known, choice=unclear).to_markdown()
 
 
 def test_a_card_that_is_none_is_refused() -> None:
