@@ -1,6 +1,6 @@
 """`MetaLoss`: a learned loss as an ordinary torch criterion."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -12,12 +12,17 @@ from mln.files import load_loss, save_loss
 from mln.genome import imitation
 from mln.layout import layout
 from mln.losses.base import state_of
+from mln.losses.by_hand import evaluate
+from mln.losses.certainty import has_own_zero, value_at_certainty
 from mln.losses.meta import LearnedLoss, stacked_from_genomes
 from mln.losses.state import TrainingState, initial_memory, observed
 from mln.pretrained import loss_path
 from mln.search.base import Genomes
 
 Reduction = Literal["mean", "sum", "none"]
+
+FULL = torch.float32
+"""The least precise numbers that a loss is kept and computed in."""
 
 
 class MetaLoss(nn.Module):
@@ -75,10 +80,10 @@ class MetaLoss(nn.Module):
                 f"not of shape {tuple(genes.shape)}"
             )
         self.register_buffer("genome", genes.float())
-        self._made: tuple[Tensor, tuple[Any, ...], LearnedLoss] | None = None
+        self._made: tuple[Tensor, tuple[Any, ...], LearnedLoss, Tensor | None] | None = None
         self.register_buffer("weight", weight)
         self.register_buffer("memory", torch.zeros(0))
-        self.register_buffer("steps_done", torch.zeros(()))
+        self.register_buffer("steps_done", torch.zeros((), dtype=torch.long))
 
     def reset(self) -> None:
         """Go back to the start of training."""
@@ -94,29 +99,36 @@ class MetaLoss(nn.Module):
         number. Computed in float32, or float64 for such logits. Raises ValueError where the
         shapes do not fit.
         """
+        device = logits.device.type
+        if torch.is_autocast_enabled(device):
+            with torch.autocast(device, enabled=False):
+                return self._reduced(logits, target)
+        return self._reduced(logits, target)
+
+    def _reduced(self, logits: Tensor, target: Tensor) -> Tensor:
         if logits.dim() == 1:
             logits = logits[None]
             each_shape: tuple[int, ...] = ()
             target = target[None]
         else:
             each_shape = (logits.shape[0], *logits.shape[2:])
-        classes = logits.shape[1]
         z = logits.movedim(1, 0).flatten(1)[None]
         if z.dtype != torch.float64:
             z = z.float()
         y, counts = self._target(logits, target, z.dtype)
-        loss = self._made_for(classes, z.dtype)
-        state = state_of(loss)
-        if state is not None:
-            self._follow(state, z.detach(), y, counts)
         weights = counts
+        each_y = y
         if self.weight is not None:
             weighted = y * self.weight.to(z.dtype)[:, None]
             total = weighted.sum(1)[0]
             # Of cross-entropy this is -sum w_c y_c log p_c, of any loss a mean of targets.
-            y = weighted / torch.where(total == 0, 1, total)
+            each_y = weighted / torch.where(total == 0, 1, total)
             weights = counts * total
-        each = torch.where(counts == 0, 0, loss.value(z, y)[0]) * weights
+        loss, zero = self._made_for(logits.shape[1], z.dtype)
+        state = state_of(loss)
+        if state is not None:
+            self._follow(state, z.detach(), y, counts)
+        each = torch.where(counts == 0, 0, self._values(loss, zero, z, each_y)) * weights
         if self.reduction == "none":
             return each.view(each_shape)
         if self.reduction == "sum":
@@ -125,16 +137,34 @@ class MetaLoss(nn.Module):
             return each.mean()
         return each.sum() / weights.sum()
 
-    def _made_for(self, classes: int, dtype: torch.dtype) -> LearnedLoss:
-        """The loss for a number of classes, kept from call to call: its scale costs a probe."""
+    def _values(self, loss: LearnedLoss, zero: Tensor | None, z: Tensor, y: Tensor) -> Tensor:
+        """Loss of each example [B], 0 for the right answer with certainty."""
+        if torch.compiler.is_compiling() or not (z.requires_grad and torch.is_grad_enabled()):
+            value = loss.value(z, y)[0]
+        else:
+            value = evaluate(loss, z, y)[0]
+        if has_own_zero(self.spec):
+            return value
+        if zero is None:
+            zero = value_at_certainty(self.spec, loss, z.shape[1], z)
+        return value - (zero[0] if len(zero) == 1 else (y[0] * zero).sum(0))
+
+    def _made_for(self, classes: int, dtype: torch.dtype) -> tuple[LearnedLoss, Tensor | None]:
+        """The loss for a number of classes and, where no state moves it, its value at certainty.
+
+        Kept from call to call: the loss's scale costs a probe.
+        """
         if torch.compiler.is_compiling() or self.genome.is_inference():
-            return stacked_from_genomes(self.spec, self.genome[None].to(dtype), classes)
+            return stacked_from_genomes(self.spec, self.genome[None].to(dtype), classes), None
         key = (classes, dtype, self.genome._version)
         if self._made is None or self._made[0] is not self.genome or self._made[1] != key:
             with torch.inference_mode(False), torch.no_grad():
                 made = stacked_from_genomes(self.spec, self.genome[None].to(dtype), classes)
-            self._made = (self.genome, key, made)
-        return self._made[2]
+                like = self.genome.to(dtype)
+                moves = state_of(made) is not None or has_own_zero(self.spec)
+                zero = None if moves else value_at_certainty(self.spec, made, classes, like)
+            self._made = (self.genome, key, made, zero)
+        return self._made[2:]
 
     def _target(self, logits: Tensor, target: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Class probabilities [1, C, B] of the targets and 1 or, if ignored, 0 for each [B]."""
@@ -163,11 +193,12 @@ class MetaLoss(nn.Module):
         memory = self.memory.to(z.dtype)
         if len(memory) == 0:
             memory = initial_memory(state.classes, like)
-        progress = self.steps_done / self.total_steps if self.total_steps else 0.0
+        step = self.steps_done.to(z.dtype)
+        progress = step / self.total_steps if self.total_steps else 0.0
         if self.training and torch.is_grad_enabled():
             number = counts.sum()
             weight = counts / number.clamp_min(1)
-            updated = observed(memory, z.softmax(1), y, weight, self.steps_done.to(z.dtype))
+            updated = observed(memory, z.softmax(1), y, weight, step)
             # A step that overflowed (a scaler of mixed precision skips it) leaves no trace.
             memory = torch.where(updated.isfinite().all() & (number > 0), updated, memory)
             self.memory = memory.to(self.genome.dtype)
@@ -182,6 +213,19 @@ class MetaLoss(nn.Module):
         if saved is not None:
             self.memory = self.memory.new_zeros(saved.shape)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        # In half precision the genome would be another loss, and a running mean would stand still.
+        def kept(tensor: Tensor) -> Tensor:
+            made = fn(tensor)
+            halved = made.is_floating_point() and made.itemsize < FULL.itemsize
+            return tensor.to(made.device) if halved else made
+
+        return super()._apply(kept, recurse)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: all but what can be made again."""
+        return {**self.__dict__, "_made": None}
 
     def extra_repr(self) -> str:
         """Shown by print."""

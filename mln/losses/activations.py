@@ -58,3 +58,19 @@ def activation_and_slope(name: str, x: Tensor) -> tuple[Tensor, Tensor]:
         return x.relu(), (x > 0).to(x.dtype)
     s = sigmoid(x)
     return x * s, s * (1 + x * (1 - s))
+
+
+def units_and_slope(name: str, x: Tensor) -> tuple[Tensor, Tensor]:
+    """An activation and its derivative but for its SLOPE_SCALE, with torch's fast sigmoid.
+
+    For a single learner, whose place does not change: the last bits are those of the place.
+    """
+    if name == "relu":
+        return x.relu(), (x > 0).to(x.dtype)
+    if name == "silu":
+        s = torch.sigmoid(x)
+        t = x * s
+        return t, torch.addcmul(s, t, 1 - s)
+    s = x.abs().mul_(-2).sigmoid_()
+    t = torch.copysign(1 - 2 * s, x)
+    return t, s.addcmul_(s, s, value=-1)

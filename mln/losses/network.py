@@ -15,6 +15,7 @@ from mln.losses.activations import (
     scaled_slope,
     sigmoid,
     softplus,
+    units_and_slope,
 )
 from mln.losses.base import Learned, Scratch, through_softmax
 from mln.losses.probe import gradient_scale
@@ -90,6 +91,24 @@ class NetworkLoss(Learned):
             f = softplus(f)
         return self.scale * f.view(len(z), -1, z.shape[2]).mean(1)
 
+    def value_and_gradient(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Value [P, B] and logit gradient [P, C, B], from one pass through the layers."""
+        p = z.softmax(1)
+        log_p = None if self.spec.features == "p,y" else log_softmax(z, 1).clamp_min(LOG_FLOOR)
+        t, slopes = self._features(p, log_p, y), []
+        for weight, bias in zip(self.weights, self._biases(), strict=True):
+            t, slope = units_and_slope(self.spec.activation, torch.baddbmm(bias, weight, t))
+            slopes.append(slope)
+        f = torch.bmm(self.v[:, None, :], t) + self.c[..., None]
+        factor = SLOPE_SCALE[self.spec.activation]
+        if self.softplus:
+            slopes[-1] = slopes[-1] * (factor * sigmoid(f))
+            f = softplus(f)
+        for layer in range(len(slopes) - 1):
+            slopes[layer] = slopes[layer] * factor
+        value = self.scale * f.view(len(z), -1, z.shape[2]).mean(1)
+        return value, self._back(slopes, p, log_p)
+
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
         """Derivative of each example's loss with respect to its logits, [P, C, B]."""
         log_p = None
@@ -107,6 +126,10 @@ class NetworkLoss(Learned):
         if self.softplus:
             f = torch.bmm(self.v[:, None, :], t) + self.c[..., None]
             slopes[-1] = slopes[-1] * sigmoid(f)
+        return self._back(slopes, p, log_p)
+
+    def _back(self, slopes: list[Tensor], p: Tensor, log_p: Tensor | None) -> Tensor:
+        """The logit gradient [P, C, B] from the derivatives of all layers' units."""
         g = slopes[-1]
         for layer in range(len(slopes) - 1, -1, -1):
             g = torch.bmm(self.back[layer], g)
