@@ -12,7 +12,7 @@ from mln.files import load_loss, save_loss
 from mln.genome import imitation
 from mln.layout import layout
 from mln.losses.base import state_of
-from mln.losses.by_hand import evaluate
+from mln.losses.by_hand import Batch, columns, evaluated, only_eager
 from mln.losses.certainty import has_own_zero, value_at_certainty
 from mln.losses.meta import LearnedLoss, stacked_from_genomes
 from mln.losses.state import TrainingState, initial_memory, observed
@@ -102,52 +102,41 @@ class MetaLoss(nn.Module):
         device = logits.device.type
         if torch.is_autocast_enabled(device):
             with torch.autocast(device, enabled=False):
-                return self._reduced(logits, target)
-        return self._reduced(logits, target)
+                return self._loss_of(logits, target)
+        return self._loss_of(logits, target)
 
-    def _reduced(self, logits: Tensor, target: Tensor) -> Tensor:
+    def _loss_of(self, logits: Tensor, target: Tensor) -> Tensor:
         if logits.dim() == 1:
             logits = logits[None]
             each_shape: tuple[int, ...] = ()
             target = target[None]
         else:
             each_shape = (logits.shape[0], *logits.shape[2:])
-        z = logits.movedim(1, 0).flatten(1)[None]
-        if z.dtype != torch.float64:
-            z = z.float()
-        y, counts = self._target(logits, target, z.dtype)
-        weights = counts
-        each_y = y
-        if self.weight is not None:
-            weighted = y * self.weight.to(z.dtype)[:, None]
-            total = weighted.sum(1)[0]
-            # Of cross-entropy this is -sum w_c y_c log p_c, of any loss a mean of targets.
-            each_y = weighted / torch.where(total == 0, 1, total)
-            weights = counts * total
+        z = columns(logits.detach())
+        y, ignored = self._target(logits, target, z.dtype)
+        number = z.shape[2]
         loss, zero = self._made_for(logits.shape[1], z.dtype)
+        counts = None if ignored is None else (~ignored).to(z.dtype)
         state = state_of(loss)
         if state is not None:
-            self._follow(state, z.detach(), y, counts)
-        each = torch.where(counts == 0, 0, self._values(loss, zero, z, each_y)) * weights
-        if self.reduction == "none":
-            return each.view(each_shape)
-        if self.reduction == "sum":
-            return each.sum()
-        if target.is_floating_point():
-            return each.mean()
-        return each.sum() / weights.sum()
-
-    def _values(self, loss: LearnedLoss, zero: Tensor | None, z: Tensor, y: Tensor) -> Tensor:
-        """Loss of each example [B], 0 for the right answer with certainty."""
-        if torch.compiler.is_compiling() or not (z.requires_grad and torch.is_grad_enabled()):
-            value = loss.value(z, y)[0]
-        else:
-            value = evaluate(loss, z, y)[0]
-        if has_own_zero(self.spec):
-            return value
-        if zero is None:
-            zero = value_at_certainty(self.spec, loss, z.shape[1], z)
-        return value - (zero[0] if len(zero) == 1 else (y[0] * zero).sum(0))
+            self._follow(state, z, y, counts)
+        factors: Tensor | float = 1.0 if counts is None else counts
+        if self.weight is not None:
+            y = y * self.weight.to(z.dtype)[:, None]
+            total = y.sum(1)[0]
+            # Of cross-entropy this is -sum w_c y_c log p_c, of any loss a mean of targets.
+            y = y / torch.where(total == 0, 1, total)
+            factors = factors * total
+        if self.reduction == "mean":
+            labels = isinstance(factors, Tensor) and not target.is_floating_point()
+            factors = factors / (factors.sum() if labels else number)
+        if not has_own_zero(self.spec):
+            if zero is None:
+                zero = value_at_certainty(self.spec, loss, z.shape[1], z)
+            zero = (y[0] * zero).sum(0) if len(zero) > 1 else zero[0]
+        batch = Batch(z, y, factors, ignored, zero, self.reduction != "none")
+        result = evaluated(loss, logits, batch)
+        return result if batch.whole else result.view(each_shape)
 
     def _made_for(self, classes: int, dtype: torch.dtype) -> tuple[LearnedLoss, Tensor | None]:
         """The loss for a number of classes and, where no state moves it, its value at certainty.
@@ -166,29 +155,37 @@ class MetaLoss(nn.Module):
             self._made = (self.genome, key, made, zero)
         return self._made[2:]
 
-    def _target(self, logits: Tensor, target: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Class probabilities [1, C, B] of the targets and 1 or, if ignored, 0 for each [B]."""
+    def _target(
+        self, logits: Tensor, target: Tensor, dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor | None]:
+        """Class probabilities [1, C, B] of the targets and which are ignored [B], or None."""
         if target.is_floating_point():
             if target.shape != logits.shape:
                 raise ValueError(
                     f"class probabilities must have the logits' shape {tuple(logits.shape)}, "
                     f"not {tuple(target.shape)}"
                 )
-            y = target.movedim(1, 0).flatten(1)[None].to(dtype)
-            return y, torch.ones_like(y[0, 0])
+            return target.movedim(1, 0).flatten(1)[None].to(dtype), None
         expected = (logits.shape[0], *logits.shape[2:])
         if target.shape != expected:
             raise ValueError(
                 f"class indices must have the shape {tuple(expected)}, not {tuple(target.shape)}"
             )
         labels = target.flatten().long()
-        counts = labels != self.ignore_index
-        labels = torch.where(counts, labels, 0)
+        ignored: Tensor | None = labels == self.ignore_index
+        # Asking costs a CPU less than masking, but a GPU would have to wait.
+        if labels.device.type == "cpu" and only_eager() and not ignored.any():
+            ignored = None
+        if ignored is not None:
+            labels = labels.masked_fill(ignored, 0)
         y = torch.zeros(logits.shape[1], len(labels), dtype=dtype, device=logits.device)
-        return y.scatter(0, labels[None], 1.0)[None], counts.to(dtype)
+        return y.scatter_(0, labels[None], 1.0)[None], ignored
 
-    def _follow(self, state: TrainingState, z: Tensor, y: Tensor, counts: Tensor) -> None:
-        """Give the loss its state, and let that take in a batch of training."""
+    def _follow(self, state: TrainingState, z: Tensor, y: Tensor, counts: Tensor | None) -> None:
+        """Give the loss its state, and let that take in a batch of training.
+
+        counts: 0 for each example [B] that is ignored, otherwise 1.
+        """
         like = z.new_empty(1, 0)
         memory = self.memory.to(z.dtype)
         if len(memory) == 0:
@@ -196,6 +193,8 @@ class MetaLoss(nn.Module):
         step = self.steps_done.to(z.dtype)
         progress = step / self.total_steps if self.total_steps else 0.0
         if self.training and torch.is_grad_enabled():
+            if counts is None:
+                counts = torch.ones_like(z[0, 0])
             number = counts.sum()
             weight = counts / number.clamp_min(1)
             updated = observed(memory, z.softmax(1), y, weight, step)

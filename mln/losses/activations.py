@@ -60,17 +60,20 @@ def activation_and_slope(name: str, x: Tensor) -> tuple[Tensor, Tensor]:
     return x * s, s * (1 + x * (1 - s))
 
 
-def units_and_slope(name: str, x: Tensor) -> tuple[Tensor, Tensor]:
-    """An activation and its derivative but for its SLOPE_SCALE, with torch's fast sigmoid.
+def units_and_slope(name: str, x: Tensor, t: Tensor, slope: Tensor) -> None:
+    """Write an activation of x and its derivative but for its SLOPE_SCALE; overwrites x.
 
-    For a single learner, whose place does not change: the last bits are those of the place.
+    With torch's fast sigmoid, whose last bits depend on the place: for a single learner.
     """
-    if name == "relu":
-        return x.relu(), (x > 0).to(x.dtype)
-    if name == "silu":
-        s = torch.sigmoid(x)
-        t = x * s
-        return t, torch.addcmul(s, t, 1 - s)
-    s = x.abs().mul_(-2).sigmoid_()
-    t = torch.copysign(1 - 2 * s, x)
-    return t, s.addcmul_(s, s, value=-1)
+    if name == "tanh":
+        torch.abs(x, out=slope).mul_(-2).sigmoid_()
+        torch.mul(slope, -2, out=t).add_(1).copysign_(x)
+        slope.addcmul_(slope, slope, value=-1)
+    elif name == "relu":
+        torch.clamp_min(x, 0, out=t)
+        torch.gt(x, 0, out=slope)
+    else:
+        torch.sigmoid(x, out=slope)
+        torch.mul(x, slope, out=t)
+        torch.mul(t, slope, out=x)
+        slope.add_(t).sub_(x)

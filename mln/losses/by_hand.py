@@ -1,64 +1,100 @@
-"""A loss for autograd: its value and, computed with it, its gradient by hand.
+"""A loss for autograd, as one step: its value and, computed with it, its gradient by hand.
 
 The gradient is the one that evolution saw. It takes no second pass through the value's graph, and
 whatever dtype autocast would choose for a backward pass has no say in it.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.forward_ad import unpack_dual
 
 from mln.losses.base import logit_gradient, state_of
 from mln.losses.meta import LearnedLoss
 
 
-class ByHand(torch.autograd.Function):
-    """(z, y, loss) -> value [P, B] and its derivative with respect to z [P, C, B].
+class Batch(NamedTuple):
+    """What a batch's logits are compared with.
 
-    The derivative is not differentiable itself; gradients of gradients, forward mode and
-    torch.func's transforms are served by the formula of the gradient.
+    z: the logits, detached, as columns; y: class probabilities of the targets, both [1, C, B];
+    factors: what each example's loss is multiplied by, [B] or one number; ignored: examples that
+    do not count, bool [B], or None; zero: what is subtracted of each example's loss, a scalar or
+    [B], or None; whole: whether the losses are summed.
     """
 
-    generate_vmap_rule = True
+    z: Tensor
+    y: Tensor
+    factors: Tensor | float
+    ignored: Tensor | None
+    zero: Tensor | None
+    whole: bool
+
+
+def evaluated(loss: LearnedLoss, logits: Tensor, batch: Batch) -> Tensor:
+    """The sum of a batch's losses, or each [B], at logits [N, C, ...] with B = N * ...
+
+    Under torch.compile, torch.func and in forward mode it is autograd's affair.
+    """
+    if not (logits.requires_grad and torch.is_grad_enabled()):
+        return _reduced(loss.value(batch.z, batch.y)[0], batch)
+    if not only_eager() or unpack_dual(logits).tangent is not None:
+        return _reduced(loss.value(columns(logits), batch.y)[0], batch)
+    result: Tensor = _ByHand.apply(logits, loss, batch)  # type: ignore[no-untyped-call]
+    return result
+
+
+def only_eager() -> bool:
+    """Whether a tensor is what it is: neither traced by torch.compile nor by torch.func."""
+    active: Callable[[], bool] = torch._C._are_functorch_transforms_active
+    return not (torch.compiler.is_compiling() or active())
+
+
+def columns(logits: Tensor) -> Tensor:
+    """Logits [N, C, ...] as z [1, C, B], in float32 or float64."""
+    z = logits.movedim(1, 0).flatten(1)[None]
+    return z if z.dtype == torch.float64 else z.float()
+
+
+def _reduced(value: Tensor, batch: Batch) -> Tensor:
+    if batch.zero is not None:
+        value = value - batch.zero
+    if batch.ignored is not None:
+        value = value.masked_fill(batch.ignored, 0)
+    if batch.whole and isinstance(batch.factors, float):
+        return value.sum() * batch.factors
+    each = value * batch.factors
+    return each.sum() if batch.whole else each
+
+
+class _ByHand(torch.autograd.Function):
+    """(logits, loss, batch) -> the losses of a batch."""
 
     @staticmethod
-    def forward(z: Tensor, y: Tensor, loss: LearnedLoss) -> tuple[Tensor, Tensor]:
-        """Logits z and probabilities y [P, C, B] of the targets."""
-        return loss.value_and_gradient(z, y)
-
-    @staticmethod
-    def setup_context(
-        ctx: Any, inputs: tuple[Tensor, Tensor, LearnedLoss], output: tuple[Tensor, Tensor]
-    ) -> None:
-        """Keep what a backward pass needs, and the state of training as it is now."""
-        z, y, loss = inputs
-        ctx.mark_non_differentiable(output[1])
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward(z, y, output[1])
-        ctx.save_for_forward(z, y, output[1])
+    def forward(ctx: Any, logits: Tensor, loss: LearnedLoss, batch: Batch) -> Tensor:
+        value, gradient = loss.value_and_gradient(batch.z, batch.y)
+        ctx.save_for_backward(logits, gradient)
         state = state_of(loss)
-        ctx.loss, ctx.moment = loss, state and dict(vars(state))
+        # A later step moves the state, before a backward pass perhaps.
+        ctx.loss, ctx.batch, ctx.moment = loss, batch, state and dict(vars(state))
+        return _reduced(value[0], batch)
 
     @staticmethod
-    def backward(ctx: Any, of_value: Tensor, of_gradient: None) -> tuple[Tensor, None, None]:
-        """Derivative with respect to z; differentiable itself where that is asked for."""
-        z, y, gradient = ctx.saved_tensors
-        if torch.is_grad_enabled():
-            gradient = _again(ctx.loss, ctx.moment, z, y)
-        return gradient * of_value[:, None], None, None
-
-    @staticmethod
-    def jvp(ctx: Any, of_z: Tensor, of_y: None, of_loss: None) -> tuple[Tensor, None]:
-        """Forward mode."""
-        _, _, gradient = ctx.saved_tensors
-        return (gradient * of_z).sum(1), None
+    def backward(ctx: Any, of_result: Tensor) -> tuple[Tensor, None, None]:
+        logits, gradient = ctx.saved_tensors
+        factors, ignored = ctx.batch.factors, ctx.batch.ignored
+        if torch.is_grad_enabled():  # somebody wants the gradient's gradient
+            gradient = _formula(ctx.loss, ctx.moment, columns(logits), ctx.batch.y)
+        if ignored is not None:  # where the mean of none is no number
+            factors = factors.masked_fill(ignored, 0)
+        rows = gradient[0] * (of_result * factors)
+        rows = rows.view(logits.shape[1], len(logits), *logits.shape[2:]).movedim(0, 1)
+        return rows.to(logits.dtype), None, None
 
 
-def _again(
-    loss: LearnedLoss, moment: dict[str, Any] | None, z: Tensor, y: Tensor
-) -> Tensor:
-    """The gradient as a function of z for autograd, in the state of that moment."""
+def _formula(loss: LearnedLoss, moment: dict[str, Any] | None, z: Tensor, y: Tensor) -> Tensor:
+    """The gradient as a function of z that autograd can follow, in the state of that moment."""
     state = state_of(loss)
     if state is None or moment is None:
         return logit_gradient(loss, z, z.softmax(1), y)
@@ -68,9 +104,3 @@ def _again(
         return logit_gradient(loss, z, z.softmax(1), y)
     finally:
         vars(state).update(now)
-
-
-def evaluate(loss: LearnedLoss, z: Tensor, y: Tensor) -> Tensor:
-    """Loss of each example [P, B] at logits z that need a gradient; y as z, [P, C, B]."""
-    value: Tensor = ByHand.apply(z, y, loss)[0]  # type: ignore[no-untyped-call]
-    return value

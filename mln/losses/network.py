@@ -1,6 +1,7 @@
 """The evolved network as a loss: scale * mean over classes of net(features of a class, state)."""
 
 from math import exp
+from threading import get_ident
 
 import torch
 from torch import Tensor
@@ -58,6 +59,7 @@ class NetworkLoss(Learned):
             pad(parts[f"weight_{i}"], (0, extra, 0, extra)) for i in range(1, spec.depth)
         ]
         self.scratch = Scratch()
+        self.rooms: dict[tuple[int, int], list[Scratch]] = {}
         self.v, self.c = pad(parts["output"], (0, extra)), parts["constant"]
         if spec.state:
             rows = pad(parts["state"], (0, extra, 0, -len(spec.state) % 8))
@@ -96,8 +98,11 @@ class NetworkLoss(Learned):
         p = z.softmax(1)
         log_p = None if self.spec.features == "p,y" else log_softmax(z, 1).clamp_min(LOG_FLOOR)
         t, slopes = self._features(p, log_p, y), []
-        for weight, bias in zip(self.weights, self._biases(), strict=True):
-            t, slope = units_and_slope(self.spec.activation, torch.baddbmm(bias, weight, t))
+        for layer, (weight, bias) in enumerate(zip(self.weights, self._biases(), strict=True)):
+            x, units, slope = self._rooms(layer, t, weight.shape[1])
+            torch.baddbmm(bias, weight, t, out=x)
+            units_and_slope(self.spec.activation, x, units, slope)
+            t = units
             slopes.append(slope)
         f = torch.bmm(self.v[:, None, :], t) + self.c[..., None]
         factor = SLOPE_SCALE[self.spec.activation]
@@ -105,7 +110,7 @@ class NetworkLoss(Learned):
             slopes[-1] = slopes[-1] * (factor * sigmoid(f))
             f = softplus(f)
         for layer in range(len(slopes) - 1):
-            slopes[layer] = slopes[layer] * factor
+            slopes[layer].mul_(factor)
         value = self.scale * f.view(len(z), -1, z.shape[2]).mean(1)
         return value, self._back(slopes, p, log_p)
 
@@ -156,6 +161,11 @@ class NetworkLoss(Learned):
             rows = [_squashed(log_p), y]
         stacked = torch.stack(rows, dim=1)
         return stacked.flatten(2) if self.per_class else stacked.flatten(1, 2)
+
+    def _rooms(self, layer: int, t: Tensor, units: int) -> list[Tensor]:
+        """Three buffers [P, units, examples] for a layer, of this thread alone."""
+        kept = self.rooms.setdefault((get_ident(), layer), [Scratch() for _ in range(3)])
+        return [scratch.like(t, len(t), units, t.shape[2]) for scratch in kept]
 
     def _last_units(self, weight: Tensor, bias: Tensor, t: Tensor) -> Tensor:
         if torch.is_grad_enabled():
