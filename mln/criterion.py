@@ -133,7 +133,7 @@ class MetaLoss(nn.Module):
         if not has_own_zero(self.spec):
             if zero is None:
                 zero = value_at_certainty(self.spec, loss, z.shape[1], z)
-            zero = (y[0] * zero).sum(0) if len(zero) > 1 else zero[0]
+            zero = (y[0] * zero).sum(0) if zero.dim() else zero
         batch = Batch(z, y, factors, ignored, zero, self.reduction != "none")
         result = evaluated(loss, logits, batch)
         return result if batch.whole else result.view(each_shape)
@@ -145,15 +145,16 @@ class MetaLoss(nn.Module):
         """
         if torch.compiler.is_compiling() or self.genome.is_inference():
             return stacked_from_genomes(self.spec, self.genome[None].to(dtype), classes), None
-        key = (classes, dtype, self.genome._version)
-        if self._made is None or self._made[0] is not self.genome or self._made[1] != key:
+        genome, made = self.genome, self._made
+        key = (classes, dtype, genome._version)
+        if made is None or made[0] is not genome or made[1] != key:
             with torch.inference_mode(False), torch.no_grad():
-                made = stacked_from_genomes(self.spec, self.genome[None].to(dtype), classes)
-                like = self.genome.to(dtype)
-                moves = state_of(made) is not None or has_own_zero(self.spec)
-                zero = None if moves else value_at_certainty(self.spec, made, classes, like)
-            self._made = (self.genome, key, made, zero)
-        return self._made[2:]
+                loss = stacked_from_genomes(self.spec, genome[None].to(dtype), classes)
+                like = genome.to(dtype)
+                moves = state_of(loss) is not None or has_own_zero(self.spec)
+                zero = None if moves else value_at_certainty(self.spec, loss, classes, like)
+            made = self._made = (genome, key, loss, zero)
+        return made[2:]
 
     def _target(
         self, logits: Tensor, target: Tensor, dtype: torch.dtype
@@ -178,8 +179,9 @@ class MetaLoss(nn.Module):
             ignored = None
         if ignored is not None:
             labels = labels.masked_fill(ignored, 0)
-        y = torch.zeros(logits.shape[1], len(labels), dtype=dtype, device=logits.device)
-        return y.scatter_(0, labels[None], 1.0)[None], ignored
+        shape = (1, logits.shape[1], labels.shape[0])
+        y = torch.zeros(shape, dtype=dtype, device=logits.device)
+        return y.scatter_(1, labels[None, None], 1.0), ignored
 
     def _follow(self, state: TrainingState, z: Tensor, y: Tensor, counts: Tensor | None) -> None:
         """Give the loss its state, and let that take in a batch of training.

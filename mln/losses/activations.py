@@ -60,20 +60,21 @@ def activation_and_slope(name: str, x: Tensor) -> tuple[Tensor, Tensor]:
     return x * s, s * (1 + x * (1 - s))
 
 
-def units_and_slope(name: str, x: Tensor, t: Tensor, slope: Tensor) -> None:
-    """Write an activation of x and its derivative but for its SLOPE_SCALE; overwrites x.
+def units_and_slope(name: str, x: Tensor, slope: Tensor) -> Tensor:
+    """An activation, written over x, and its derivative but for SLOPE_SCALE, written to `slope`.
 
     With torch's fast sigmoid, whose last bits depend on the place: for a single learner.
     """
     if name == "tanh":
         torch.abs(x, out=slope).mul_(-2).sigmoid_()
-        torch.mul(slope, -2, out=t).add_(1).copysign_(x)
+        x.sign_()
+        x.addcmul_(x, slope, value=-2)
         slope.addcmul_(slope, slope, value=-1)
     elif name == "relu":
-        torch.clamp_min(x, 0, out=t)
         torch.gt(x, 0, out=slope)
+        x.relu_()
     else:
         torch.sigmoid(x, out=slope)
-        torch.mul(x, slope, out=t)
-        torch.mul(t, slope, out=x)
-        slope.add_(t).sub_(x)
+        x.mul_(slope)
+        slope.addcmul_(x, 1 - slope)
+    return x

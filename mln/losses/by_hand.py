@@ -53,7 +53,8 @@ def only_eager() -> bool:
 
 def columns(logits: Tensor) -> Tensor:
     """Logits [N, C, ...] as z [1, C, B], in float32 or float64."""
-    z = logits.movedim(1, 0).flatten(1)[None]
+    flat = logits.t() if logits.dim() == 2 else logits.movedim(1, 0).flatten(1)
+    z = flat.unsqueeze(0)
     return z if z.dtype == torch.float64 else z.float()
 
 
@@ -78,7 +79,7 @@ class _ByHand(torch.autograd.Function):
         state = state_of(loss)
         # A later step moves the state, before a backward pass perhaps.
         ctx.loss, ctx.batch, ctx.moment = loss, batch, state and dict(vars(state))
-        return _reduced(value[0], batch)
+        return _reduced(value.squeeze(0), batch)
 
     @staticmethod
     def backward(ctx: Any, of_result: Tensor) -> tuple[Tensor, None, None]:
@@ -88,9 +89,10 @@ class _ByHand(torch.autograd.Function):
             gradient = _formula(ctx.loss, ctx.moment, columns(logits), ctx.batch.y)
         if ignored is not None:  # where the mean of none is no number
             factors = factors.masked_fill(ignored, 0)
-        rows = gradient[0] * (of_result * factors)
-        rows = rows.view(logits.shape[1], len(logits), *logits.shape[2:]).movedim(0, 1)
-        return rows.to(logits.dtype), None, None
+        rows = gradient.squeeze(0) * (of_result * factors)
+        if logits.dim() > 2:
+            rows = rows.view(logits.shape[1], -1, *logits.shape[2:])
+        return rows.transpose(0, 1).to(logits.dtype), None, None
 
 
 def _formula(loss: LearnedLoss, moment: dict[str, Any] | None, z: Tensor, y: Tensor) -> Tensor:

@@ -21,8 +21,9 @@ def has_own_zero(spec: LossSpec) -> bool:
 
 @torch.no_grad()
 def value_at_certainty(spec: LossSpec, loss: LearnedLoss, classes: int, like: Tensor) -> Tensor:
-    """By right class [C, 1], or the one of them all [1, 1], in the present state; of one loss."""
+    """Of one loss in its present state: a scalar, or of scope "vector" by right class [C, 1]."""
     which = torch.eye(classes, dtype=like.dtype, device=like.device)
     if spec.scope == "per_class":
         which = which[:, :1]
-    return loss.value(CERTAIN * which[None], which[None])[0][:, None]
+    value = loss.value(CERTAIN * which[None], which[None])[0]
+    return value[0] if spec.scope == "per_class" else value[:, None]
