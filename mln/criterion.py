@@ -128,8 +128,10 @@ class MetaLoss(nn.Module):
             y = y / torch.where(total == 0, 1, total)
             factors = factors * total
         if self.reduction == "mean":
-            labels = isinstance(factors, Tensor) and not target.is_floating_point()
-            factors = factors / (factors.sum() if labels else number)
+            if isinstance(factors, float) or target.is_floating_point():
+                factors = factors / number
+            else:
+                factors = factors / factors.sum()
         if not has_own_zero(self.spec):
             if zero is None:
                 zero = value_at_certainty(self.spec, loss, z.shape[1], z)
@@ -173,15 +175,14 @@ class MetaLoss(nn.Module):
                 f"class indices must have the shape {tuple(expected)}, not {tuple(target.shape)}"
             )
         labels = target.flatten().long()
-        ignored: Tensor | None = labels == self.ignore_index
+        ignored = labels == self.ignore_index
         # Asking costs a CPU less than masking, but a GPU would have to wait.
-        if labels.device.type == "cpu" and only_eager() and not ignored.any():
-            ignored = None
-        if ignored is not None:
+        none = labels.device.type == "cpu" and only_eager() and not ignored.any()
+        if not none:
             labels = labels.masked_fill(ignored, 0)
         shape = (1, logits.shape[1], labels.shape[0])
         y = torch.zeros(shape, dtype=dtype, device=logits.device)
-        return y.scatter_(1, labels[None, None], 1.0), ignored
+        return y.scatter(1, labels[None, None], 1.0), None if none else ignored
 
     def _follow(self, state: TrainingState, z: Tensor, y: Tensor, counts: Tensor | None) -> None:
         """Give the loss its state, and let that take in a batch of training.
@@ -222,7 +223,8 @@ class MetaLoss(nn.Module):
             halved = made.is_floating_point() and made.itemsize < FULL.itemsize
             return tensor.to(made.device) if halved else made
 
-        return super()._apply(kept, recurse)
+        super()._apply(kept, recurse)  # type: ignore[no-untyped-call]
+        return self
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles: all but what can be made again."""

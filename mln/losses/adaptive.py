@@ -102,7 +102,6 @@ class AdaptiveLoss(Learned):
         u = ((1 - eps) * y + eps / p.shape[1]) * focus * inner
         return -self.scale * through_softmax(u, p)
 
-
     def _adjusted_logits(self, z: Tensor, tau: Tensor) -> Tensor:
         """z + tau * log prior; a logit of -inf is that of the smallest probability.
 

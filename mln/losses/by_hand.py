@@ -39,9 +39,9 @@ def evaluated(loss: LearnedLoss, logits: Tensor, batch: Batch) -> Tensor:
     """
     if not (logits.requires_grad and torch.is_grad_enabled()):
         return _reduced(loss.value(batch.z, batch.y)[0], batch)
-    if not only_eager() or unpack_dual(logits).tangent is not None:
+    if not only_eager() or unpack_dual(logits).tangent is not None:  # type: ignore[no-untyped-call]
         return _reduced(loss.value(columns(logits), batch.y)[0], batch)
-    result: Tensor = _ByHand.apply(logits, loss, batch)  # type: ignore[no-untyped-call]
+    result: Tensor = _ByHand.apply(logits, loss, batch)
     return result
 
 
@@ -87,8 +87,8 @@ class _ByHand(torch.autograd.Function):
         factors, ignored = ctx.batch.factors, ctx.batch.ignored
         if torch.is_grad_enabled():  # somebody wants the gradient's gradient
             gradient = _formula(ctx.loss, ctx.moment, columns(logits), ctx.batch.y)
-        if ignored is not None:  # where the mean of none is no number
-            factors = factors.masked_fill(ignored, 0)
+        if ignored is not None:  # whatever its logits are, and where the mean of none is no number
+            gradient, factors = (t.masked_fill(ignored, 0) for t in (gradient, factors))
         rows = gradient.squeeze(0) * (of_result * factors)
         if logits.dim() > 2:
             rows = rows.view(logits.shape[1], -1, *logits.shape[2:])
