@@ -1,6 +1,6 @@
 """`MetaLoss`: a learned loss as an ordinary torch criterion."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -13,12 +13,17 @@ from mln.genome import imitation
 from mln.hub import downloaded, is_repository, uploaded
 from mln.layout import layout
 from mln.losses.base import state_of
+from mln.losses.by_hand import Batch, columns, evaluated, only_eager
+from mln.losses.certainty import has_own_zero, value_at_certainty
 from mln.losses.meta import LearnedLoss, stacked_from_genomes
 from mln.losses.state import TrainingState, initial_memory, observed
 from mln.pretrained import NAMES, loss_path
 from mln.search.base import Genomes
 
 Reduction = Literal["mean", "sum", "none"]
+
+FULL = torch.float32
+"""The least precise numbers that a loss is kept and computed in."""
 
 
 class MetaLoss(nn.Module):
@@ -76,10 +81,10 @@ class MetaLoss(nn.Module):
                 f"not of shape {tuple(genes.shape)}"
             )
         self.register_buffer("genome", genes.float())
-        self._made: tuple[Tensor, tuple[Any, ...], LearnedLoss] | None = None
+        self._made: tuple[Tensor, tuple[Any, ...], LearnedLoss, Tensor | None] | None = None
         self.register_buffer("weight", weight)
         self.register_buffer("memory", torch.zeros(0))
-        self.register_buffer("steps_done", torch.zeros(()))
+        self.register_buffer("steps_done", torch.zeros((), dtype=torch.long))
 
     def reset(self) -> None:
         """Go back to the start of training."""
@@ -95,80 +100,108 @@ class MetaLoss(nn.Module):
         number. Computed in float32, or float64 for such logits. Raises ValueError where the
         shapes do not fit.
         """
+        device = logits.device.type
+        if torch.is_autocast_enabled(device):
+            with torch.autocast(device, enabled=False):
+                return self._loss_of(logits, target)
+        return self._loss_of(logits, target)
+
+    def _loss_of(self, logits: Tensor, target: Tensor) -> Tensor:
         if logits.dim() == 1:
             logits = logits[None]
             each_shape: tuple[int, ...] = ()
             target = target[None]
         else:
             each_shape = (logits.shape[0], *logits.shape[2:])
-        classes = logits.shape[1]
-        z = logits.movedim(1, 0).flatten(1)[None]
-        if z.dtype != torch.float64:
-            z = z.float()
-        y, counts = self._target(logits, target, z.dtype)
-        loss = self._made_for(classes, z.dtype)
+        z = columns(logits.detach())
+        y, ignored = self._target(logits, target, z.dtype)
+        number = z.shape[2]
+        loss, zero = self._made_for(logits.shape[1], z.dtype)
+        counts = None if ignored is None else (~ignored).to(z.dtype)
         state = state_of(loss)
         if state is not None:
-            self._follow(state, z.detach(), y, counts)
-        weights = counts
+            self._follow(state, z, y, counts)
+        factors: Tensor | float = 1.0 if counts is None else counts
         if self.weight is not None:
-            weighted = y * self.weight.to(z.dtype)[:, None]
-            total = weighted.sum(1)[0]
+            y = y * self.weight.to(z.dtype)[:, None]
+            total = y.sum(1)[0]
             # Of cross-entropy this is -sum w_c y_c log p_c, of any loss a mean of targets.
-            y = weighted / torch.where(total == 0, 1, total)
-            weights = counts * total
-        each = torch.where(counts == 0, 0, loss.value(z, y)[0]) * weights
-        if self.reduction == "none":
-            return each.view(each_shape)
-        if self.reduction == "sum":
-            return each.sum()
-        if target.is_floating_point():
-            return each.mean()
-        return each.sum() / weights.sum()
+            y = y / torch.where(total == 0, 1, total)
+            factors = factors * total
+        if self.reduction == "mean":
+            if isinstance(factors, float) or target.is_floating_point():
+                factors = factors / number
+            else:
+                factors = factors / factors.sum()
+        if not has_own_zero(self.spec):
+            if zero is None:
+                zero = value_at_certainty(self.spec, loss, z.shape[1], z)
+            zero = (y[0] * zero).sum(0) if zero.dim() else zero
+        batch = Batch(z, y, factors, ignored, zero, self.reduction != "none")
+        result = evaluated(loss, logits, batch)
+        return result if batch.whole else result.view(each_shape)
 
-    def _made_for(self, classes: int, dtype: torch.dtype) -> LearnedLoss:
-        """The loss for a number of classes, kept from call to call: its scale costs a probe."""
+    def _made_for(self, classes: int, dtype: torch.dtype) -> tuple[LearnedLoss, Tensor | None]:
+        """The loss for a number of classes and, where no state moves it, its value at certainty.
+
+        Kept from call to call: the loss's scale costs a probe.
+        """
         if torch.compiler.is_compiling() or self.genome.is_inference():
-            return stacked_from_genomes(self.spec, self.genome[None].to(dtype), classes)
-        key = (classes, dtype, self.genome._version)
-        if self._made is None or self._made[0] is not self.genome or self._made[1] != key:
+            return stacked_from_genomes(self.spec, self.genome[None].to(dtype), classes), None
+        genome, made = self.genome, self._made
+        key = (classes, dtype, genome._version)
+        if made is None or made[0] is not genome or made[1] != key:
             with torch.inference_mode(False), torch.no_grad():
-                made = stacked_from_genomes(self.spec, self.genome[None].to(dtype), classes)
-            self._made = (self.genome, key, made)
-        return self._made[2]
+                loss = stacked_from_genomes(self.spec, genome[None].to(dtype), classes)
+                like = genome.to(dtype)
+                moves = state_of(loss) is not None or has_own_zero(self.spec)
+                zero = None if moves else value_at_certainty(self.spec, loss, classes, like)
+            made = self._made = (genome, key, loss, zero)
+        return made[2:]
 
-    def _target(self, logits: Tensor, target: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Class probabilities [1, C, B] of the targets and 1 or, if ignored, 0 for each [B]."""
+    def _target(
+        self, logits: Tensor, target: Tensor, dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor | None]:
+        """Class probabilities [1, C, B] of the targets and which are ignored [B], or None."""
         if target.is_floating_point():
             if target.shape != logits.shape:
                 raise ValueError(
                     f"class probabilities must have the logits' shape {tuple(logits.shape)}, "
                     f"not {tuple(target.shape)}"
                 )
-            y = target.movedim(1, 0).flatten(1)[None].to(dtype)
-            return y, torch.ones_like(y[0, 0])
+            return target.movedim(1, 0).flatten(1)[None].to(dtype), None
         expected = (logits.shape[0], *logits.shape[2:])
         if target.shape != expected:
             raise ValueError(
                 f"class indices must have the shape {tuple(expected)}, not {tuple(target.shape)}"
             )
         labels = target.flatten().long()
-        counts = labels != self.ignore_index
-        labels = torch.where(counts, labels, 0)
-        y = torch.zeros(logits.shape[1], len(labels), dtype=dtype, device=logits.device)
-        return y.scatter(0, labels[None], 1.0)[None], counts.to(dtype)
+        ignored = labels == self.ignore_index
+        # Asking costs a CPU less than masking, but a GPU would have to wait.
+        none = labels.device.type == "cpu" and only_eager() and not ignored.any()
+        if not none:
+            labels = labels.masked_fill(ignored, 0)
+        shape = (1, logits.shape[1], labels.shape[0])
+        y = torch.zeros(shape, dtype=dtype, device=logits.device)
+        return y.scatter(1, labels[None, None], 1.0), None if none else ignored
 
-    def _follow(self, state: TrainingState, z: Tensor, y: Tensor, counts: Tensor) -> None:
-        """Give the loss its state, and let that take in a batch of training."""
+    def _follow(self, state: TrainingState, z: Tensor, y: Tensor, counts: Tensor | None) -> None:
+        """Give the loss its state, and let that take in a batch of training.
+
+        counts: 0 for each example [B] that is ignored, otherwise 1.
+        """
         like = z.new_empty(1, 0)
         memory = self.memory.to(z.dtype)
         if len(memory) == 0:
             memory = initial_memory(state.classes, like)
-        progress = self.steps_done / self.total_steps if self.total_steps else 0.0
+        step = self.steps_done.to(z.dtype)
+        progress = step / self.total_steps if self.total_steps else 0.0
         if self.training and torch.is_grad_enabled():
+            if counts is None:
+                counts = torch.ones_like(z[0, 0])
             number = counts.sum()
             weight = counts / number.clamp_min(1)
-            updated = observed(memory, z.softmax(1), y, weight, self.steps_done.to(z.dtype))
+            updated = observed(memory, z.softmax(1), y, weight, step)
             # A step that overflowed (a scaler of mixed precision skips it) leaves no trace.
             memory = torch.where(updated.isfinite().all() & (number > 0), updated, memory)
             self.memory = memory.to(self.genome.dtype)
@@ -183,6 +216,20 @@ class MetaLoss(nn.Module):
         if saved is not None:
             self.memory = self.memory.new_zeros(saved.shape)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        # In half precision the genome would be another loss, and a running mean would stand still.
+        def kept(tensor: Tensor) -> Tensor:
+            made = fn(tensor)
+            halved = made.is_floating_point() and made.itemsize < FULL.itemsize
+            return tensor.to(made.device) if halved else made
+
+        super()._apply(kept, recurse)  # type: ignore[no-untyped-call]
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: all but what can be made again."""
+        return {**self.__dict__, "_made": None}
 
     def extra_repr(self) -> str:
         """Shown by print."""

@@ -58,3 +58,23 @@ def activation_and_slope(name: str, x: Tensor) -> tuple[Tensor, Tensor]:
         return x.relu(), (x > 0).to(x.dtype)
     s = sigmoid(x)
     return x * s, s * (1 + x * (1 - s))
+
+
+def units_and_slope(name: str, x: Tensor, slope: Tensor) -> Tensor:
+    """An activation, written over x, and its derivative but for SLOPE_SCALE, written to `slope`.
+
+    With torch's fast sigmoid, whose last bits depend on the place: for a single learner.
+    """
+    if name == "tanh":
+        torch.abs(x, out=slope).mul_(-2).sigmoid_()
+        x.sign_()
+        x.addcmul_(x, slope, value=-2)
+        slope.addcmul_(slope, slope, value=-1)
+    elif name == "relu":
+        torch.gt(x, 0, out=slope)
+        x.relu_()
+    else:
+        torch.sigmoid(x, out=slope)
+        x.mul_(slope)
+        slope.addcmul_(x, 1 - slope)
+    return x

@@ -11,6 +11,8 @@ Each exponent is its range times clip(w . state + b, 0, 1): a law that can be re
 units of the range, so that a change of .1 in a constant moves its exponent by a tenth of it.
 """
 
+from math import inf, log
+
 import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax, pad
@@ -66,10 +68,25 @@ class AdaptiveLoss(Learned):
     def value(self, z: Tensor, y: Tensor) -> Tensor:
         """Loss of each example, [P, B]."""
         q, eps, gamma, tau = self.exponents()
-        log_p = log_softmax(z + tau * self.state.log_prior, 1)
+        log_p = log_softmax(self._adjusted_logits(z, tau), 1)
         rest = (-torch.expm1(log_p)).clamp_min(probability_floor(z.dtype))
         base = torch.exp(gamma * torch.log(rest)) * _box_cox(log_p, q)
         return self.scale[..., 0] * (((1 - eps) * y + eps / z.shape[1]) * base).sum(1)
+
+    def value_and_gradient(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Value [P, B] and logit gradient [P, C, B], in one pass over the probabilities."""
+        q, eps, gamma, tau = self.exponents()
+        log_p = log_softmax(self._adjusted_logits(z, tau), 1)
+        p = torch.exp(log_p)
+        rest = (1 - p).clamp_min_(probability_floor(z.dtype))
+        power = torch.expm1(q * log_p)  # p^q - 1
+        none = q == 0
+        lost = torch.where(none, -log_p, power / torch.where(none, -1, -q))
+        weight = torch.exp(gamma * torch.log(rest)).mul_(self.scale)
+        weight.mul_(torch.addcmul(eps / z.shape[1], y, 1 - eps))
+        u = power.add_(1).addcmul_(gamma * p, lost / rest).mul_(weight)
+        value = (weight * lost).sum(1)
+        return value, (p * u.sum(1, keepdim=True)).sub_(u)
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
         """Derivative of each example's loss with respect to its logits, [P, C, B]."""
@@ -84,6 +101,15 @@ class AdaptiveLoss(Learned):
         inner = torch.exp(q * log_p) + gamma * p * _box_cox(log_p, q) / rest
         u = ((1 - eps) * y + eps / p.shape[1]) * focus * inner
         return -self.scale * through_softmax(u, p)
+
+    def _adjusted_logits(self, z: Tensor, tau: Tensor) -> Tensor:
+        """z + tau * log prior; a logit of -inf is that of the smallest probability.
+
+        Smoothing wants a finite probability of every class, a masked one included.
+        """
+        z = z + tau * self.state.log_prior
+        lowest = z.detach().amax(1, keepdim=True) + log(probability_floor(z.dtype))
+        return torch.where(z == -inf, lowest, z)
 
 
 def _box_cox(log_p: Tensor, q: Tensor) -> Tensor:

@@ -84,8 +84,11 @@ class OneParameter:
 
 
 def log_target(z: Tensor, y: Tensor) -> Tensor:
-    """log p_t, the log-probability of the true class [P, B], from logits."""
-    return (y * log_softmax(z, 1)).sum(1)
+    """log p_t, the log-probability of the true class [P, B], from logits.
+
+    A class of logit -inf, whose log-probability is -inf, counts for nothing where it is not true.
+    """
+    return torch.where(y == 0, 0, y * log_softmax(z, 1)).sum(1)
 
 
 def target(p: Tensor, y: Tensor) -> Tensor:
@@ -119,6 +122,18 @@ class Learned:
     """
 
     state: TrainingState | None = None
+
+    def value(self, z: Tensor, y: Tensor) -> Tensor:
+        """Loss of each example, [P, B]."""
+        raise NotImplementedError
+
+    def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        """Derivative of each example's loss with respect to its logits, [P, C, B]."""
+        raise NotImplementedError
+
+    def value_and_gradient(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Both for a training step at logits z, in which they may share their work."""
+        return self.value(z, y), self.gradient(z.softmax(1), y)
 
     def take(self, members: Tensor) -> Self:
         """The losses of some members, without computing their scale again."""

@@ -2,12 +2,12 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import log_softmax, pad
+from torch.nn.functional import pad
 
 from mln.config import LossSpec
 from mln.layout import GATE_OUTPUTS, layout
 from mln.losses.activations import sigmoid
-from mln.losses.base import Learned
+from mln.losses.base import Learned, log_target
 from mln.losses.network import NetworkLoss
 from mln.losses.probe import gradient_scale
 from mln.losses.state import TrainingState, adjusted
@@ -42,8 +42,14 @@ class ResidualLoss(Learned):
 
     def value(self, z: Tensor, y: Tensor) -> Tensor:
         """Loss of each example, [P, B]."""
-        ce = -(y * log_softmax(z, 1)).sum(1)
+        ce = -log_target(z, y)
         return self.scale[..., 0] * (ce + self.net.value(z, y))
+
+    def value_and_gradient(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Value [P, B] and logit gradient [P, C, B]."""
+        value, gradient = self.net.value_and_gradient(z, y)
+        value = self.scale[..., 0] * (value - log_target(z, y))
+        return value, self.scale * (z.softmax(1) - y + gradient)
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
         """Derivative of each example's loss with respect to its logits, [P, C, B]."""
@@ -99,9 +105,18 @@ class GateLoss(Learned):
     def value(self, z: Tensor, y: Tensor) -> Tensor:
         """Loss of each example, [P, B]."""
         g, tau = self.gate()
-        ce = -(y * log_softmax(z + tau * self.state.log_prior, 1)).sum(1)
+        ce = -log_target(z + tau * self.state.log_prior, y)
         g = g[..., 0]
         return self.scale[..., 0] * ((1 - g) * ce + g * self.net.value(z, y))
+
+    def value_and_gradient(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Value [P, B] and logit gradient [P, C, B]."""
+        g, tau = self.gate()
+        net, of_net = self.net.value_and_gradient(z, y)
+        adjusted_z = z + tau * self.state.log_prior
+        value = (1 - g[..., 0]) * -log_target(adjusted_z, y) + g[..., 0] * net
+        gradient = (1 - g) * (adjusted_z.softmax(1) - y) + g * of_net
+        return self.scale[..., 0] * value, self.scale * gradient
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
         """Derivative of each example's loss with respect to its logits, [P, C, B]."""

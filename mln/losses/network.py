@@ -1,6 +1,7 @@
 """The evolved network as a loss: scale * mean over classes of net(features of a class, state)."""
 
 from math import exp
+from threading import get_ident
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from mln.losses.activations import (
     scaled_slope,
     sigmoid,
     softplus,
+    units_and_slope,
 )
 from mln.losses.base import Learned, Scratch, through_softmax
 from mln.losses.probe import gradient_scale
@@ -57,6 +59,7 @@ class NetworkLoss(Learned):
             pad(parts[f"weight_{i}"], (0, extra, 0, extra)) for i in range(1, spec.depth)
         ]
         self.scratch = Scratch()
+        self.rooms: dict[tuple[int, int], tuple[Scratch, Scratch]] = {}
         self.v, self.c = pad(parts["output"], (0, extra)), parts["constant"]
         if spec.state:
             rows = pad(parts["state"], (0, extra, 0, -len(spec.state) % 8))
@@ -72,9 +75,12 @@ class NetworkLoss(Learned):
         self.back = [inputs[:, :differentiable]]
         self.back += [weight.transpose(1, 2).contiguous() for weight in self.weights[1:]]
         factor = self.scale * self.v
+        shares = classes if self.per_class else 1
+        self.value_row = (factor / shares).unsqueeze(1)
+        self.value_constant = (self.scale * self.c / shares).unsqueeze(2)
         if not self.softplus:
             factor = factor * SLOPE_SCALE[spec.activation]
-        self.back[-1] = factor[:, None] * self.back[-1] / (classes if self.per_class else 1)
+        self.back[-1] = factor[:, None] * self.back[-1] / shares
 
     def __len__(self) -> int:
         return len(self.v)
@@ -89,6 +95,28 @@ class NetworkLoss(Learned):
         if self.softplus:
             f = softplus(f)
         return self.scale * f.view(len(z), -1, z.shape[2]).mean(1)
+
+    def value_and_gradient(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Value [P, B] and logit gradient [P, C, B], from one pass through the layers."""
+        p = z.softmax(1)
+        log_p = None if self.spec.features == "p,y" else log_softmax(z, 1).clamp_min(LOG_FLOOR)
+        t, slopes = self._features(p, log_p, y), []
+        for layer, (weight, bias) in enumerate(zip(self.weights, self._biases(), strict=True)):
+            x, slope = self._rooms(layer, t, weight.shape[1])
+            torch.baddbmm(bias, weight, t, out=x)
+            t = units_and_slope(self.spec.activation, x, slope)
+            slopes.append(slope)
+        factor = SLOPE_SCALE[self.spec.activation]
+        for slope in slopes[:-1]:
+            slope.mul_(factor)
+        if self.softplus:
+            f = torch.baddbmm(self.c.unsqueeze(2), self.v.unsqueeze(1), t)
+            slopes[-1].mul_(factor * sigmoid(f))
+            f = softplus(f) * (self.scale / (z.shape[1] if self.per_class else 1)).unsqueeze(2)
+        else:
+            f = torch.baddbmm(self.value_constant, self.value_row, t)
+        value = f.view(z.shape).sum(1) if self.per_class else f.squeeze(1)
+        return value, self._back(slopes, p, log_p)
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
         """Derivative of each example's loss with respect to its logits, [P, C, B]."""
@@ -107,6 +135,10 @@ class NetworkLoss(Learned):
         if self.softplus:
             f = torch.bmm(self.v[:, None, :], t) + self.c[..., None]
             slopes[-1] = slopes[-1] * sigmoid(f)
+        return self._back(slopes, p, log_p)
+
+    def _back(self, slopes: list[Tensor], p: Tensor, log_p: Tensor | None) -> Tensor:
+        """The logit gradient [P, C, B] from the derivatives of all layers' units."""
         g = slopes[-1]
         for layer in range(len(slopes) - 1, -1, -1):
             g = torch.bmm(self.back[layer], g)
@@ -114,7 +146,7 @@ class NetworkLoss(Learned):
                 g = g * slopes[layer - 1]
         if log_p is None:
             return through_softmax(p * g.view_as(p), p)
-        g = g.view(len(p), -1, *p.shape[1:])
+        g = g.view(p.shape[0], -1, *p.shape[1:])
         if self.spec.features == "logp,p,y":
             # Where log p was held at its floor it has no derivative.
             of_log_p = torch.ops.aten.threshold_backward(g[:, 0], p, exp(LOG_FLOOR))
@@ -133,6 +165,13 @@ class NetworkLoss(Learned):
             rows = [_squashed(log_p), y]
         stacked = torch.stack(rows, dim=1)
         return stacked.flatten(2) if self.per_class else stacked.flatten(1, 2)
+
+    def _rooms(self, layer: int, t: Tensor, units: int) -> list[Tensor]:
+        """Two buffers [P, units, examples] for a layer, of this thread alone."""
+        place = (get_ident(), layer)
+        if place not in self.rooms:
+            self.rooms[place] = (Scratch(), Scratch())
+        return [scratch.like(t, t.shape[0], units, t.shape[2]) for scratch in self.rooms[place]]
 
     def _last_units(self, weight: Tensor, bias: Tensor, t: Tensor) -> Tensor:
         if torch.is_grad_enabled():

@@ -104,22 +104,29 @@ def observed(memory: Tensor, p: Tensor, y: Tensor, weight: Tensor, step: int | T
 def _features(memory: Tensor, progress: float | Tensor, names: Sequence[str]) -> Tensor:
     """Features [P, S], in [0, 1]; the calibration gap in [-1, 1]."""
     target, accuracy, confidence, disagreement, slow = memory[:, : len(MEASURED)].unbind(1)
-    prior = memory[:, len(MEASURED) :]
-    classes = prior.shape[1]
-    entropy = -(prior * prior.clamp_min(PRIOR_FLOOR).log()).sum(1) / log(classes)
-    size = (log(classes) - log(2)) / (log(MAX_CLASSES) - log(2))
-    columns = {
-        "progress": torch.zeros_like(target) + progress,
+    measured = {
         "target_probability": target,
         "accuracy": accuracy,
         "confidence": confidence,
         "disagreement": disagreement,
-        "drop": (slow - accuracy).clamp_min(0),
-        "calibration_gap": confidence - accuracy,
-        "class_entropy": entropy,
-        "classes": torch.full_like(target, size),
     }
-    features = torch.stack([columns[name] for name in names], dim=1)
+
+    def column(name: str) -> Tensor:
+        if name == "progress":
+            return torch.zeros_like(target) + progress
+        if name == "drop":
+            return (slow - accuracy).clamp_min(0)
+        if name == "calibration_gap":
+            return confidence - accuracy
+        prior = memory[:, len(MEASURED) :]
+        classes = prior.shape[1]
+        if name == "class_entropy":
+            return -(prior * prior.clamp_min(PRIOR_FLOOR).log()).sum(1) / log(classes)
+        size = (log(classes) - log(2)) / (log(MAX_CLASSES) - log(2))
+        return torch.full_like(target, size)
+
+    columns = [measured[name] if name in measured else column(name) for name in names]
+    features = torch.stack(columns, dim=1)
     # Filled where it lies: a GPU would wait for a list of numbers in every step.
     lowest = torch.zeros_like(features[0])
     if "calibration_gap" in names:
