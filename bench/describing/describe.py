@@ -1,6 +1,7 @@
 """Describe a task: draw it once, and say what was read and what its regimes changed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.random import SeedSequence
@@ -14,9 +15,11 @@ from bench.describing.model import (
     TaskDescription,
 )
 from bench.describing.regimes import changes
+from bench.describing.suspects import suspects
 from bench.tasks.base import TaskFamily
 from bench.tasks.facts import FamilyFacts, FeatureFacts, HasFacts, PictureFacts
-from bench.tasks.resolve import TaskRef, resolve
+from bench.tasks.families.tables import TableFamily
+from bench.tasks.resolve import TaskRef
 from mln.task import Split, Task
 
 MIN_EXAMPLES = 5
@@ -62,20 +65,11 @@ def describe(ref: TaskRef, *, test: bool = True, roles: Sequence[str] = ()) -> T
     )
 
 
-def describe_all(roles: Mapping[str, Iterable[str]], *, test: bool = True) -> list[TaskDescription]:
-    """The tasks that an experiment names, by role; one of several roles is described once."""
-    of: dict[str, list[str]] = {}
-    refs = {}
-    for role, names in roles.items():
-        for ref in map(resolve, names):
-            refs[ref.name] = ref
-            if role not in of.setdefault(ref.name, []):
-                of[ref.name].append(role)
-    return [describe(ref, test=test, roles=of[name]) for name, ref in refs.items()]
-
-
 def family_facts(family: TaskFamily) -> FamilyFacts:
     """What a family tells; of a mixture, what each of its parts does. Raises as its data do."""
+    if isinstance(family, TableFamily):
+        facts = family.facts()
+        return replace(facts, warnings=(*facts.warnings, *suspects(family.columns())))
     if isinstance(family, HasFacts):
         return family.facts()
     parts = [family_facts(part) for part in getattr(family, "families", ())]

@@ -25,7 +25,7 @@ def changes(ref: TaskRef, seed: SeedSequence) -> Iterator[RegimeDescription]:
     for setting, before, after in zip(ref.regimes, tasks[:-1], tasks[1:], strict=True):
         yield RegimeDescription(
             regime=str(setting),
-            meaning=REGIMES[setting.key].description,
+            meaning=f"for example {REGIMES[setting.key].description}",
             changed=_changed(before, after),
         )
     if ref.noisy_valid:
