@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from bench.describing.describe import describe
 from bench.experiment.model import Experiment
 from bench.experiment.study import AblateStudy, ConfirmStudy, ScreenStudy, StudyBase, TuningStudy
+from bench.tasks.resolve import resolve
 from studies.plan import StudyPlan, points, seeds_of
 from studies.space import spell
 
@@ -90,6 +92,10 @@ def described(experiment: Experiment, study: StudyBase, plan: StudyPlan) -> dict
         "trials": plan.total,
         "space": {parameter.name: spell(parameter.domain) for parameter in plan.space.parameters},
         "fixed": plan.space.fixed,
+        "described": [
+            describe(resolve(family), test=False, roles=["study"]).as_json()
+            for family in study.families
+        ],
     }
     if isinstance(study, AblateStudy):
         factors = {name: list(values) for name, values in study.levels.items()}

@@ -15,6 +15,7 @@ import typer
 from bench.cli.ablate import ablate
 from bench.cli.compare import compare
 from bench.cli.dashboard import dashboard
+from bench.cli.data import data
 from bench.cli.demo import demo
 from bench.cli.doctor import doctor
 from bench.cli.download import download
@@ -40,6 +41,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     demo,
     new,
     show,
+    data,
     probe,
     evolve,
     run,

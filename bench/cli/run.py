@@ -36,7 +36,9 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Benchmark: evolve what is missing, and train every cell that is not done."""
+    from bench.cli.describing import print_head
     from bench.experiment.checks import load_checked
+    from bench.running.describing import described
     from bench.running.session import run_all
     from reports.verdicts.prospects import prospects
 
@@ -45,7 +47,9 @@ def run(
         raise InputError(f"experiment {loaded.name}: has no [benchmark] section")
     print_notes(prospects(loaded))
     resolved = resolved_settings(loaded, storage)
-    cells, learners, notes = run_all(resolved, storage, artifacts, jobs, dask, print_errors)
+    tasks = described(resolved)
+    print_head(tasks)
+    cells, learners, notes = run_all(resolved, storage, artifacts, jobs, dask, print_errors, tasks)
     count = cells._asdict() | ({"learners": learners} if as_json and learners else {})
     print_rows([count], as_json, "Cells of all configurations")
     if learners and not as_json:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from bench.cells.loss_ref import LossRef, reference
+from bench.describing.describe import describe
 from bench.errors import InputError
 from bench.explanation.fits import (
     LOSS_FAMILIES,
@@ -26,7 +27,8 @@ from bench.explanation.fits import (
     points,
     r_squared,
 )
-from bench.explanation.typical_training import courses, training_values
+from bench.explanation.typical_training import TRAININGS, courses, training_values
+from bench.tasks.resolve import resolve
 from mln.config import LossSpec
 from mln.files import LossFileError, SavedLoss, load_loss
 from mln.law import law
@@ -99,8 +101,8 @@ def explain(path: Path) -> dict[str, Any]:
     Keys: loss, spec, provenance, classes, curves (of the loss and of BESIDE), and states: one
     explanation for each state of training that `mln.shape.shape` draws (`state` is None for a
     loss without state). law and trainings: of an adaptive loss the formula of each exponent, and
-    what they do in typical trainings (see `training_values`); of others empty. Raises InputError
-    for a missing, foreign or damaged file.
+    what they do in typical trainings (see `training_values`); tasks: what was understood of those
+    of the trainings; of others empty. Raises InputError for a missing, foreign or damaged file.
     """
     try:
         saved = load_loss(path)
@@ -123,6 +125,14 @@ def explain_loss(name: str, saved: SavedLoss) -> dict[str, Any]:
         "law": [each._asdict() for each in law(saved.spec, saved.genome)] if adaptive else [],
         "trainings": (
             [training_values(course, saved) for course in courses(saved.spec, saved.genome)]
+            if adaptive
+            else []
+        ),
+        "tasks": (
+            [
+                describe(resolve(task), test=False, roles=[f"{training} training"]).as_json()
+                for training, task in TRAININGS.items()
+            ]
             if adaptive
             else []
         ),

@@ -13,11 +13,13 @@ from bench.cells.provenance import determinants, provenance
 from bench.cells.seeds import Purpose, drawn
 from bench.cells.training import Member, Outcome, TrainingJob, failed, train
 from bench.cells.tuning import Configuration, configurations
+from bench.describing.model import TaskDescription
 from bench.errors import InputError
 from bench.experiment.model import Experiment
 from bench.experiment.sections import BenchmarkSection
 from bench.files import write_atomically
 from bench.keys import digest, digests
+from bench.running.describing import described
 from bench.running.evolution import (
     EvolutionJob,
     EvolutionProgress,
@@ -140,17 +142,21 @@ class Runner:
             spent[finished.job.key] = budgets[finished.job.key]
             finished.job.checkpoint.unlink(missing_ok=True)
 
-    def run(self) -> RunSummary:
+    def run(self, tasks: Sequence[TaskDescription] | None = None) -> RunSummary:
         """Do all that the experiment lacks: evolutions, then cells.
+
+        tasks: what was understood of the tasks, which is stored beside the results; found out
+        here where it is not known yet.
 
         What fails is noted in `errors`. Raises InputError where the experiment has no benchmark,
         and as `evolve` does.
         """
         benchmark = self._benchmark()
+        known = described(self.experiment) if tasks is None else tasks
         evolved = self.evolve()
         self._measure_learners(evolved)
         grid = [self._unit(trainee) for trainee in self._trainees(benchmark, evolved)]
-        self._announce(evolved, grid)
+        self._announce(evolved, grid, known)
         self._train(grid)
         return summary(self.experiment, self.store)
 
@@ -203,12 +209,15 @@ class Runner:
             for loss in losses
         ]
 
-    def _announce(self, evolved: Sequence[Row], grid: Sequence[Unit]) -> None:
+    def _announce(
+        self, evolved: Sequence[Row], grid: Sequence[Unit], tasks: Sequence[TaskDescription]
+    ) -> None:
         """Record the experiment and its units, so that a report finds what belongs to it."""
         config = {
             "experiment": self.experiment.model_dump(mode="json"),
             "evolutions": {row["loss"]: row["key"] for row in evolved},
             "study": self.experiment.study.name if self.experiment.study else None,
+            "tasks": [task.as_json() for task in tasks],
             "seeds": drawn(
                 self.experiment.seed,
                 {

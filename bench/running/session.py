@@ -5,6 +5,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.describing.model import TaskDescription
 from bench.errors import InputError
 from bench.experiment.model import Experiment
 from bench.files import require_writable
@@ -78,14 +79,17 @@ def run_all(
     jobs: int | None,
     dask: str | None = None,
     on_errors: Callable[[Sequence[str]], None] = lambda _: None,
+    tasks: Sequence[TaskDescription] | None = None,
 ) -> RunResult:
     """Do all that the experiment lacks; `on_errors` is told, once, what went wrong.
+
+    tasks: as in `Runner.run`.
 
     Raises as `running` and `Runner.run` do.
     """
     with running(experiment, storage, artifacts, jobs, dask) as runner:
         result = RunResult(
-            runner.run(), runner.learner_rows(), validation_notes(experiment, runner.store)
+            runner.run(tasks), runner.learner_rows(), validation_notes(experiment, runner.store)
         )
         errors = runner.errors
     on_errors(errors)

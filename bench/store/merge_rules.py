@@ -46,7 +46,7 @@ def _unfinished(row: Row) -> bool:
 def _of_experiment(row: Row) -> Row:
     """An experiment's row without provenance and without what grows as it is run."""
     config = {**row["config"], "experiment": {**row["config"].get("experiment", {})}}
-    for name in ("provenance", "evolutions", "seeds"):
+    for name in ("provenance", "evolutions", "seeds", "tasks"):
         config.pop(name, None)
     config["experiment"].pop("description", None)
     return row | {"config": config}

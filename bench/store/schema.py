@@ -147,7 +147,8 @@ studies = Table(
 
 protocol: {question, text, budget (member-steps of each evolution), seeds (evolutions of each
 trial), families, tasks, rates, metric, sampler, trials, space: {dotted key: domain}, fixed:
-{dotted key: value}; of an ablation factors: {dotted key: values} and design}. best: {slot, number,
+{dotted key: value}, described: [bench.describing.model.TaskDescription of each family]; of an
+ablation factors: {dotted key: values} and design}. best: {slot, number,
 value, params} of the feasible complete trial with the largest value, or {}; front: a list of
 {slot, number, value, cost (member-steps), params} where the cost is an objective too."""
 

@@ -15,9 +15,10 @@ from bench.tasks.families.prototypes import PROTOTYPES
 from bench.tasks.families.sized import CLASS_RANGE, SIZED, MixtureFamily
 from bench.tasks.families.synthetic import SYNTHETIC
 from bench.tasks.families.tables import SHIPPED_TABLES, TableFile
+from bench.tasks.tabular.raw import TableTerms
 
 PLANAR = ("moons", "circles", "xor", "checkerboard", "classification_2")
-UNQUOTED = "/~:() "
+UNQUOTED = "/~:()? "
 
 _SYNTHETIC = {family.name: family for family in SYNTHETIC}
 
@@ -53,6 +54,10 @@ FORMS = {
     "moons|circles|xor": ("a mixture of families of one shape", GENERATED),
     "folder:PATH,size=32": (FolderPictures.description, YOURS),
     "table:PATH,label=COLUMN": (TableFile.description, YOURS),
+    "table:PATH,label=COLUMN,missing=?,words=COLUMN,without=COLUMN": (
+        "the same, with missing values, categories and columns to leave out; each may be repeated",
+        YOURS,
+    ),
 }
 """Families that are made from their name: an example, what it is, whose the data are."""
 
@@ -96,38 +101,52 @@ def family_of(word: str, name: str) -> TaskFamily:
 
 @lru_cache(maxsize=256)
 def _made(kind: str, text: str, name: str) -> TaskFamily:
-    path, settings = _arguments(kind, text, name)
+    path, settings, repeated = _arguments(kind, text, name)
     if kind in SIZED:
         features = _whole(settings, "features", SIZED[kind].features, name)
         classes = _whole(settings, "classes", CLASS_RANGE, name)
         spelled = f"{kind}:features={features},classes={classes}"
         return SIZED[kind].make(spelled, features, classes)
     if kind == "table":
-        label = settings["label"]
-        return TableFile(f"table:{_quoted(path)},label={_quoted(label)}", path, label)
+        lists = [tuple(sorted(set(repeated.get(key, ())))) for key in REPEATED["table"]]
+        terms = TableTerms(settings["label"], *lists)
+        said = [("label", terms.label)]
+        said += [(key, v) for key, vs in zip(REPEATED["table"], lists, strict=True) for v in vs]
+        tail = "".join(f",{key}={_quoted(value)}" for key, value in said)
+        return TableFile(f"table:{_quoted(path)}{tail}", path, terms)
     size = _whole(settings, "size", (SIDES[0], SIDES[-1]), name) if "size" in settings else None
     tail = f",size={size}" if size is not None else ""
     return FolderPictures(f"folder:{_quoted(path)}{tail}", path, size)
 
 
-def _arguments(kind: str, text: str, name: str) -> tuple[str, dict[str, str]]:
+REQUIRED: dict[str, tuple[str, ...]] = {"table": ("label",), "folder": ()}
+OPTIONAL: dict[str, tuple[str, ...]] = {"folder": ("size",)}
+REPEATED: dict[str, tuple[str, ...]] = {"table": ("missing", "words", "without")}
+"""What may follow a family's kind, once or more often; sized families need their sizes."""
+
+
+def _arguments(kind: str, text: str, name: str) -> tuple[str, dict[str, str], dict[str, list[str]]]:
     """The path, where there is one, and the key=value pairs after it; %2C is a comma, %2B a +."""
-    required = {"table": ("label",), "folder": ()}.get(kind, ("features", "classes"))
-    known = (*required, "size") if kind == "folder" else required
+    required = REQUIRED.get(kind, ("features", "classes"))
+    often = REPEATED.get(kind, ())
+    known = (*required, *OPTIONAL.get(kind, ()), *often)
+    form = next(form for form in FORMS if form.startswith(f"{kind}:"))
     pieces = [piece.strip() for piece in text.split(",")]
     path = "" if kind in SIZED else unquote(pieces.pop(0))
     settings: dict[str, str] = {}
+    repeated: dict[str, list[str]] = {}
     for piece in pieces:
         key, equals, value = (part.strip() for part in piece.partition("="))
         if key not in known or not equals or not value or key in settings:
-            form = next(form for form in FORMS if form.startswith(f"{kind}:"))
             hint = nearest(key, known) if equals and key not in known else ""
             raise InputError(f"task '{name}': write it as {form}{hint}")
-        settings[key] = unquote(value)
+        if key in often:
+            repeated.setdefault(key, []).append(unquote(value).strip())
+        else:
+            settings[key] = unquote(value)
     if any(key not in settings for key in required) or (kind not in SIZED and not path):
-        form = next(form for form in FORMS if form.startswith(f"{kind}:"))
         raise InputError(f"task '{name}': write it as {form}")
-    return path, settings
+    return path, settings, repeated
 
 
 def _whole(settings: dict[str, str], key: str, limits: tuple[int, int], name: str) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.describing.model import TaskDescription, read_descriptions
 from bench.errors import InputError
 from bench.experiment.model import Experiment
 from bench.experiment.study import AblateDesign, AblateStudy
@@ -31,6 +32,7 @@ class AblationData:
     gains: pd.DataFrame
     protocol: Mapping[str, Any]
     missing_slots: tuple[int, ...] = ()
+    descriptions: tuple[TaskDescription, ...] = ()
 
     @property
     def declared(self) -> DeclaredDesign:
@@ -74,6 +76,7 @@ def load_ablation(store: Store, experiment: Experiment) -> AblationData:
     frame = frame[["slot", "seed", "family", *factors, "gain", "tasks", "diverged", "member_steps"]]
     frame = frame.sort_values(["slot", "seed", "family"], ignore_index=True)
     described = store.rows(tables.studies, study=study.name)
+    protocol = dict(described[0]["protocol"]) if described else {}
     slots = {row["slot"] for row in store.rows(tables.slots, study=study.name)}
     return AblationData(
         experiment=experiment,
@@ -81,7 +84,8 @@ def load_ablation(store: Store, experiment: Experiment) -> AblationData:
         design=study.design,
         factors=factors,
         gains=frame,
-        protocol=described[0]["protocol"] if described else {},
+        protocol=protocol,
+        descriptions=tuple(read_descriptions(protocol.pop("described", None))),
         missing_slots=tuple(sorted(slots - {row["slot"] for row in rows})),
     )
 

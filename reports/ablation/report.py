@@ -15,6 +15,7 @@ from reports.ablation import sections as ablation_sections
 from reports.ablation.analysis import Analysis, analyse
 from reports.ablation.data import AblationData, load_ablation
 from reports.ablation.findings import findings, methods, note, warnings
+from reports.page.described import task_section
 from reports.page.facts import facts, reproduction
 from reports.page.model import Page
 from reports.page.wording import unit_of
@@ -72,7 +73,10 @@ def render_ablation(
         findings=sentences,
         head=[ablation_sections.effects_table(analysis, data.metric, rules)],
         note=note(data, analysis),
-        sections=ablation_sections.sections(data, analysis, rules),
+        sections=[
+            *ablation_sections.sections(data, analysis, rules),
+            task_section(data.descriptions, analysis.families),
+        ],
         methods=methods(data, analysis),
         facts=facts(data.experiment, data.experiment.fingerprint(), {}, dict(data.protocol)),
         commands=commands,
@@ -111,6 +115,7 @@ def _document(
         "families_effects": records(analysis.by_family),
         "cells": records(analysis.cells),
         "missing": records(analysis.missing),
+        "tasks": [each.as_json() for each in data.descriptions],
         "finished": not analysis.unfinished,
         "unfinished_slots": list(data.missing_slots),
         "labels": {verdict: kind.label for verdict, kind in VERDICTS.items()},

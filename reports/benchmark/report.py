@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.describing.model import warnings_of
 from bench.experiment.model import Experiment
 from bench.store.store import Store
 from reports.benchmark import claims as wider
@@ -177,6 +178,7 @@ def warnings(material: Material) -> list[str]:
             f"{counted(mixed, 'group')} of paired runs mix models of processors or devices; last "
             "bits may differ within a pair."
         )
+    lines += warnings_of(data.descriptions)
     if data.is_given:
         lines += given_warnings(data)
     return lines + edges(material)
@@ -260,6 +262,7 @@ def _document(
         "claims": [item.as_json() for item in (*material.method, *material.new_tasks)],
         "across_tasks": records(across.table) if across else [],
         "missing": records(data.missing),
+        "tasks": [each.as_json() for each in data.descriptions],
         "outcomes": records(counts(data)),
         "tuning": records(data.tuning),
         "evolutions": records(data.evolutions),

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from bench.catalogue.metrics import STEPS_TO_CE
+from bench.describing.model import read_descriptions
 from bench.errors import InputError
 from bench.experiment.model import Experiment
 from bench.experiment.sections import ReportSection
@@ -63,6 +64,7 @@ def load(store: Store, experiment: Experiment) -> ReportData:
             "cells": {name: sorted(values) for name, values in sorted(found.provenance.items())},
             "mixed_processors": found.mixed_processors(chosen),
         },
+        descriptions=tuple(read_descriptions(config.get("tasks"))),
     )
 
 

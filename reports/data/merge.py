@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.describing.model import TaskDescription
 from bench.errors import InputError
 from reports.data.curves import NO_CURVES, Curves
 from reports.data.model import ReportData
@@ -69,6 +70,7 @@ def merge(parts: Sequence[ReportData]) -> ReportData:
         intermediate=parts[0].intermediate.iloc[:0],
         importances=parts[0].importances.iloc[:0],
         provenance=_provenance(parts),
+        descriptions=_descriptions(renamed),
         runs=tuple(_new_names(part, parts)[loss] for part in parts for loss in part.evolved),
         files=tuple(
             dict.fromkeys(
@@ -120,6 +122,10 @@ def _renamed(part: ReportData, parts: Sequence[ReportData]) -> ReportData:
             if column in frame:
                 frame[column] = frame[column].replace(names)
         changes[name] = frame
+    changes["descriptions"] = tuple(
+        each.model_copy(update={"task": tasks.get(each.task, each.task)})
+        for each in part.descriptions
+    )
     return dataclasses.replace(part, **changes)
 
 
@@ -142,6 +148,11 @@ def _ambiguous(part: ReportData, parts: Sequence[ReportData]) -> list[str]:
 def _saved_of(part: ReportData) -> Mapping[str, Any]:
     benchmark = part.experiment.benchmark
     return benchmark.saved_losses if benchmark else {}
+
+
+def _descriptions(parts: Sequence[ReportData]) -> tuple[TaskDescription, ...]:
+    """What was understood of all tasks; of those that evolutions share, once."""
+    return tuple({each.task: each for part in parts for each in part.descriptions}.values())
 
 
 def _curves(parts: Sequence[ReportData]) -> Curves:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.describing.model import TaskDescription
 from bench.experiment.model import Experiment
 from bench.policies import POLICIES
 from reports.data.curves import Curves
@@ -40,6 +41,7 @@ class ReportData:
     trials: slot, number, state, value, member_steps, and one column per parameter.
     intermediate: number, step, value. importances: name, share.
     missing: IDENTITY, reason.
+    descriptions: what was understood of the tasks; none of results that were computed elsewhere.
     """
 
     experiment: Experiment
@@ -57,6 +59,7 @@ class ReportData:
     importances: pd.DataFrame
     missing: pd.DataFrame
     provenance: dict[str, Any]
+    descriptions: tuple[TaskDescription, ...] = ()
 
     @property
     def metrics(self) -> list[str]:

@@ -27,8 +27,9 @@ def write_explanation(explanation: Mapping[str, Any], out_dir: Path) -> list[Pat
 
     `explanation`: loss, spec, provenance, classes, curves (loss, state, kind, target, p, y),
     states (state, nearest, families, polynomial, fitted), and of an adaptive loss law (exponent,
-    formula, words) and trainings (training, task, progress, accuracy, exponents, moments), which
-    are empty for others. Raises InputError where the folder cannot be written.
+    formula, words), trainings (training, task, progress, accuracy, exponents, moments) and tasks
+    (`bench.describing.model.TaskDescription`), which are empty for others. Raises InputError
+    where the folder cannot be written.
     """
     figures = {
         "shape": shape_figure(explanation),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from reports.page.described import task_section
 from reports.page.facts import versions
 from reports.page.model import Page, Picture, Section
 from reports.page.table import Table, interval_text, plain_frame
@@ -14,6 +15,7 @@ from reports.page.wording import PLUS_MINUS, p_cell, unit_of
 from reports.page.write import ReportPaths, records, write_page
 from reports.regression import figures as regression_figures
 from reports.regression.compare import Regression
+from reports.regression.tasks import described_beside
 
 MAX_DRAWN = 40
 """Changes that the figure shows."""
@@ -57,16 +59,21 @@ def change_table(regression: Regression) -> Table:
 def write_regression(
     regression: Regression, out_dir: Path, names: tuple[str, str], commands: Sequence[str] = ()
 ) -> ReportPaths:
-    """Write the report of a comparison. Raises InputError where the folder cannot be written."""
+    """Write the report of a comparison. Raises InputError where the folder cannot be written.
+
+    names: the paths of the two tables of rows.
+    """
+    described, differing = described_beside(names)
+    tasks = list(dict.fromkeys(change.task for change in regression.changes))
     page = Page(
         kind="compare",
         name=f"{names[1]} against {names[0]}",
         description="Two stored runs of the same experiment.",
-        warnings=regression.warnings,
+        warnings=[*regression.warnings, *differing],
         findings=regression.findings,
         head=[change_table(regression)],
         note="",
-        sections=_sections(regression),
+        sections=[*_sections(regression), task_section(described, tasks)],
         methods=[
             "Rows of both runs are paired by task, learner, loss, seed and rate. Where any row of "
             "a loss on a task differs, the differences were tested with the two-sided sign-flip "
@@ -147,5 +154,6 @@ def document(
         "only_a": records(regression.only_a),
         "only_b": records(regression.only_b),
         "statuses": records(regression.statuses),
+        "tasks": [each.as_json() for each in described_beside(names)[0]],
         "provenance": {"commands": list(commands), "report_versions": versions()},
     }

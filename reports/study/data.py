@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.describing.model import TaskDescription, read_descriptions
 from bench.errors import InputError
 from bench.experiment.model import Experiment
 from bench.experiment.study import StudyBase
@@ -30,7 +31,8 @@ class StudyData:
     trials, intermediate, importances: as in `reports.data.load.ReportData`. best: the best
     trial's row of `trials` as plain values, {} where no trial is complete and feasible.
     infeasible: the slots in which more learners diverged than the study allows. is_finished:
-    whether the study's command came to its end.
+    whether the study's command came to its end. searched: what was understood of the tasks that
+    trials were judged on.
     """
 
     experiment: Experiment
@@ -43,6 +45,14 @@ class StudyData:
     is_finished: bool
     winner: ReportData | None
     default: ReportData | None
+    searched: tuple[TaskDescription, ...] = ()
+
+    @property
+    def descriptions(self) -> list[TaskDescription]:
+        """What was understood of all tasks, those of the benchmarks first."""
+        parts = [part.descriptions for part in (self.winner, self.default) if part is not None]
+        every = [each for part in (*parts, self.searched) for each in part]
+        return list({each.task: each for each in reversed(every)}.values())[::-1]
 
     @property
     def complete(self) -> pd.DataFrame:
@@ -92,6 +102,7 @@ def load_study(store: Store, winner: Experiment, default: Experiment | None = No
         is_finished=bool(stored) and all(slot["state"] == "done" for slot in slots),
         winner=_benchmarked(store, winner),
         default=_benchmarked(store, default),
+        searched=tuple(read_descriptions(stored[0]["protocol"].get("described") if stored else ())),
     )
 
 

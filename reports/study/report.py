@@ -14,6 +14,7 @@ import pandas as pd
 
 from bench.experiment.model import Experiment
 from bench.store.store import Store
+from reports.page.described import task_section
 from reports.page.facts import facts, reproduction
 from reports.page.model import Page
 from reports.page.write import ReportPaths, records, write_page
@@ -66,7 +67,7 @@ def render_study(data: StudyData, out_dir: Path, commands: Sequence[str] = ()) -
         findings=sentences,
         head=[gain_table(data, gains)] if gains else [],
         note="",
-        sections=sections(data, gains),
+        sections=[*sections(data, gains), task_section(data.descriptions)],
         methods=methods(data, gains),
         facts=facts(
             data.experiment,
@@ -114,6 +115,7 @@ def _document(
         "best": dict(data.best),
         "trials": records(data.trials),
         "importances": records(data.importances),
+        "tasks": [each.as_json() for each in data.descriptions],
         "member_steps": int(data.trials["member_steps"].sum()),
         "provenance": {
             "fingerprint": data.experiment.fingerprint(),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bench.errors import InputError
 from bench.tasks.base import Labels
+from bench.tasks.facts import FamilyFacts
 from bench.tasks.splits import MIN_PER_CLASS, Parts, check_classes, drawn, fixed_test
 from mln.task import Split, Task
 
@@ -64,6 +65,10 @@ class ArrayFamily:
     def arrays(self) -> Arrays:
         """The examples, loaded once in a process. Raises InputError where they cannot be used."""
         return _checked(self)
+
+    def facts(self) -> FamilyFacts:
+        """The names of the classes; raises as `arrays` does."""
+        return FamilyFacts(classes=self.arrays().classes)
 
     def draw(self, seed: SeedSequence, *, test: bool) -> Task:
         """The clean task at `seed`; without `test` its test split is None.

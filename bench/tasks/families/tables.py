@@ -4,52 +4,25 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.random import SeedSequence
-from numpy.typing import NDArray
 
-from bench.errors import InputError, nearest
+from bench.errors import InputError
 from bench.tasks.base import Labels
 from bench.tasks.cache import content_digest
 from bench.tasks.data_root import located
-from bench.tasks.splits import MIN_PER_CLASS, TEST_SHARE, Parts, check_classes, drawn, fixed_test
+from bench.tasks.facts import FamilyFacts
+from bench.tasks.splits import TEST_SHARE, Parts, drawn
+from bench.tasks.tabular.columns import Columns, checked
+from bench.tasks.tabular.encoding import Encoding
+from bench.tasks.tabular.files import read_table
+from bench.tasks.tabular.raw import RawColumn, RawTable, TableTerms
 from mln.task import Split, Task
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from sklearn.compose import ColumnTransformer
-
-MAX_CLASSES = 1000
-MAX_FEATURES = 4096
-
-
-class Columns(NamedTuple):
-    """A checked table: its columns, labels [N], class names and fixed split.
-
-    words: the values of each column of words, in order; they are the table's form, not a fit.
-    """
-
-    frame: "pd.DataFrame"
-    y: Labels
-    classes: tuple[str, ...]
-    parts: Parts
-    numbers: tuple[str, ...]
-    words: dict[str, list[str]]
-
-    @property
-    def features(self) -> int:
-        """D, after each word has become a feature."""
-        return len(self.numbers) + sum(map(len, self.words.values()))
 
 
 class TableFamily(ABC):
-    """Tasks drawn from one table; all preprocessing is fitted on the training split alone.
-
-    Numbers: the median in place of a missing value, then mean 0 and deviation 1. Words: the most
-    frequent one in place of a missing value, then a feature for each.
-    """
+    """Tasks drawn from one table; all that is fitted is fitted on the training split alone."""
 
     name: str
     image: None = None
@@ -63,6 +36,16 @@ class TableFamily(ABC):
     def columns(self) -> Columns:
         """The table; InputError where it cannot be used."""
 
+    def facts(self) -> FamilyFacts:
+        """Classes, columns and what was decided about them; raises as `columns` does."""
+        columns = self.columns()
+        return FamilyFacts(
+            classes=columns.classes,
+            features=tuple(column.facts() for column in columns.table),
+            notes=columns.notes,
+            warnings=columns.doubts,
+        )
+
     def draw(self, seed: SeedSequence, *, test: bool) -> Task:
         """The task at `seed`; without `test` its test split is None.
 
@@ -71,12 +54,10 @@ class TableFamily(ABC):
         columns = self.columns()
         parts = columns.parts
         train, inner, outer = drawn(self.stem, columns.y, parts.rest, parts.valid_sizes, seed)
-        preprocessing = _preprocessing(columns)
-        preprocessing.fit(columns.frame.iloc[train])
+        encoded = Encoding(columns, train)
 
-        def take(rows: NDArray[np.int64]) -> Split:
-            x = preprocessing.transform(columns.frame.iloc[rows])
-            return Split(np.ascontiguousarray(x, np.float32), columns.y[rows])
+        def take(rows: Labels) -> Split:
+            return Split(encoded(rows), columns.y[rows])
 
         return Task(
             name=self.name,
@@ -95,18 +76,18 @@ class TableFile(TableFamily):
 
     name: str
     path: str
-    label: str
+    terms: TableTerms
     description: str = "your own CSV or Parquet table with a label column"
-    data: str = "yours"
+    data: str = "yours, under its own licence"
 
     @property
     def stem(self) -> str:
         """The name without the path."""
-        return f"table,{self.name.rpartition(',')[2]}"
+        return f"table,{self.name.partition(',')[2]}"
 
     @property
     def features(self) -> int:
-        """D, after each word has become a feature."""
+        """D, as a learner sees them."""
         return self.columns().features
 
     @property
@@ -144,103 +125,8 @@ class TableFile(TableFamily):
 def _read_columns(family: TableFile, place: Path, content: str) -> Columns:
     del content  # part of the cache's key
     where = f"task '{family.name}'"
-    frame = read_frame(where, place)
-    if family.label not in frame.columns:
-        hint = nearest(family.label, map(str, frame.columns))
-        raise InputError(f"{where}: {place.name} has no column {family.label!r}{hint}")
-    return checked(where, frame.drop(columns=family.label), frame[family.label])
-
-
-def read_frame(where: str, place: Path) -> "pd.DataFrame":
-    """A CSV or Parquet file. Raises InputError where it is neither."""
-    import pandas as pd
-
-    try:
-        if place.suffix.lower() in (".parquet", ".pq"):
-            frame = pd.read_parquet(place)
-        else:
-            frame = pd.read_csv(place)
-    except ImportError as error:
-        raise InputError(
-            f"{where}: Parquet needs pyarrow: pip install 'mln-bench[parquet]'"
-        ) from error
-    except Exception as error:  # each engine has exceptions of its own
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(f"{where}: {place} cannot be read: {reason}") from error
-    frame.columns = frame.columns.map(str)
-    if frame.columns.duplicated().any():
-        twice = frame.columns[frame.columns.duplicated()][0]
-        raise InputError(f"{where}: {place.name} has two columns {twice!r}")
-    return frame
-
-
-def checked(where: str, frame: "pd.DataFrame", labels: "pd.Series[Any]") -> Columns:
-    """A table that can be learned from. Raises InputError, one line, for any other."""
-    from pandas.api import types
-
-    if labels.isna().any():
-        row = int(np.flatnonzero(labels.isna())[0]) + 1
-        raise InputError(f"{where}: row {row} has no label in column {labels.name!r}")
-    names, y = np.unique(labels.astype(str).to_numpy(object).astype(str), return_inverse=True)
-    if len(names) > min(MAX_CLASSES, max(len(y) // 2, 2)) and len(y) >= 2:
-        raise InputError(
-            f"{where}: column {labels.name!r} has {len(names)} different labels in {len(y)} rows; "
-            "a classification needs fewer classes"
-        )
-    if frame.columns.empty:
-        raise InputError(f"{where}: there is no column but the label's")
-    classes = tuple(map(str, names))
-    check_classes(where, y, classes, MIN_PER_CLASS)
-    numbers: list[str] = []
-    words: dict[str, list[str]] = {}
-    made = {}
-    for name, column in frame.items():
-        if column.isna().all():
-            raise InputError(f"{where}: column {name!r} has no value at all; remove it")
-        if types.is_numeric_dtype(column) or types.is_bool_dtype(column):
-            made[name] = column.astype(float)
-            if np.isinf(made[name]).any():
-                raise InputError(f"{where}: column {name!r} holds an infinite number")
-            numbers.append(str(name))
-        elif types.is_datetime64_any_dtype(column):
-            raise InputError(f"{where}: column {name!r} holds times; make them numbers")
-        else:
-            text = column.astype(object).where(column.notna(), np.nan)
-            made[name] = text.map(str, na_action="ignore")
-            words[str(name)] = sorted(made[name].dropna().unique())
-    import pandas as pd
-
-    columns = Columns(
-        pd.DataFrame(made), y.astype(np.int64), classes, fixed_test(y, minimum=1),
-        tuple(numbers), words,
-    )  # fmt: skip
-    if columns.features > MAX_FEATURES:
-        widest = max(words, key=lambda name: len(words[name]), default="")
-        raise InputError(
-            f"{where}: {columns.features} features are too many; column {widest!r} alone has "
-            f"{len(words.get(widest, ()))} different words: remove it if it is a name or a number"
-        )
-    return columns
-
-
-def _preprocessing(columns: Columns) -> "ColumnTransformer":
-    from sklearn.compose import ColumnTransformer
-    from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-    # A column that is empty in a small training split is kept, so that all have the same features.
-    median = SimpleImputer(strategy="median", keep_empty_features=True)
-    encoder = OneHotEncoder(
-        categories=list(columns.words.values()), handle_unknown="ignore", sparse_output=False
-    )
-    frequent = SimpleImputer(strategy="most_frequent", keep_empty_features=True)
-    return ColumnTransformer(
-        [
-            ("numbers", make_pipeline(median, StandardScaler()), list(columns.numbers)),
-            ("words", make_pipeline(frequent, encoder), list(columns.words)),
-        ]
-    )
+    raw = read_table(where, place, family.terms.label)
+    return checked(where, f"{where}: {place.name}", raw, family.terms)
 
 
 @dataclass(frozen=True)
@@ -276,8 +162,13 @@ class ShippedTable(TableFamily):
 def _shipped_columns(name: str, loader: str) -> Columns:
     from sklearn import datasets
 
-    raw = getattr(datasets, loader)(as_frame=True)
-    return checked(f"task '{name}'", raw.data, raw.target)
+    raw = getattr(datasets, loader)()
+    where = f"task '{name}'"
+    numbers = [
+        RawColumn(str(feature), raw.data[:, k]) for k, feature in enumerate(raw.feature_names)
+    ]
+    label = RawColumn("class", [str(raw.target_names[k]) for k in raw.target])
+    return checked(where, where, RawTable((*numbers, label)), TableTerms("class"))
 
 
 SHIPPED_TABLES = (

@@ -13,6 +13,7 @@ from reports.benchmark.sections import (
     scores,
     search,
 )
+from reports.page.described import task_section
 from reports.page.model import Section
 
 
@@ -36,6 +37,7 @@ def sections(material: Material) -> list[Section]:
         search.study(material),
         differences.power(material),
         rates.tuning(material),
+        task_section(material.data.descriptions, material.data.tasks),
         outcomes.outcomes(material),
         outcomes.rows(material),
     ]

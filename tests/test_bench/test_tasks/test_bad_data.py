@@ -61,7 +61,7 @@ def bad_tables(root: Path) -> dict[str, str]:
         "table:gap.csv,label=kind": "row 5 has no label",
         "table:bare.csv,label=kind": "no column but the label's",
         "table:two.csv,label=kind": "1 examples are fewer than 2 classes",
-        "table:none.csv,label=kind": "cannot be read",
+        "table:none.csv,label=kind": "is empty",
         "table:no.parquet,label=kind": "cannot be read",
     }
 

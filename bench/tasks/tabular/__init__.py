@@ -1,0 +1,1 @@
+"""Tables: read as text or as typed columns, their types decided column by column, encoded."""
