@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.random import SeedSequence
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from bench.tasks.base import Floats, Labels
 from bench.tasks.cache import Bytes, mapped, read_arrays, table_path, write_arrays, write_table
+from bench.tasks.facts import FamilyFacts, PictureFacts
 from bench.tasks.splits import Parts, drawn, fixed_test
-from mln.examples import Examples, Table
+from mln.examples import ONE, ZERO, Examples, Table
 from mln.task import Split, Task
 
 Image = tuple[int, int, int]
@@ -25,6 +26,7 @@ class Pictures(NamedTuple):
     """All pictures of a data set: bytes [M, D] in channel, row, column order, and labels [M].
 
     mean, deviation: of each channel over all pictures but test, in bytes, float64 [channels].
+    conversions: what was done to the files' own pictures, one sentence each.
     """
 
     table: Table
@@ -34,6 +36,7 @@ class Pictures(NamedTuple):
     classes: tuple[str, ...]
     mean: Floats
     deviation: Floats
+    conversions: tuple[str, ...] = ()
 
     def examples(self, rows: Labels) -> Examples:
         """Some pictures, each channel scaled to mean 0 and deviation 1."""
@@ -46,7 +49,8 @@ class Pictures(NamedTuple):
 class Decoded(NamedTuple):
     """Pictures on their way into the cache: blocks of bytes [n, D] in the order of the labels.
 
-    test_from: the first picture of an official test set, None without one.
+    test_from: the first picture of an official test set, None without one. conversions: says,
+    when all blocks were taken, what was done to the files' own pictures.
     """
 
     blocks: Iterable[Bytes]
@@ -54,6 +58,7 @@ class Decoded(NamedTuple):
     y: Labels
     classes: Sequence[str]
     test_from: int | None
+    conversions: Callable[[], Sequence[str]] = tuple
 
 
 def stored(key: str) -> Pictures | None:
@@ -73,6 +78,7 @@ def stored(key: str) -> Pictures | None:
         tuple(map(str, kept["classes"])),
         kept["mean"],
         kept["deviation"],
+        tuple(map(str, kept["conversions"])),
     )
 
 
@@ -97,6 +103,7 @@ def store(key: str, decoded: Decoded) -> Pictures:
         classes=np.array(list(decoded.classes)),
         mean=mean,
         deviation=deviation,
+        conversions=np.array(list(decoded.conversions()), np.str_),
     )
     pictures = stored(key)
     assert pictures is not None
@@ -133,6 +140,16 @@ class PictureFamily(ABC):
     def pictures(self) -> Pictures:
         """The pictures, from the cache; InputError where they are not there or damaged."""
 
+    def facts(self) -> FamilyFacts:
+        """The classes, and the pictures as learners see them. Raises as `pictures` does."""
+        pictures = self.pictures()
+        channels, height, width = pictures.image
+        mode: Literal["grey", "colour"] = "grey" if channels == 1 else "colour"
+        return FamilyFacts(
+            classes=pictures.classes,
+            picture=PictureFacts(width, height, mode, pictures.conversions),
+        )
+
     def draw(self, seed: SeedSequence, *, test: bool) -> Task:
         """The clean task at `seed`; without `test` its test split is None.
 
@@ -159,43 +176,54 @@ class PictureFamily(ABC):
 
 class Doubled(NamedTuple):
     """A table of 2 M rows: M pictures as they were, then all of them changed, so that a task can
-    hold both without a copy."""
+    hold both without a copy; and the scale and shift at which a learner sees it."""
 
     table: Table
+    scale: NDArray[np.float32]
+    shift: NDArray[np.float32]
 
     def plain(self, examples: Examples) -> Examples:
         """Pictures of the table that was doubled, as they were."""
-        return replace(examples, table=self.table)
+        return Examples(self.table, examples.rows, self.scale, self.shift)
 
     def changed(self, examples: Examples) -> Examples:
         """The same pictures, changed."""
         rows = examples.rows + len(self.table) // 2
-        return replace(examples, table=self.table, rows=rows)
+        return Examples(self.table, rows, self.scale, self.shift)
 
 
 def doubled(
-    examples: Examples, label: str, change: Callable[[Bytes, int], Bytes]
+    examples: Examples, label: str, change: Callable[[Table, int], Table], *, as_seen: bool = False
 ) -> Doubled | None:
     """All pictures of these examples' table with a changed one for each, from the cache.
 
     change: from pictures [n, D] and the number of the first to as many; `label` says which.
-    None where the examples are no bytes in a file.
+    as_seen: the table holds, and `change` gets, the numbers that a learner sees, float32: four
+    times the bytes of a picture, in a file that all processes map, so that what a change adds is
+    neither rounded nor clipped. None where the examples lie in no file.
     """
     table = examples.table
-    if not isinstance(table, np.memmap) or table.dtype != np.uint8:
+    if not isinstance(table, np.memmap):
         return None
     count, columns = table.shape
+    dtype = "float32" if as_seen else str(table.dtype)
+    scale, shift = (ONE, ZERO) if as_seen else (examples.scale, examples.shift)
+
+    def block(start: int) -> Table:
+        rows = np.arange(start, min(start + PICTURES_PER_BLOCK, count))
+        return np.asarray(replace(examples, rows=rows)) if as_seen else table[rows]
+
     path = Path(str(table.filename)).with_suffix(f".{label}.table")
-    both = mapped(path, 2 * count, columns)
+    both = mapped(path, 2 * count, columns, dtype)
     if both is None:
         starts = range(0, count, PICTURES_PER_BLOCK)
         write_table(
             path,
             chain(
-                (table[start : start + PICTURES_PER_BLOCK] for start in starts),
-                (change(table[start : start + PICTURES_PER_BLOCK], start) for start in starts),
+                (block(start) for start in starts),
+                (change(block(start), start) for start in starts),
             ),
         )
-        both = mapped(path, 2 * count, columns)
+        both = mapped(path, 2 * count, columns, dtype)
     assert both is not None
-    return Doubled(both)
+    return Doubled(both, scale, shift)
