@@ -35,7 +35,10 @@ def finalize(
         "experiment": experiment.name,
         "protocol": described(experiment, section, plan),
         "best": _stored(result.best) if result.best else {},
-        "front": [_stored(trial) | {"cost": trial.member_steps} for trial in result.front],
+        "front": [
+            _stored(trial) | {"cost": trial.member_steps, "worst_regime": trial.worst}
+            for trial in result.front
+        ],
     }
     store.put(tables.studies, [row], replace=True)
     store.put(tables.importances, [{"study": section.name, "values": shares.shares}], replace=True)

@@ -23,6 +23,7 @@ from bench.tasks.resolve import resolve
 from mln.config import EvolutionConfig, LossSpec
 from mln.random import generator
 from studies.ablating import ablated_cells, ablated_space
+from studies.objectives import second_of
 from studies.outcome import Params
 from studies.seeds import Use, study_seed
 from studies.space import (
@@ -132,11 +133,6 @@ def seeds_of(study: StudyBase) -> int:
     return study.seeds if isinstance(study, ConfirmStudy | AblateStudy) else 1
 
 
-def has_cost(study: StudyBase) -> bool:
-    """Whether the member-steps are a second objective."""
-    return isinstance(study, ScreenStudy) and study.cost
-
-
 def _tried_first(study: TuningStudy, space: Space, incumbent: Params | None) -> list[KnownSlot]:
     """What is enqueued, each configuration once: the incumbent, the defaults, the user's own."""
     slots: list[KnownSlot] = []
@@ -227,8 +223,8 @@ def _check_sampler(study: TuningStudy, space: Space) -> None:
     """GP, CMA-ES and QMC need one fixed set of parameters, CMA-ES numbers alone."""
     if study.sampler not in ("gp", "cmaes", "qmc"):
         return
-    if study.sampler == "cmaes" and has_cost(study):
-        raise InputError("study.sampler: 'cmaes' has one objective; choose another, or no cost")
+    if study.sampler == "cmaes" and second_of(study):
+        raise InputError("study.sampler: 'cmaes' has one objective; choose another, or drop one")
     if space.is_conditional:
         raise InputError(
             f"study.sampler: {study.sampler!r} needs a fixed mode: give {_deciding(space)} one "

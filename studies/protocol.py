@@ -4,11 +4,10 @@ from typing import Any
 
 from bench.experiment.model import Experiment
 from bench.experiment.study import AblateStudy, ConfirmStudy, ScreenStudy, StudyBase, TuningStudy
+from studies.objectives import METRIC, second_of
 from studies.plan import StudyPlan, points, seeds_of
+from studies.sampler import population_of
 from studies.space import spell
-
-METRIC = "gain over tuned CE"
-COST = "member-steps"
 
 
 def question(study: StudyBase) -> str:
@@ -22,6 +21,12 @@ def question(study: StudyBase) -> str:
     if isinstance(study, AblateStudy):
         factors = ", ".join(short(name) for name in study.factors)
         return f"What do {factors} do to the evolved loss's gain over tuned cross-entropy, {given}"
+    if isinstance(study, ScreenStudy) and study.has_worst_regime:
+        return (
+            "Which settings of the evolution give the largest gain over tuned cross-entropy and "
+            "the largest on the worst regime, when each evolution has "
+            f"{study.budget:,} member-steps?"
+        )
     if isinstance(study, ScreenStudy) and study.cost:
         return (
             "Which settings of the evolution give the largest gain over tuned cross-entropy for "
@@ -48,11 +53,17 @@ def protocol_text(experiment: Experiment, study: StudyBase) -> str:
     if isinstance(study, ScreenStudy):
         at = ", ".join(f"{point:,}" for point in points(study))
         how = f"A trial is one evolution, with a seed of its own. It is judged at {at} member-steps"
-        if study.cost:
+        if study.has_worst_regime:
+            how = (
+                "A trial is one evolution, with a seed of its own, judged at its end: with two "
+                "objectives none is stopped early"
+            )
+        elif study.cost:
             how = f"A trial is one evolution, with a seed of its own and a budget out of {at}"
         elif study.rungs > 1:
             how += f"; Hyperband (reduction {study.reduction}) stops what is not promising there"
-        return f"{how}. {judged} {_search(study)}"
+        parts = [f"{how}.", judged, _search(study), choice_text(study)]
+        return " ".join(filter(None, parts))
     if isinstance(study, ConfirmStudy):
         return (
             f"Every trial has the same {study.seeds * study.tasks} instances: {study.seeds} "
@@ -75,6 +86,16 @@ def protocol_text(experiment: Experiment, study: StudyBase) -> str:
     )
 
 
+def choice_text(study: StudyBase) -> str:
+    """The rule by which the study chooses among trials with two objectives; "" with one."""
+    if not isinstance(study, ScreenStudy) or not study.has_worst_regime:
+        return ""
+    return (
+        "Chosen is the trial with the largest mean gain among those whose worst regime gains more "
+        f"than {study.min_worst_regime:+g}; if there are none, the one whose worst regime is best."
+    )
+
+
 def described(experiment: Experiment, study: StudyBase, plan: StudyPlan) -> dict[str, Any]:
     """The protocol as the store keeps it (bench.store.schema.studies)."""
     record: dict[str, Any] = {
@@ -91,6 +112,8 @@ def described(experiment: Experiment, study: StudyBase, plan: StudyPlan) -> dict
         "space": {parameter.name: spell(parameter.domain) for parameter in plan.space.parameters},
         "fixed": plan.space.fixed,
     }
+    if second := second_of(study):
+        record |= {"objectives": [METRIC, second.name], "choice": choice_text(study)}
     if isinstance(study, AblateStudy):
         factors = {name: list(values) for name, values in study.levels.items()}
         record |= {"factors": factors, "design": study.design}
@@ -109,6 +132,12 @@ def _search(study: TuningStudy) -> str:
         return "Every distinct configuration is tried, in a random order."
     if study.sampler in ("random", "qmc"):
         return f"Configurations are drawn by {study.sampler}."
+    if study.sampler == "nsga2":
+        size = population_of(study.startup_trials)
+        return (
+            f"The first {size} slots are random and NSGA-II's first population; a parameter that "
+            "has an effect only under others stays random."
+        )
     name = {"tpe": "TPE", "gp": "a Gaussian process", "cmaes": "CMA-ES"}[study.sampler]
     if not study.startup_trials:
         return f"{name[0].upper()}{name[1:]} proposes what is not enqueued."

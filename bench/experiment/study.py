@@ -47,7 +47,7 @@ class TuningStudy(StudyBase):
     """
 
     trials: int | None = Field(default=None, ge=1, description="how many; needed but for `brute`")
-    sampler: Literal["tpe", "gp", "cmaes", "random", "qmc", "brute"] = "tpe"
+    sampler: Literal["tpe", "nsga2", "gp", "cmaes", "random", "qmc", "brute"] = "tpe"
     startup_trials: int = Field(default=8, ge=0, description="random trials before the sampler")
     tune: tuple[str, ...] | None = None
     space: dict[str, Any] = Field(default_factory=dict)
@@ -78,12 +78,56 @@ class ScreenStudy(TuningStudy):
     A trial is judged at `rungs` points of its budget, each `reduction` times the one before.
     With `cost` there is a second objective, the member-steps that were spent: the budget itself
     is then tuned over these points, and nothing is stopped early.
+
+    objectives: the mean gain alone, or also that on the regime where it is least, as a second
+    objective: then nothing is stopped early either, and a trial is judged once, at its end. Of
+    such a study the chosen trial is the one with the largest gain among those whose worst regime
+    gains more than `min_worst_regime`; if there are none, the one whose worst regime is best.
     """
 
     kind: Literal["screen"] = "screen"
+    objectives: tuple[Literal["gain", "worst_regime"], ...] = Field(
+        default=("gain",), description='["gain"], or ["gain", "worst_regime"]: a Pareto front'
+    )
+    min_worst_regime: float = Field(
+        default=-0.002, description="gain of the worst regime above which a trial may be chosen"
+    )
     rungs: int = Field(default=3, ge=1, le=8, description="points of the budget; 1: no early stop")
     reduction: int = Field(default=3, ge=2, description="between one point and the next")
     cost: bool = Field(default=False, description="also minimise the member-steps: a Pareto front")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _judged_once(cls, content: Any) -> Any:
+        if isinstance(content, dict) and "worst_regime" in (content.get("objectives") or ()):
+            return {"rungs": 1} | content
+        return content
+
+    @model_validator(mode="after")
+    def _objectives_go_together(self) -> "ScreenStudy":
+        if self.objectives not in (("gain",), ("gain", "worst_regime")):
+            raise ValueError(
+                f'objectives must be ["gain"] or ["gain", "worst_regime"], not '
+                f"{list(self.objectives)}"
+            )
+        if self.has_worst_regime and self.cost:
+            raise ValueError("objectives: leave cost out; two objectives are the most there are")
+        if self.has_worst_regime and self.rungs > 1:
+            raise ValueError(
+                "rungs: early stopping is for one objective alone; leave rungs out, or "
+                'objectives = ["gain"]'
+            )
+        if self.sampler == "nsga2" and not (self.has_worst_regime or self.cost):
+            raise ValueError(
+                "sampler 'nsga2' is for two objectives; add "
+                'objectives = ["gain", "worst_regime"], or choose another'
+            )
+        return self
+
+    @property
+    def has_worst_regime(self) -> bool:
+        """Whether the gain on the worst regime is a second objective."""
+        return "worst_regime" in self.objectives
 
 
 class ConfirmStudy(TuningStudy):

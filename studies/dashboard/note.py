@@ -10,7 +10,8 @@ from bench.running.intervals import mean_and_half_width
 from bench.store.store import Row
 from studies.dashboard.data import ReviewData, seed_means
 from studies.dashboard.importance import TRIALS_FOR_EVIDENCE
-from studies.outcome import StudyResult, StudyTrial, eligible
+from studies.objectives import eligible, second_of
+from studies.outcome import StudyResult, StudyTrial
 from studies.plan import StudyPlan, study_of
 from studies.protocol import protocol_text, question, short
 from studies.space import BY_NAME, Range, spell
@@ -40,7 +41,7 @@ def note(
     table = (
         _cells(result, spreads)
         if isinstance(study, AblateStudy)
-        else _best(result, spreads, review.origins)
+        else _best(study, result, spreads, review.origins)
     )
     things = enumerate(_next(study, plan, review, spreads), 1)
     parts = [
@@ -80,13 +81,16 @@ def _counts(result: StudyResult, total: int) -> str:
     return f"Of {total} trials: {', '.join(parts)}{tail}."
 
 
-def _best(result: StudyResult, spreads: Spreads, origins: Sequence[str]) -> str:
+def _best(study: StudyBase, result: StudyResult, spreads: Spreads, origins: Sequence[str]) -> str:
     ranked = eligible(result.trials)
     if not ranked:
         return "No trial is complete and feasible."
     named = [t for t in ranked if origins[t.slot] in ("incumbent", "paper")]
-    if result.front:
-        title, shown = "Pareto front, cheapest first", list(result.front)
+    second = second_of(study)
+    if second is not None:
+        title, shown = f"Pareto front of gain and {second.name}", list(result.front)
+        if result.best is not None and result.best not in shown:
+            shown.insert(0, result.best)
     else:
         title = "The best feasible trials"
         shown = ranked[:MAX_SHOWN]
@@ -94,12 +98,20 @@ def _best(result: StudyResult, spreads: Spreads, origins: Sequence[str]) -> str:
     names = sorted({name for trial in shown for name in trial.params}, key=_rank)
     has_seeds = any(half is not None for _, half, _ in spreads.values())
     interval = ["95 % over seeds"] if has_seeds else []
-    header = ["trial", "gain", *interval, "member-steps", *(f"`{short(n)}`" for n in names)]
+    header = [
+        "trial",
+        "gain",
+        *interval,
+        "worst regime",
+        "member-steps",
+        *(f"`{short(n)}`" for n in names),
+    ]
     rows = [
         [
             f"{trial.number}{_tag(origins[trial.slot])}",
             f"{trial.value:+.4f}",
             *([_half(spreads.get(trial.slot))] if has_seeds else []),
+            "–" if trial.worst is None else f"{trial.worst:+.4f}",
             f"{trial.member_steps:,}",
             *(_cell(trial, name) for name in names),
         ]
