@@ -6,7 +6,7 @@ A mistake is found here, before anything is written.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from bench.errors import InputError
 from bench.experiment.checks import check_validation, check_vector_loss
@@ -36,13 +36,12 @@ from studies.space import (
     tuned_space,
 )
 
-Origin = Literal["sampler", "incumbent", "paper", "enqueued", "cell"]
-
 
 class KnownSlot(NamedTuple):
-    """A slot whose parameters are known beforehand."""
+    """A slot whose parameters are known beforehand; its origin is one of ORIGINS or a variant's
+    name."""
 
-    origin: Origin
+    origin: str
     params: Params
 
 
@@ -99,6 +98,10 @@ def plan(experiment: Experiment, incumbent: Params | None = None) -> StudyPlan:
         known += [KnownSlot("cell", cell) for cell in cells if cell not in enqueued]
         total = min(study.trials or len(known), len(known))
         return StudyPlan(space, total, tuple(known))
+    if study.sampler == "none":
+        if not known:
+            raise InputError("study.sampler: 'none' tries what is named alone; add study.variants")
+        return StudyPlan(space, len(known), tuple(known))
     _check_sampler(study, space)
     return StudyPlan(space, study.trials or len(known), tuple(known))
 
@@ -134,16 +137,17 @@ def seeds_of(study: StudyBase) -> int:
 
 
 def _tried_first(study: TuningStudy, space: Space, incumbent: Params | None) -> list[KnownSlot]:
-    """What is enqueued, each configuration once: the incumbent, the defaults, the user's own."""
+    """What is tried first, each configuration once: the incumbent, the defaults, the variants,
+    the user's own."""
     slots: list[KnownSlot] = []
 
-    def add(origin: Origin, params: Params, where: str) -> None:
+    def add(origin: str, params: Params, where: str) -> None:
         valid = space.validated(params, where)
         if all(valid != other.params for other in slots):
             slots.append(KnownSlot(origin, valid))
 
+    own = space.of(space.base)
     if isinstance(study, ConfirmStudy):
-        own = space.of(space.base)
         where = f"the best of study {study.incumbent_from!r}" if incumbent else "[evolution]"
         add("incumbent", own | {k: v for k, v in (incumbent or {}).items() if k in own}, where)
         if study.paper_defaults:
@@ -151,6 +155,8 @@ def _tried_first(study: TuningStudy, space: Space, incumbent: Params | None) -> 
                 families=space.base.families, loss=LossSpec(), settings=EvolutionConfig()
             )
             add("paper", space.of(defaults), "study.paper_defaults")
+    for name, changes in study.variants.items():
+        add(name, own | changes, f"study.variants.{name}")
     for at, params in enumerate(study.enqueue):
         add("enqueued", params, f"study.enqueue, entry {at + 1}")
     return slots

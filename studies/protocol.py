@@ -65,11 +65,16 @@ def protocol_text(experiment: Experiment, study: StudyBase) -> str:
         parts = [f"{how}.", judged, _search(study), choice_text(study)]
         return " ".join(filter(None, parts))
     if isinstance(study, ConfirmStudy):
+        stopping = (
+            "Before it evolves another seed, a trial that is worse than the best by Wilcoxon's "
+            f"signed-rank test (p < {study.p_threshold:g}, after {study.startup_instances} "
+            "instances) is stopped."
+            if study.stop_early
+            else "None is stopped early, so that all are paired by evolution seed."
+        )
         return (
             f"Every trial has the same {study.seeds * study.tasks} instances: {study.seeds} "
-            f"evolution seeds x {study.tasks} tasks, in one shuffled order. Before it evolves "
-            "another seed, a trial that is worse than the best by Wilcoxon's signed-rank test "
-            f"(p < {study.p_threshold:g}, after {study.startup_instances} instances) is stopped. "
+            f"evolution seeds x {study.tasks} tasks, in one shuffled order. {stopping} "
             f"{judged} {_search(study)}"
         )
     assert isinstance(study, AblateStudy)
@@ -130,6 +135,8 @@ def short(name: str) -> str:
 def _search(study: TuningStudy) -> str:
     if study.sampler == "brute":
         return "Every distinct configuration is tried, in a random order."
+    if study.sampler == "none":
+        return "Nothing is tried but the configurations that are named."
     if study.sampler in ("random", "qmc"):
         return f"Configurations are drawn by {study.sampler}."
     if study.sampler == "nsga2":

@@ -100,7 +100,7 @@ class SlotSampler(BaseSampler):
                 int(study_seed(self._root, Use.SAMPLER).generate_state(1)[0]), sampled
             )
         # The first generation of NSGA-II is random by itself.
-        is_random = self._kind in ("random", "brute") or self.slot < self._startup
+        is_random = self._kind in ("random", "brute", "none") or self.slot < self._startup
         if is_random and self._kind != "nsga2":
             return RandomSampler(seed=seed)
         with warnings.catch_warnings():

@@ -175,7 +175,7 @@ def source_hash() -> str:
 def _pruner(study: StudyBase, sampler: SlotSampler) -> BasePruner:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        if isinstance(study, ConfirmStudy):
+        if isinstance(study, ConfirmStudy) and study.stop_early:
             return WilcoxonPruner(
                 p_threshold=study.p_threshold, n_startup_steps=study.startup_instances
             )

@@ -10,6 +10,11 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from bench.experiment.sections import SectionBase
 
+ORIGINS = ("sampler", "incumbent", "paper", "enqueued", "cell")
+"""Where a slot's parameters may come from, besides a variant, which is called by its name."""
+
+MAX_NAME = 20
+
 MIN_EVOLUTION_SEEDS = 4
 """Evolution seeds of a confirmation at least: a lucky run of one seed would win otherwise."""
 
@@ -42,15 +47,20 @@ class TuningStudy(StudyBase):
 
     tune: the free parameters by their dotted keys, by default every one of studies.space; those
     not named stay as the experiment has them. space: replaces the domain of a parameter by a
-    list of choices or a range {low, high, log, step}, or fixes it with one value. enqueue:
-    configurations to be tried first, {dotted key: value} each.
+    list of choices or a range {low, high, log, step}, or fixes it with one value. variants: named
+    changes of the experiment's own configuration, {dotted key: value} each, to be tried first; one
+    without changes is that configuration itself. enqueue: whole configurations to be tried next.
+    With the sampler `none` nothing else is tried.
     """
 
-    trials: int | None = Field(default=None, ge=1, description="how many; needed but for `brute`")
-    sampler: Literal["tpe", "nsga2", "gp", "cmaes", "random", "qmc", "brute"] = "tpe"
+    trials: int | None = Field(
+        default=None, ge=1, description="how many; needed but for `brute` and `none`"
+    )
+    sampler: Literal["tpe", "nsga2", "gp", "cmaes", "random", "qmc", "brute", "none"] = "tpe"
     startup_trials: int = Field(default=8, ge=0, description="random trials before the sampler")
     tune: tuple[str, ...] | None = None
     space: dict[str, Any] = Field(default_factory=dict)
+    variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
     enqueue: tuple[dict[str, Any], ...] = ()
 
     @field_validator("space", mode="before")
@@ -65,9 +75,20 @@ class TuningStudy(StudyBase):
             return value
         return tuple(dotted(one) if isinstance(one, Mapping) else one for one in value)
 
+    @field_validator("variants", mode="before")
+    @classmethod
+    def _dotted_variants(cls, value: Any) -> Any:
+        return dotted_each(value)
+
     @model_validator(mode="after")
     def _how_many(self) -> "TuningStudy":
-        if self.trials is None and self.sampler != "brute":
+        for name in self.variants:
+            if not name.strip() or len(name) > MAX_NAME or name in ORIGINS:
+                raise ValueError(
+                    f"variants: a name has 1 to {MAX_NAME} letters and is none of "
+                    f"{', '.join(ORIGINS)}, unlike {name!r}"
+                )
+        if self.trials is None and self.sampler not in ("brute", "none"):
             raise ValueError(f"trials: say how many; sampler {self.sampler!r} has no end")
         return self
 
@@ -139,6 +160,8 @@ class ConfirmStudy(TuningStudy):
     that an early stop saves.
     incumbent_from: a study in the same storage whose best configuration is tried first; by
     default that is the experiment's own configuration. paper_defaults: then try the defaults.
+    stop_early: whether any is stopped; without it all have every instance, so that their
+    differences by evolution seed have an interval.
     """
 
     kind: Literal["confirm"]
@@ -147,6 +170,7 @@ class ConfirmStudy(TuningStudy):
     )
     incumbent_from: str | None = Field(default=None, min_length=1)
     paper_defaults: bool = True
+    stop_early: bool = Field(default=True, description="stop what is worse than the best")
     p_threshold: float = Field(default=0.02, gt=0, le=0.5)
     startup_instances: int = Field(default=6, ge=2)
 
@@ -228,6 +252,16 @@ StudySection = Annotated[
 ]
 
 RANGE_KEYS = {"low", "high", "log", "step"}
+
+
+def dotted_each(value: Any) -> Any:
+    """Named tables, each with one dotted key per leaf; anything else is left to the validation."""
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        name: dotted(changes) if isinstance(changes, Mapping) else changes
+        for name, changes in value.items()
+    }
 
 
 def dotted(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
