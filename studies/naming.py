@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from bench.experiment.study import BUDGET, VARIANT
 from studies.outcome import Params
 from studies.space import (
-    BUDGET,
     MODE,
     MUTATION_SIGMA,
     POPULATION,
@@ -24,6 +24,10 @@ def trial_name(space: Space, params: Params) -> str:
     """A trial as "hybrid at .3, 16 x 60, GA .1, snes .08": mode and switch point, population x
     tasks of a generation, step sizes of the GA and of the ES; only what has an effect."""
 
+    budget = millions(int(params[BUDGET])) if BUDGET in params else ""
+    if VARIANT in params:
+        return ", ".join(filter(None, [str(params[VARIANT]), budget]))
+
     def value(name: str) -> Any:
         return params[name] if name in params else setting(space.base, name)
 
@@ -37,9 +41,7 @@ def trial_name(space: Space, params: Params) -> str:
         parts.append(f"{'draws' if mode == 'random' else 'GA'} {brief(value(MUTATION_SIGMA))}")
     if mode in ("es", "hybrid"):
         parts.append(f"{value(STRATEGY)} {brief(value(STRATEGY_SIGMA))}")
-    if BUDGET in params:
-        parts.append(millions(int(params[BUDGET])))
-    return ", ".join(parts)
+    return ", ".join(filter(None, [*parts, budget]))
 
 
 def millions(member_steps: int) -> str:

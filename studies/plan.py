@@ -12,6 +12,7 @@ from bench.errors import InputError
 from bench.experiment.checks import check_validation, check_vector_loss
 from bench.experiment.model import EvolutionSection, Experiment
 from bench.experiment.study import (
+    BUDGET,
     MIN_EVOLUTION_SEEDS,
     AblateStudy,
     ConfirmStudy,
@@ -27,7 +28,6 @@ from studies.objectives import second_of
 from studies.outcome import Params
 from studies.seeds import Use, study_seed
 from studies.space import (
-    BUDGET,
     SPACE,
     Choices,
     Parameter,
@@ -131,6 +131,13 @@ def instances(root: int, study: ConfirmStudy) -> list[tuple[int, int]]:
     return order
 
 
+def least_budget(study: StudyBase) -> int:
+    """The fewest member-steps that an evolution of the study may have to do with."""
+    if isinstance(study, ScreenStudy):
+        return points(study)[0]
+    return min((study.budget, *(study.budgets if isinstance(study, AblateStudy) else ())))
+
+
 def seeds_of(study: StudyBase) -> int:
     """Evolutions of a trial that is not stopped."""
     return study.seeds if isinstance(study, ConfirmStudy | AblateStudy) else 1
@@ -174,7 +181,7 @@ def _check(study: StudyBase, space: Space) -> None:
         raise InputError("study.families: a family is named twice")
     if isinstance(study, ScreenStudy) and points(study)[0] < 1:
         raise InputError(f"study.rungs: too many for a budget of {study.budget}")
-    budget = points(study)[0] if isinstance(study, ScreenStudy) else study.budget
+    budget = least_budget(study)
     for params in _corners(space):
         params.pop(BUDGET, None)
         try:

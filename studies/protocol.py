@@ -12,7 +12,7 @@ from studies.space import spell
 
 def question(study: StudyBase) -> str:
     """What the study asks, in one sentence."""
-    given = f"when each evolution has {study.budget:,} member-steps?"
+    given = f"when each evolution has {budget_text(study)} member-steps?"
     if isinstance(study, AblateStudy) and study.variants:
         return (
             f"What does each of {len(study.variants)} changes of the evolution do to the evolved "
@@ -37,6 +37,13 @@ def question(study: StudyBase) -> str:
         f"Which settings of the evolution {again}give the loss with the largest gain over tuned "
         f"cross-entropy, {given}"
     )
+
+
+def budget_text(study: StudyBase) -> str:
+    """The budget of each evolution, or all of them: "160,000", "2,000,000 or 8,000,000"."""
+    budgets = study.budgets if isinstance(study, AblateStudy) else ()
+    *less, most = map("{:,}".format, sorted(budgets or (study.budget,)))
+    return f"{', '.join(less)} or {most}" if less else most
 
 
 def protocol_text(experiment: Experiment, study: StudyBase) -> str:
@@ -82,9 +89,13 @@ def protocol_text(experiment: Experiment, study: StudyBase) -> str:
         "factorial": "all distinct combinations of the factors",
         "leave_one_out": "the base configuration and its changes in one factor at a time, which "
         "cannot show interactions",
-        "variants": "the experiment's own configuration, the reference, and "
-        f"{len(study.variants)} variants of it, one at a time, which cannot show interactions",
+        "variants": f"the experiment's own configuration, called {study.reference}, and "
+        f"{len(study.variants)} variants of it, one at a time",
     }[study.design]
+    if study.budgets:
+        design += f", each at budgets of {budget_text(study)} member-steps"
+    elif study.variants:
+        design += ", which cannot show interactions"
     return (
         f"The cells are {design}. Each has the same {study.seeds} evolution seeds, so that cells "
         f"are paired by seed; none is stopped. {judged}"

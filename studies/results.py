@@ -2,7 +2,7 @@
 
 from bench.errors import InputError
 from bench.experiment.model import EvolutionSection, Experiment
-from bench.experiment.study import StudyBase
+from bench.experiment.study import BUDGET, StudyBase
 from bench.store import schema as tables
 from bench.store.store import Store
 from studies.objectives import best_of, front_of
@@ -15,7 +15,6 @@ from studies.outcome import (
     violation,
 )
 from studies.plan import StudyPlan, plan, space_of, study_of
-from studies.space import BUDGET
 from studies.storage import has_study
 
 

@@ -18,6 +18,8 @@ MAX_NAME = 20
 MIN_EVOLUTION_SEEDS = 4
 """Evolution seeds of a confirmation at least: a lucky run of one seed would win otherwise."""
 
+BUDGET = "evolution.settings.budget"
+
 VARIANT, REFERENCE = "variant", "reference"
 """The one factor of an ablation of variants, and its first level: the experiment as it is."""
 
@@ -182,7 +184,8 @@ class AblateStudy(StudyBase):
     experiment's own configuration, {dotted key: value} each. design: of factors `factorial`, all
     combinations, or `leave_one_out`, the experiment's own configuration and its changes in one
     factor at a time; of variants `variants`, the experiment's own configuration, called
-    REFERENCE, and each of them: one at a time.
+    `reference`, and each of them: one at a time. budgets: each of these cells at every one of
+    these budgets, so that it is seen where a change pays.
     """
 
     kind: Literal["ablate"]
@@ -190,6 +193,12 @@ class AblateStudy(StudyBase):
     design: AblateDesign = "factorial"
     factors: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
     variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    reference: str = Field(
+        default=REFERENCE, min_length=1, description="what the unchanged configuration is called"
+    )
+    budgets: tuple[int, ...] = Field(
+        default=(), description="member-steps of each evolution, crossed with all else"
+    )
 
     @field_validator("factors", mode="before")
     @classmethod
@@ -199,18 +208,18 @@ class AblateStudy(StudyBase):
     @field_validator("variants", mode="before")
     @classmethod
     def _dotted_variants(cls, value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            return value
-        return {
-            name: dotted(changes) if isinstance(changes, Mapping) else changes
-            for name, changes in value.items()
-        }
+        return dotted_each(value)
 
     @model_validator(mode="before")
     @classmethod
-    def _design_of_variants(cls, content: Any) -> Any:
-        if isinstance(content, dict) and content.get("variants"):
-            return {"design": "variants"} | content
+    def _design_and_budget(cls, content: Any) -> Any:
+        if not isinstance(content, dict):
+            return content
+        if content.get("variants"):
+            content = {"design": "variants"} | content
+        budgets = content.get("budgets")
+        if budgets and all(isinstance(budget, int) for budget in budgets):
+            content = {"budget": max(budgets)} | content
         return content
 
     @model_validator(mode="after")
@@ -219,8 +228,18 @@ class AblateStudy(StudyBase):
             raise ValueError("an ablation needs either factors or variants")
         if bool(self.variants) != (self.design == "variants"):
             raise ValueError(f"design {self.design!r} does not go with what is varied")
+        if self.budgets and (
+            len(set(self.budgets)) < max(len(self.budgets), 2)
+            or self.budget != max(self.budgets)
+            or min(self.budgets) < 1
+        ):
+            raise ValueError(
+                "budgets: needs two or more different ones; leave budget out, or give the largest"
+            )
+        if self.budgets and self.design == "leave_one_out":
+            raise ValueError("budgets do not go with design 'leave_one_out'")
         for name, changes in self.variants.items():
-            if not name.strip() or name == REFERENCE:
+            if not name.strip() or name == self.reference:
                 raise ValueError(f"variants: {name!r} cannot be the name of a variant")
             if not changes:
                 raise ValueError(f"variants: {name!r} changes nothing")
@@ -228,8 +247,11 @@ class AblateStudy(StudyBase):
 
     @property
     def levels(self) -> dict[str, tuple[Any, ...]]:
-        """What distinguishes the cells: factors with their values, or VARIANT with the names."""
-        return {VARIANT: (REFERENCE, *self.variants)} if self.variants else dict(self.factors)
+        """What distinguishes the cells: factors with their values, or VARIANT with the names; and
+        BUDGET where there are several."""
+        names = {VARIANT: (self.reference, *self.variants)}
+        budgets = {BUDGET: tuple(sorted(self.budgets))} if self.budgets else {}
+        return (names if self.variants else dict(self.factors)) | budgets
 
 
 STUDY_KINDS = ("screen", "confirm", "ablate")

@@ -13,7 +13,7 @@ from studies.dashboard.importance import TRIALS_FOR_EVIDENCE
 from studies.objectives import eligible, second_of
 from studies.outcome import StudyResult, StudyTrial
 from studies.plan import StudyPlan, study_of
-from studies.protocol import protocol_text, question, short
+from studies.protocol import budget_text, protocol_text, question, short
 from studies.space import BY_NAME, Range, spell
 
 MAX_SHOWN = 5
@@ -52,8 +52,8 @@ def note(
         f"**Protocol.** {protocol_text(experiment, study)}",
         "**Values** are mean gains in accuracy over cross-entropy as fractions: +0.01 is one "
         "percentage point (nats where the metric is nll). The winner of many trials is an "
-        f"optimistic estimate: it was chosen with {study.budget:,} member-steps for each evolution "
-        "on validation splits. A claim needs the benchmark, with other seeds and the test split.",
+        f"optimistic estimate: it was chosen with {budget_text(study)} member-steps for each "
+        "evolution on validation splits. A claim needs the benchmark, with other seeds and the test split.",
         _space(plan),
     ]
     return "\n\n".join(part for part in parts if part)
