@@ -53,7 +53,8 @@ def note(
         "**Values** are mean gains in accuracy over cross-entropy as fractions: +0.01 is one "
         "percentage point (nats where the metric is nll). The winner of many trials is an "
         f"optimistic estimate: it was chosen with {budget_text(study)} member-steps for each "
-        "evolution on validation splits. A claim needs the benchmark, with other seeds and the test split.",
+        "evolution on validation splits. A claim needs the benchmark, with other seeds and the "
+        "test split.",
         _space(plan),
     ]
     return "\n\n".join(part for part in parts if part)
