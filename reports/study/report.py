@@ -17,6 +17,7 @@ from bench.store.store import Store
 from reports.page.facts import facts, reproduction
 from reports.page.model import Page
 from reports.page.write import ReportPaths, records, write_page
+from reports.study.confirmed import records as confirmed_records
 from reports.study.data import StudyData, load_study
 from reports.study.findings import findings, methods, warnings
 from reports.study.gains import Gain, gain_table, gains_of
@@ -111,7 +112,9 @@ def _document(
         "warnings": list(warned),
         "findings": list(sentences),
         "gains": records(gain_table(data, gains).numbers) if gains else [],
+        "confirmed": confirmed_records(data.confirmation) if data.confirmation else [],
         "best": dict(data.best),
+        "front": [dict(trial) for trial in data.front],
         "trials": records(data.trials),
         "importances": records(data.importances),
         "member_steps": int(data.trials["member_steps"].sum()),
