@@ -1,12 +1,13 @@
 """The cells of an ablation: of crossed factors, of one left out at a time, of named variants."""
 
 import json
+from dataclasses import replace
 
 from bench.errors import InputError
 from bench.experiment.model import EvolutionSection, with_settings
-from bench.experiment.study import VARIANT, AblateStudy
+from bench.experiment.study import BUDGET, VARIANT, AblateStudy
 from studies.outcome import Params
-from studies.space import BUDGET, BY_NAME, Choices, Parameter, Space, is_active, ordered
+from studies.space import BY_NAME, Choices, Parameter, Space, is_active, ordered
 
 EQUAL_FOR_ALL = (BUDGET, "evolution.runs", "evolution.settings_from_study")
 """What no cell of an ablation may change."""
@@ -18,8 +19,14 @@ def ablated_space(study: AblateStudy, evolution: EvolutionSection) -> Space:
     Raises:
         InputError: a factor or a variant is not valid.
     """
-    if study.variants:
-        return _variants(study, evolution)
+    space = _variants(study, evolution) if study.variants else _factors(study, evolution)
+    if not study.budgets:
+        return space
+    budgets = Parameter(BUDGET, Choices(study.levels[BUDGET]))
+    return replace(space, parameters=(*space.parameters, budgets))
+
+
+def _factors(study: AblateStudy, evolution: EvolutionSection) -> Space:
     parameters, lists = [], set()
     for name in ordered(study.factors):
         values = study.factors[name]
@@ -39,13 +46,14 @@ def _variants(study: AblateStudy, evolution: EvolutionSection) -> Space:
     """One parameter, the name of the variant; the reference is the evolution as it is."""
     names = study.levels[VARIANT]
     cells: dict[str, EvolutionSection] = {}
+    least = min(study.budgets or (study.budget,))
     for name in names:
         changes = study.variants.get(name, {})
         equal = next((key for key in changes if key in EQUAL_FOR_ALL), None)
         if equal is not None:
             raise InputError(f"study.variants: {name!r} sets {equal!r}, which is equal for all")
         try:
-            cell = with_settings(evolution, {BUDGET: study.budget, **changes})
+            cell = with_settings(evolution, {BUDGET: least, **changes})
         except ValueError as error:
             raise InputError(f"study.variants: {name!r}: {error}") from error
         same = next((other for other in cells if cells[other] == cell), None)

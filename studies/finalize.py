@@ -9,6 +9,7 @@ from bench.experiment.model import Experiment
 from bench.store import schema as tables
 from bench.store.store import Store
 from studies.dashboard.data import ReviewData
+from studies.dashboard.finalists import save_finalists
 from studies.dashboard.importance import importances
 from studies.dashboard.note import note
 from studies.dashboard.plots import save_plots
@@ -35,7 +36,10 @@ def finalize(
         "experiment": experiment.name,
         "protocol": described(experiment, section, plan),
         "best": _stored(result.best) if result.best else {},
-        "front": [_stored(trial) | {"cost": trial.member_steps} for trial in result.front],
+        "front": [
+            _stored(trial) | {"cost": trial.member_steps, "worst_regime": trial.worst}
+            for trial in result.front
+        ],
     }
     store.put(tables.studies, [row], replace=True)
     store.put(tables.importances, [{"study": section.name, "values": shares.shares}], replace=True)
@@ -45,6 +49,7 @@ def finalize(
     text = note(experiment, plan, review)
     if text != get_note(study):  # each saving counts up a version
         save_note(study, text)
+    save_finalists(study, plan, review)
     if find_spec("plotly"):
         save_plots(study, section, plan, review)
     return result

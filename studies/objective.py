@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from bench.experiment.model import EvolutionSection
-from bench.experiment.study import AblateStudy, ConfirmStudy, ScreenStudy, StudyBase
+from bench.experiment.study import BUDGET, AblateStudy, ConfirmStudy, ScreenStudy, StudyBase
 from bench.tasks.resolve import mixture
 from mln.evolution import (
     VALIDATION_KEY,
@@ -31,7 +31,6 @@ from studies.judging import judge
 from studies.outcome import FamilyGain, ReportValue, Run, TrialJob, TrialOutcome
 from studies.plan import instances, points, space_of, study_of
 from studies.seeds import EVOLVE, study_seed
-from studies.space import BUDGET
 
 
 class _Stopped(Exception):

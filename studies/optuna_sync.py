@@ -9,8 +9,8 @@ from optuna.trial import TrialState
 
 from bench.experiment.study import ScreenStudy, StudyBase
 from bench.store.store import Row
-from studies.outcome import Params, TrialOutcome, estimate_of
-from studies.plan import has_cost
+from studies.objectives import objective_values, regime_gains
+from studies.outcome import Params, TrialOutcome
 from studies.slots import MAX_DEATHS, LostSlot, StudySlots
 
 NO_TRIAL = -1
@@ -21,6 +21,7 @@ def trial_row(
     study: str, slot: int, number: int | None, params: Params, outcome: TrialOutcome | None
 ) -> Row:
     """The row of mln_trials (bench.store.schema.trials); no outcome is a failure."""
+    by_regime = regime_gains(outcome.families) if outcome else {}
     state = "fail" if outcome is None else "pruned" if outcome.is_pruned else "complete"
     return {
         "study": study,
@@ -32,6 +33,7 @@ def trial_row(
         "intermediate": {
             "step": list(outcome.steps) if outcome else [],
             "value": list(outcome.values) if outcome else [],
+            "worst_regime": min(by_regime.values(), default=None),
         },
         "member_steps": outcome.member_steps if outcome else 0,
     }
@@ -50,9 +52,7 @@ def tell(study: optuna.Study, section: StudyBase, row: Row) -> None:
         if row["state"] == "pruned" and isinstance(section, ScreenStudy):
             study.tell(row["number"], state=TrialState.PRUNED, skip_if_finished=True)
             return
-        objectives = [row["value"], float(row["member_steps"])]
-        values = objectives if has_cost(section) else estimate_of(row, section)
-        study.tell(row["number"], values, skip_if_finished=True)
+        study.tell(row["number"], objective_values(row, section), skip_if_finished=True)
     except UpdateFinishedTrialError:
         pass  # another worker has told the same at this moment
 

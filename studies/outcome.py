@@ -73,6 +73,12 @@ class TrialOutcome(NamedTuple):
         return sum(run.member_steps for run in self.runs)
 
     @property
+    def families(self) -> list[tuple[str, float, int]]:
+        """Of every run: each family that it was judged on, its mean gain there, and the tasks."""
+        judged = [family for run in self.runs for family in run.gains]
+        return [(one.family, float(one.gains.mean()), len(one.gains)) for one in judged]
+
+    @property
     def diverged(self) -> float:
         """The share of the judged learners that diverged."""
         families = [family for run in self.runs for family in run.gains]
@@ -89,7 +95,8 @@ class StudyTrial(NamedTuple):
     """A finished slot: state `complete`, `pruned` or `fail`; value is that of a complete one.
 
     estimate: the value, or of a pruned one what it was at the end (`estimate_of`).
-    is_feasible: not too many of its judged learners diverged.
+    is_feasible: not too many of its judged learners diverged. worst: the mean gain on the regime
+    where that is least, None where nothing was judged.
     """
 
     slot: int
@@ -102,6 +109,7 @@ class StudyTrial(NamedTuple):
     member_steps: int
     is_feasible: bool
     estimate: float | None
+    worst: float | None = None
 
 
 class StudyProgress(NamedTuple):
@@ -114,8 +122,8 @@ class StudyProgress(NamedTuple):
 
 
 class StudyResult(NamedTuple):
-    """A study's finished slots in order; the best trial (None where there is none) and, with
-    the cost as a second objective, the Pareto front."""
+    """A study's finished slots in order; the chosen trial (None where there is none) and, with
+    a second objective, the Pareto front."""
 
     name: str
     kind: str
@@ -153,24 +161,3 @@ def estimate_of(row: Row, study: StudyBase) -> float | None:
         value: float | None = row["value"]
         return value
     return float(reported[-1] if isinstance(study, ScreenStudy) else sum(reported) / len(reported))
-
-
-def eligible(trials: Iterable[StudyTrial]) -> list[StudyTrial]:
-    """The complete and feasible trials, the largest value first; of equals the first slot."""
-    complete = [trial for trial in trials if trial.value is not None and trial.is_feasible]
-    return sorted(complete, key=lambda trial: (-(trial.value or 0.0), trial.slot))
-
-
-def best_of(trials: Iterable[StudyTrial]) -> StudyTrial | None:
-    """The eligible trial with the largest value; None where there is none."""
-    return next(iter(eligible(trials)), None)
-
-
-def front_of(trials: Iterable[StudyTrial]) -> tuple[StudyTrial, ...]:
-    """The eligible trials that no other beats in both gain and member-steps, cheapest first."""
-    front: list[StudyTrial] = []
-    # The sort is stable: of equal costs the largest value comes first.
-    for trial in sorted(eligible(trials), key=lambda trial: trial.member_steps):
-        if not front or (trial.value or 0.0) > (front[-1].value or 0.0):
-            front.append(trial)
-    return tuple(front)

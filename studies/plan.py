@@ -6,12 +6,13 @@ A mistake is found here, before anything is written.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from bench.errors import InputError
 from bench.experiment.checks import check_validation, check_vector_loss
 from bench.experiment.model import EvolutionSection, Experiment
 from bench.experiment.study import (
+    BUDGET,
     MIN_EVOLUTION_SEEDS,
     AblateStudy,
     ConfirmStudy,
@@ -23,10 +24,10 @@ from bench.tasks.resolve import resolve
 from mln.config import EvolutionConfig, LossSpec
 from mln.random import generator
 from studies.ablating import ablated_cells, ablated_space
+from studies.objectives import second_of
 from studies.outcome import Params
 from studies.seeds import Use, study_seed
 from studies.space import (
-    BUDGET,
     SPACE,
     Choices,
     Parameter,
@@ -35,13 +36,12 @@ from studies.space import (
     tuned_space,
 )
 
-Origin = Literal["sampler", "incumbent", "paper", "enqueued", "cell"]
-
 
 class KnownSlot(NamedTuple):
-    """A slot whose parameters are known beforehand."""
+    """A slot whose parameters are known beforehand; its origin is one of ORIGINS or a variant's
+    name."""
 
-    origin: Origin
+    origin: str
     params: Params
 
 
@@ -98,6 +98,10 @@ def plan(experiment: Experiment, incumbent: Params | None = None) -> StudyPlan:
         known += [KnownSlot("cell", cell) for cell in cells if cell not in enqueued]
         total = min(study.trials or len(known), len(known))
         return StudyPlan(space, total, tuple(known))
+    if study.sampler == "none":
+        if not known:
+            raise InputError("study.sampler: 'none' tries what is named alone; add study.variants")
+        return StudyPlan(space, len(known), tuple(known))
     _check_sampler(study, space)
     return StudyPlan(space, study.trials or len(known), tuple(known))
 
@@ -127,27 +131,30 @@ def instances(root: int, study: ConfirmStudy) -> list[tuple[int, int]]:
     return order
 
 
+def least_budget(study: StudyBase) -> int:
+    """The fewest member-steps that an evolution of the study may have to do with."""
+    if isinstance(study, ScreenStudy):
+        return points(study)[0]
+    return min((study.budget, *(study.budgets if isinstance(study, AblateStudy) else ())))
+
+
 def seeds_of(study: StudyBase) -> int:
     """Evolutions of a trial that is not stopped."""
     return study.seeds if isinstance(study, ConfirmStudy | AblateStudy) else 1
 
 
-def has_cost(study: StudyBase) -> bool:
-    """Whether the member-steps are a second objective."""
-    return isinstance(study, ScreenStudy) and study.cost
-
-
 def _tried_first(study: TuningStudy, space: Space, incumbent: Params | None) -> list[KnownSlot]:
-    """What is enqueued, each configuration once: the incumbent, the defaults, the user's own."""
+    """What is tried first, each configuration once: the incumbent, the defaults, the variants,
+    the user's own."""
     slots: list[KnownSlot] = []
 
-    def add(origin: Origin, params: Params, where: str) -> None:
+    def add(origin: str, params: Params, where: str) -> None:
         valid = space.validated(params, where)
         if all(valid != other.params for other in slots):
             slots.append(KnownSlot(origin, valid))
 
+    own = space.of(space.base)
     if isinstance(study, ConfirmStudy):
-        own = space.of(space.base)
         where = f"the best of study {study.incumbent_from!r}" if incumbent else "[evolution]"
         add("incumbent", own | {k: v for k, v in (incumbent or {}).items() if k in own}, where)
         if study.paper_defaults:
@@ -155,6 +162,8 @@ def _tried_first(study: TuningStudy, space: Space, incumbent: Params | None) -> 
                 families=space.base.families, loss=LossSpec(), settings=EvolutionConfig()
             )
             add("paper", space.of(defaults), "study.paper_defaults")
+    for name, changes in study.variants.items():
+        add(name, own | changes, f"study.variants.{name}")
     for at, params in enumerate(study.enqueue):
         add("enqueued", params, f"study.enqueue, entry {at + 1}")
     return slots
@@ -172,7 +181,7 @@ def _check(study: StudyBase, space: Space) -> None:
         raise InputError("study.families: a family is named twice")
     if isinstance(study, ScreenStudy) and points(study)[0] < 1:
         raise InputError(f"study.rungs: too many for a budget of {study.budget}")
-    budget = points(study)[0] if isinstance(study, ScreenStudy) else study.budget
+    budget = least_budget(study)
     for params in _corners(space):
         params.pop(BUDGET, None)
         try:
@@ -227,8 +236,8 @@ def _check_sampler(study: TuningStudy, space: Space) -> None:
     """GP, CMA-ES and QMC need one fixed set of parameters, CMA-ES numbers alone."""
     if study.sampler not in ("gp", "cmaes", "qmc"):
         return
-    if study.sampler == "cmaes" and has_cost(study):
-        raise InputError("study.sampler: 'cmaes' has one objective; choose another, or no cost")
+    if study.sampler == "cmaes" and second_of(study):
+        raise InputError("study.sampler: 'cmaes' has one objective; choose another, or drop one")
     if space.is_conditional:
         raise InputError(
             f"study.sampler: {study.sampler!r} needs a fixed mode: give {_deciding(space)} one "

@@ -2,7 +2,6 @@
 
 import csv
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,10 @@ from optuna.trial import Trial
 from bench.experiment.model import Experiment
 from bench.experiment.study import ScreenStudy, StudyBase
 from bench.store.store import Row
+from studies.naming import trial_name
+from studies.objectives import regime_gains
 from studies.outcome import Params, Run, TrialOutcome, violation
-from studies.plan import study_of
+from studies.plan import space_of, study_of
 
 CONSTRAINT = "diverged"
 ARTIFACTS_FOLDER = "optuna"
@@ -34,7 +35,8 @@ def record(
     excess = violation(outcome.diverged, study)
     trial.set_constraint(CONSTRAINT, excess)
     # The dashboard of this version does not show constraints: the numbers stand here too.
-    numbers = {
+    numbers: dict[str, str | int | float] = {
+        "name": trial_name(space_of(experiment), trial.params),
         "feasible": int(excess <= 0),
         "violation": max(excess, 0.0),
         "diverged": outcome.diverged,
@@ -43,11 +45,14 @@ def record(
         "seconds": round(seconds, 2),
     }
     if outcome.runs:
-        numbers["worst_family_gain"] = min(family_means(outcome.runs).values())
+        by_regime = regime_gains(outcome.families)
+        numbers["worst_regime"] = min(by_regime, key=by_regime.__getitem__)
+        numbers |= {f"gain: {regime}": gain for regime, gain in by_regime.items()}
+        numbers |= {"law": text} if (text := law_text(outcome.runs[0])) else {}
     if len(outcome.runs) > 1:
         numbers["sd_of_seeds"] = float(np.std([r.by_task.mean() for r in outcome.runs], ddof=1))
-    for name, number in numbers.items():
-        trial.set_user_attr(name, number)
+    for name, value in numbers.items():
+        trial.set_user_attr(name, value)
     if outcome.runs:
         _upload(trial, outcome, experiment, study, artifacts)
 
@@ -60,13 +65,13 @@ def save_failure(trial: Trial, reason: str) -> None:
     save_note(trial, f"**Failed.** {reason}")
 
 
-def family_means(runs: Sequence[Run]) -> dict[str, float]:
-    """The mean gain on each family over the runs."""
-    gains: dict[str, list[float]] = {}
-    for run in runs:
-        for judged in run.gains:
-            gains.setdefault(judged.family, []).extend(judged.gains.tolist())
-    return {name: float(np.mean(values)) for name, values in gains.items()}
+def law_text(run: Run) -> str:
+    """What an adaptive loss does, in symbols; "" of a loss of another kind."""
+    if run.spec.kind != "adaptive":
+        return ""
+    from mln.law import law
+
+    return "; ".join(exponent.formula for exponent in law(run.spec, run.genome))
 
 
 def gain_rows(
@@ -107,7 +112,7 @@ def _files(
     from mln.files import save_loss
     from mln.shape import CLASSES, shape
     from studies.dashboard.curves import learning_curves
-    from studies.dashboard.gallery import draw
+    from studies.dashboard.gallery import Caption, draw
 
     runs, first = outcome.runs, outcome.runs[0]
     picture, table = folder / "trial.png", folder / "seeds.csv"
@@ -117,12 +122,18 @@ def _files(
     shapes = [c for ref in losses for c in shape(ref.name, ref.stacked(1, classes, "cpu"), classes)]
     stopped = ", stopped early" if outcome.is_pruned else ""
     is_screen = isinstance(study, ScreenStudy)
+    name = trial_name(space_of(experiment), trial.params)
     draw(
         picture,
-        f"Trial {trial.number}: {100 * outcome.value:+.2f} points over tuned CE{stopped}",
+        Caption(
+            f"Trial {trial.number} ({name}): {100 * outcome.value:+.2f} points over tuned CE"
+            f"{stopped}",
+            law_text(first),
+        ),
         runs,
         learning_curves(experiment, study, first),
         shapes,
+        regime_gains(outcome.families),
         list(zip(outcome.steps, outcome.values, strict=True)) if is_screen else (),
     )
     with table.open("w", newline="", encoding="utf-8") as file:

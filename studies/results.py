@@ -2,21 +2,19 @@
 
 from bench.errors import InputError
 from bench.experiment.model import EvolutionSection, Experiment
-from bench.experiment.study import StudyBase
+from bench.experiment.study import BUDGET, StudyBase
 from bench.store import schema as tables
 from bench.store.store import Store
+from studies.objectives import best_of, front_of
 from studies.outcome import (
     Params,
     StudyResult,
     StudyTrial,
-    best_of,
     diverged_share,
     estimate_of,
-    front_of,
     violation,
 )
-from studies.plan import StudyPlan, has_cost, plan, space_of, study_of
-from studies.space import BUDGET
+from studies.plan import StudyPlan, plan, space_of, study_of
 from studies.storage import has_study
 
 
@@ -37,6 +35,7 @@ def trials_of(store: Store, study: StudyBase) -> tuple[StudyTrial, ...]:
             row["member_steps"],
             violation(diverged_share(learners.get(row["slot"], ())), study) <= 0,
             estimate_of(row, study),
+            row["intermediate"].get("worst_regime"),
         )
         for row in store.rows(tables.trials, study=study.name)
     )
@@ -45,8 +44,8 @@ def trials_of(store: Store, study: StudyBase) -> tuple[StudyTrial, ...]:
 def result_of(store: Store, study: StudyBase) -> StudyResult:
     """What a study has as its result so far."""
     trials = trials_of(store, study)
-    front = front_of(trials) if has_cost(study) else ()
-    return StudyResult(study.name, study.kind, trials, best_of(trials), front)
+    best, front = best_of(trials, study), front_of(trials, study)
+    return StudyResult(study.name, study.kind, trials, best, front)
 
 
 def incumbent_of(experiment: Experiment, url: str) -> Params | None:
@@ -103,7 +102,7 @@ def best_evolution(experiment: Experiment, url: str) -> EvolutionSection | None:
         store.close()
     if len(trials) < total:
         return None
-    best = best_of(trials)
+    best = best_of(trials, study)
     if best is None:
         raise InputError(
             f"study {study.name!r}: none of its {total} trials is complete and feasible; see their "

@@ -19,8 +19,9 @@ from bench.store.store import Store
 from bench.workers.devices import cards, least_used
 from bench.workers.processes import end_at_once, ignoring_interrupts
 from studies.finalize import finalize
+from studies.objectives import best_of
 from studies.optuna_sync import fail_lost, repair_trials
-from studies.outcome import Evaluate, StudyProgress, StudyResult, best_of
+from studies.outcome import Evaluate, StudyProgress, StudyResult
 from studies.plan import study_of
 from studies.results import planned, trials_of
 from studies.slots import GRACE_SECONDS, StudySlots, worker_name
@@ -195,7 +196,8 @@ class _WorkerProcesses:
 
 
 def _progress(store: Store, experiment: Experiment, total: int) -> StudyProgress:
-    trials = [t for t in trials_of(store, study_of(experiment)) if t.slot < total]
+    study = study_of(experiment)
+    trials = [t for t in trials_of(store, study) if t.slot < total]
     pruned = sum(trial.state == "pruned" for trial in trials)
-    best = best_of(trials)
+    best = best_of(trials, study)
     return StudyProgress(len(trials), total, pruned, best.value if best else None)

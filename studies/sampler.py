@@ -19,6 +19,7 @@ from optuna.samplers import (
     BaseSampler,
     CmaEsSampler,
     GPSampler,
+    NSGAIISampler,
     QMCSampler,
     RandomSampler,
     TPESampler,
@@ -73,6 +74,9 @@ class SlotSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Values of the parameters that are drawn jointly."""
+        if isinstance(self._inner, NSGAIISampler):
+            # It counts generations by this; whatever is known belongs to one of them too.
+            self._inner.get_trial_generation(study, trial)
         if not search_space:
             return {}
         return self._inner.sample_relative(study, trial, search_space)
@@ -95,10 +99,14 @@ class SlotSampler(BaseSampler):
             return IndexedQMC(
                 int(study_seed(self._root, Use.SAMPLER).generate_state(1)[0]), sampled
             )
-        if self._kind in ("random", "brute") or self.slot < self._startup:
+        # The first generation of NSGA-II is random by itself.
+        is_random = self._kind in ("random", "brute", "none") or self.slot < self._startup
+        if is_random and self._kind != "nsga2":
             return RandomSampler(seed=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
+            if self._kind == "nsga2":
+                return NSGAIISampler(seed=seed, population_size=population_of(self._startup))
             if self._kind == "gp":
                 return GPSampler(
                     seed=seed, n_startup_trials=MIN_TRIALS_TO_LEARN, warn_independent_sampling=False
@@ -108,6 +116,11 @@ class SlotSampler(BaseSampler):
                     seed=seed, n_startup_trials=MIN_TRIALS_TO_LEARN, warn_independent_sampling=False
                 )
             return TPESampler(seed=seed, n_startup_trials=MIN_TRIALS_TO_LEARN, constant_liar=True)
+
+
+def population_of(startup_trials: int) -> int:
+    """The size of NSGA-II's population, whose first generation are a study's first trials."""
+    return max(startup_trials, MIN_TRIALS_TO_LEARN)
 
 
 class IndexedQMC(QMCSampler):

@@ -9,7 +9,7 @@ from optuna.trial import BaseTrial
 
 from bench.errors import InputError, nearest
 from bench.experiment.model import EvolutionSection, with_settings
-from bench.experiment.study import RANGE_KEYS, VARIANT, TuningStudy
+from bench.experiment.study import BUDGET, RANGE_KEYS, VARIANT, TuningStudy
 from mln.search.config import StrategyKind
 from studies.outcome import Params, ParamValue
 
@@ -60,7 +60,6 @@ POPULATION = SETTINGS_PREFIX + "population"
 SWITCH_POINT = SETTINGS_PREFIX + "switch_point"
 MUTATION_SIGMA = SETTINGS_PREFIX + "genetic.mutation_sigma"
 STRATEGY = SETTINGS_PREFIX + "strategy.kind"
-BUDGET = SETTINGS_PREFIX + "budget"
 
 _GA = (MODE, ("ga", "hybrid"))
 _ES = (MODE, ("es", "hybrid"))

@@ -26,13 +26,15 @@ from bench.keys import digest
 from bench.store.database import BUSY_TIMEOUT_MS, public_url, sqlite_pragmas
 from bench.store.store import Store
 from bench.tasks.resolve import resolve
-from studies.plan import StudyPlan, evolved_on, has_cost, points, study_of
-from studies.protocol import COST, METRIC, protocol_text, question
+from studies.objectives import METRIC, second_of
+from studies.plan import StudyPlan, evolved_on, points, study_of
+from studies.protocol import protocol_text, question
 from studies.sampler import SlotHyperband, SlotSampler
 from studies.space import SPACE_VERSION
 
 DETERMINING_FILES = (
-    "ablating", "judging", "objective", "outcome", "plan", "sampler", "seeds", "space",
+    "ablating", "judging", "objective", "objectives", "outcome", "plan", "sampler", "seeds",
+    "space",
 )  # fmt: skip
 """The files of this package that a trial's value or proposal depends on."""
 
@@ -51,6 +53,7 @@ def create_study(experiment: Experiment, url: str) -> None:
         InputError: the URL cannot be used, or a study of this name has another configuration.
     """
     study = study_of(experiment)
+    second = second_of(study)
 
     def create() -> None:
         Store(url).close()
@@ -58,7 +61,7 @@ def create_study(experiment: Experiment, url: str) -> None:
             made = optuna.create_study(
                 storage=storage,
                 study_name=study.name,
-                directions=["maximize", "minimize"] if has_cost(study) else ["maximize"],
+                directions=["maximize", *([second.direction] if second else [])],
                 load_if_exists=True,
             )
             if "fingerprint" not in made.user_attrs:
@@ -172,11 +175,11 @@ def source_hash() -> str:
 def _pruner(study: StudyBase, sampler: SlotSampler) -> BasePruner:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        if isinstance(study, ConfirmStudy):
+        if isinstance(study, ConfirmStudy) and study.stop_early:
             return WilcoxonPruner(
                 p_threshold=study.p_threshold, n_startup_steps=study.startup_instances
             )
-        if isinstance(study, ScreenStudy) and study.rungs > 1 and not study.cost:
+        if isinstance(study, ScreenStudy) and study.rungs > 1 and not second_of(study):
             first = points(study)[0]
             # One more than the last rung: a logarithm of it must not be rounded down.
             last = first * study.reduction ** (study.rungs - 1) + 1
@@ -186,9 +189,10 @@ def _pruner(study: StudyBase, sampler: SlotSampler) -> BasePruner:
 
 def _describe(made: optuna.Study, experiment: Experiment, study: StudyBase) -> None:
     """Say in the dashboard what is asked and how; the fingerprint, last, marks it complete."""
+    second = second_of(study)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        made.set_metric_names([METRIC, COST] if has_cost(study) else [METRIC])
+        made.set_metric_names([METRIC, *([second.name] if second else [])])
     made.set_user_attr("question", question(study))
     made.set_user_attr("protocol", protocol_text(experiment, study))
     made.set_user_attr("space_version", SPACE_VERSION)

@@ -14,9 +14,10 @@ from bench.experiment.study import StudyBase
 from bench.store.store import Store
 from bench.workers.devices import use_card
 from bench.workers.processes import obey_parent
+from studies.objectives import second_of
 from studies.optuna_sync import fail_lost, fail_trial, repair_trials, tell, trial_row
 from studies.outcome import Evaluate, Params, ReportValue, TrialJob, TrialOutcome
-from studies.plan import StudyPlan, has_cost, study_of
+from studies.plan import StudyPlan, study_of
 from studies.records import gain_rows, record, save_failure
 from studies.sampler import SLOT, SlotSampler
 from studies.slots import GRACE_SECONDS, Claim, Heartbeat, StudySlots
@@ -147,7 +148,7 @@ def reporter(section: StudyBase, trial: Trial) -> ReportValue:
     """Reports to Optuna, and asks its pruner where stopping would save work."""
 
     def report(value: float, step: int, saves_work: bool) -> bool:
-        if has_cost(section):
+        if second_of(section):
             return False  # Optuna keeps no reports where objectives are two
         trial.report(value, step)
         return saves_work and trial.should_prune()

@@ -1,7 +1,7 @@
 """What is laid over an experiment file: `--set section.key=value`, and the file's own scales.
 
 `[scales.small]` of a file holds keys as the file itself; `scale = "small"` lays them over it, and
-`scale = "small+jpeg"` one after the other.
+`scale = "small+jpeg"` one after the other. An empty table there empties the one below it.
 """
 
 import tomllib
@@ -60,10 +60,10 @@ def scales_named(
 
 
 def merged(below: Content, above: Content) -> Content:
-    """Tables are merged key by key; all else is replaced."""
+    """Tables are merged key by key; all else is replaced, and by an empty table so is a table."""
     together = dict(below)
     for key, value in above.items():
         old = below.get(key)
-        both = isinstance(value, dict) and isinstance(old, dict)
+        both = isinstance(value, dict) and isinstance(old, dict) and bool(value)
         together[key] = merged(old, value) if both else value  # type: ignore[arg-type]
     return together

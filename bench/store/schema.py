@@ -102,7 +102,8 @@ trials = Table(
 
 value: mean gain over tuned cross-entropy (fraction of accuracy, nats for nll); of a trial that
 was pruned, None. params: dotted keys of the experiment; of an ablation, its factors. intermediate
-is {step: [...], value: [...]}: in a screen, gains at points of the budget in member-steps; in a
+is {step: [...], value: [...], worst_regime (the mean gain on the regime where it is least, None
+where nothing was judged)}: in a screen, gains at points of the budget in member-steps; in a
 confirmation, one instance each, at evolution seed * tasks + task; in an ablation, one evolution
 seed each. number: Optuna's."""
 
@@ -148,9 +149,10 @@ studies = Table(
 protocol: {question, text, budget (member-steps of each evolution), seeds (evolutions of each
 trial), families, tasks, rates, metric, sampler, trials, space: {dotted key: domain}, fixed:
 {dotted key: value}, described: [bench.describing.model.TaskDescription of each family]; of an
-ablation factors: {dotted key: values} and design}. best: {slot, number,
-value, params} of the feasible complete trial with the largest value, or {}; front: a list of
-{slot, number, value, cost (member-steps), params} where the cost is an objective too."""
+ablation factors: {dotted key: values} and design}. best: {slot, number, value, params} of the trial that the study chooses, the feasible complete one with the largest
+value unless its protocol has another rule as `choice`, or {}; front: a list of {slot, number,
+value, cost (member-steps), worst_regime, params} where objectives are two, which the protocol
+names as `objectives`."""
 
 gains = Table(
     "mln_gains",

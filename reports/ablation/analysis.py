@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import InputError
-from bench.experiment.study import VARIANT
+from bench.experiment.study import BUDGET, VARIANT
 from reports import stats
-from reports.ablation.gaps import NOT_FINISHED, DeclaredDesign, short, unfinished
+from reports.ablation.gaps import NOT_FINISHED, DeclaredDesign, short, unchanged, unfinished
 from reports.page.wording import Unit, finite
 from reports.stats.factorial import Term, WaldTerm, blocked_anova, mixed_terms
 from reports.verdicts import gate
@@ -130,7 +130,11 @@ def analyse(
     pairs = _pairs(runs, names, levels, design, "gain")
     questions = [
         Question(
-            level if name == VARIANT else f"{name} = {level}", reference, a, b, tuple(refusals)
+            level if name == VARIANT else f"{name} = {level}",
+            reference,
+            a,
+            b,
+            (*refusals, *_unchanged(runs, declared, (name, level, reference), (a, b))),
         )
         for (name, level, reference), (a, b) in pairs.items()
     ]
@@ -152,6 +156,25 @@ def analyse(
         tuple(families),
         runs,
     )
+
+
+def _unchanged(
+    runs: pd.DataFrame,
+    declared: DeclaredDesign,
+    effect: tuple[str, str, str],
+    pair: tuple[Any, Any],
+) -> tuple[str, ...]:
+    """Why an effect is none: its runs are the reference's, all of them or those of one budget."""
+    name, level, reference = effect
+    if name != VARIANT or BUDGET not in runs:
+        return unchanged(declared, level, reference, *pair)
+    for budget, own in runs.groupby(BUDGET, sort=False):
+        wide = own.pivot_table(index="seed", columns=VARIANT, values="gain")
+        pair = wide[level].to_numpy(), wide[reference].to_numpy()
+        same = unchanged(declared, level, reference, *pair)
+        if same:
+            return (f"at {budget} {same[0]}; see each budget by itself",)
+    return ()
 
 
 def _missing(gains: pd.DataFrame, seeds: list[Any], families: list[str]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 from bench.describing.model import TaskDescription, read_descriptions
 from bench.errors import InputError
 from bench.experiment.model import Experiment
-from bench.experiment.study import AblateDesign, AblateStudy
+from bench.experiment.study import BUDGET, AblateDesign, AblateStudy
 from bench.store import schema as tables
 from bench.store.store import Store
 from reports.ablation.gaps import DeclaredDesign
@@ -40,8 +40,17 @@ class AblationData:
         study = self.experiment.study
         if not isinstance(study, AblateStudy):
             return DeclaredDesign(self.missing_slots)
-        levels = {name: tuple(map(level_text, values)) for name, values in study.levels.items()}
-        return DeclaredDesign(self.missing_slots, levels, study.seeds)
+        levels = {
+            name: tuple(level_text(value, name) for value in values)
+            for name, values in study.levels.items()
+        }
+        return DeclaredDesign(self.missing_slots, levels, study.seeds, self._modes(study))
+
+    def _modes(self, study: AblateStudy) -> dict[str, str]:
+        evolution = self.experiment.evolution
+        own = str(evolution.settings.mode) if evolution else ""
+        variants = {name: str(of.get(MODE, own)) for name, of in study.variants.items()}
+        return {mode: mode for mode in MODES} | {study.reference: own} | variants
 
     @property
     def variants(self) -> Mapping[str, Mapping[str, Any]]:
@@ -50,9 +59,18 @@ class AblationData:
         return study.variants if isinstance(study, AblateStudy) else {}
 
     @property
+    def analysed_as(self) -> AblateDesign:
+        """Variants at several budgets are crossed with them, as factors are."""
+        return "factorial" if BUDGET in self.factors else self.design
+
+    @property
     def metric(self) -> str:
         """What the gains are differences of."""
         return str(self.protocol.get("metric", self.experiment.report.metric))
+
+
+MODE = "evolution.settings.mode"
+MODES = ("ga", "es", "hybrid", "random")
 
 
 def load_ablation(store: Store, experiment: Experiment) -> AblationData:
@@ -72,7 +90,7 @@ def load_ablation(store: Store, experiment: Experiment) -> AblationData:
     frame = pd.DataFrame(rows)
     settings, factors = frame.pop("settings"), tuple(study.levels)
     for name in factors:
-        frame[name] = [level_text(cell.get(name)) for cell in settings]
+        frame[name] = [level_text(cell.get(name), name) for cell in settings]
     frame = frame[["slot", "seed", "family", *factors, "gain", "tasks", "diverged", "member_steps"]]
     frame = frame.sort_values(["slot", "seed", "family"], ignore_index=True)
     described = store.rows(tables.studies, study=study.name)
@@ -90,8 +108,10 @@ def load_ablation(store: Store, experiment: Experiment) -> AblationData:
     )
 
 
-def level_text(value: Any) -> str:
+def level_text(value: Any, name: str = "") -> str:
     """A factor's level as text; a factor that a cell does not use has none."""
     if value is None:
         return "not used"
+    if name == BUDGET:
+        return f"{value / 1e6:g} M" if value >= 100_000 else f"{value / 1e3:g} k"
     return value if isinstance(value, str) else json.dumps(value)

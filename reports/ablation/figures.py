@@ -10,7 +10,7 @@ from reports import stats
 from reports.ablation.analysis import Effect
 from reports.ablation.gaps import effect_name, short
 from reports.figures.benchmark import plain
-from reports.figures.palette import INK, PAPER, category_colors
+from reports.figures.palette import INK, PAPER, SEQUENTIAL, category_colors
 from reports.figures.style import canvas, clipped_limit, panels, styled, zero_line
 from reports.verdicts.kinds import is_decided
 
@@ -111,4 +111,76 @@ def by_family(effects_by_family: pd.DataFrame, rope: float, factor: float, label
         panel.set_title(plain(effect_name(*map(str, effect))), fontsize=9)
         panel.grid(visible=False, axis="y")
         panel.set_xlabel(label, fontsize=8)
+    return figure
+
+
+@styled
+def by_budget(
+    means: pd.DataFrame,
+    panels_of: Sequence[tuple[str, Sequence[str]]],
+    reference: str,
+    factor: float,
+    label: str,
+) -> Figure:
+    """Mean gain against the budget, a line per level with its interval, a panel per group.
+
+    `means`: level, budget, mean, low, high, budgets in their order. `panels_of`: of each panel its
+    title and levels; the reference is drawn in all of them.
+    """
+    budgets = list(dict.fromkeys(means["budget"]))
+    figure, grid = canvas(1, len(panels_of), 4.0, sharey=True)
+    for panel, (title, levels) in zip(grid[0], panels_of, strict=True):
+        shown = [reference, *(level for level in levels if level != reference)]
+        colors = [INK, *category_colors(len(shown) - 1)]
+        for place, (level, color) in enumerate(zip(shown, colors, strict=True)):
+            part = means[means["level"] == level].set_index("budget").reindex(budgets)
+            x = np.arange(len(budgets)) + (place - (len(shown) - 1) / 2) * 0.07
+            panel.vlines(x, part["low"] * factor, part["high"] * factor, color=color, lw=1.2)
+            marker = "os^DvP*X<>"[place % 10]
+            panel.plot(
+                x, part["mean"] * factor, color=color, marker=marker, ms=5, lw=1.3,
+                ls="--" if level == reference else "-", label=plain(level),
+            )  # fmt: skip
+        panel.axhline(0, color=INK, lw=0.8, zorder=0)
+        panel.set_title(title, fontsize=9)
+        panel.set_xticks(range(len(budgets)), budgets)
+        panel.set_xlabel("member-steps of each evolution")
+        panel.legend(fontsize=8, loc="best")
+        panel.grid(visible=False, axis="x")
+    grid[0][0].set_ylabel(label)
+    return figure
+
+
+@styled
+def heat_map(
+    runs: pd.DataFrame,
+    pair: tuple[str, str],
+    levels: Mapping[str, Sequence[str]],
+    factor: float,
+    label: str,
+) -> Figure:
+    """Mean gain by two settings, in colour and in numbers with half of its 95 % t interval."""
+    down, across = pair
+    means = runs.groupby([down, across, "seed"])["gain"].mean() * factor
+    intervals = [
+        [stats.mean_interval(means.loc[(a, b)].to_numpy()) for b in levels[across]]
+        for a in levels[down]
+    ]
+    table = np.array([[interval.estimate for interval in line] for line in intervals])
+    figure, grid = canvas(1, 1, 1.2 + 0.55 * len(table))
+    panel = grid[0][0]
+    image = panel.imshow(table, cmap=SEQUENTIAL, aspect="auto", origin="lower")
+    middle = (table.min() + table.max()) / 2
+    for row, line in enumerate(intervals):
+        for column, interval in enumerate(line):
+            half = (interval.high - interval.low) / 2
+            text = f"{interval.estimate:+.2f}" + (f"\n±{half:.2f}" if np.isfinite(half) else "")
+            ink = INK if interval.estimate > middle else PAPER
+            panel.text(column, row, text, ha="center", va="center", fontsize=8, color=ink)
+    panel.set_xticks(range(len(levels[across])), [plain(level) for level in levels[across]])
+    panel.set_yticks(range(len(levels[down])), [plain(level) for level in levels[down]])
+    panel.set_xlabel(plain(short(across)))
+    panel.set_ylabel(plain(short(down)))
+    panel.grid(visible=False)
+    figure.colorbar(image, ax=panel, label=label)
     return figure

@@ -1,13 +1,16 @@
 """The ablation report in sentences: findings, warnings, note, methods."""
 
+from bench.experiment.study import BUDGET
 from reports.ablation.analysis import Analysis
+from reports.ablation.budgets import AtBudgets
+from reports.ablation.budgets import findings as budget_findings
 from reports.ablation.data import AblationData
 from reports.ablation.gaps import NOT_FINISHED
 from reports.ablation.sections import POOLED
 from reports.page.wording import PLUS_MINUS, counted, listed, p_cell, p_text, sentence, unit_of
 
 
-def findings(data: AblationData, analysis: Analysis) -> list[str]:
+def findings(data: AblationData, analysis: Analysis, budgets: AtBudgets | None = None) -> list[str]:
     """The ablation in sentences: interactions first, then effects."""
     sentences = []
     alpha = data.experiment.report.alpha
@@ -30,6 +33,8 @@ def findings(data: AblationData, analysis: Analysis) -> list[str]:
                 else f"None of {interactions} interactions was shown."
             )
     sentences += [effect.decision.sentence for effect in analysis.effects]
+    if budgets is not None:
+        sentences += budget_findings(budgets, analysis, unit_of(data.metric), alpha)
     sentences += disagreement(analysis, alpha)
     best = analysis.cells.sort_values("mean", ascending=False).iloc[0]
     unit = unit_of(data.metric)
@@ -42,7 +47,7 @@ def findings(data: AblationData, analysis: Analysis) -> list[str]:
     )
     if data.design == "leave_one_out":
         sentences.append("A leave-one-out design cannot see interactions between the settings.")
-    if data.design == "variants":
+    if data.analysed_as == "variants":
         sentences.append("Variants that change one thing at a time cannot show interactions.")
     return sentences
 
@@ -94,7 +99,8 @@ def note(data: AblationData, analysis: Analysis) -> str:
 def methods(data: AblationData, analysis: Analysis) -> list[str]:
     """The methods paragraphs, with citations."""
     report, unit = data.experiment.report, unit_of(data.metric)
-    factors = listed(list(data.factors))
+    factors = listed([name for name in data.factors if name != BUDGET])
+    budgets = analysis.levels.get(BUDGET, [])
     design = (
         {
             "factorial": f"We ablated {factors} in a full factorial design",
@@ -103,6 +109,7 @@ def methods(data: AblationData, analysis: Analysis) -> list[str]:
             "variants": "We ablated one thing at a time: the reference configuration and "
             f"{len(data.variants)} variants of it, listed below",
         }[data.design]
+        + (f", each at budgets of {listed(budgets)} member-steps" if budgets else "")
         + f", {len(analysis.cells)} cells in all. Every cell evolved its losses on the same "
         f"{counted(analysis.seeds, 'evolution seed')} with the same budget, and every loss was "
         "judged by its gain over cross-entropy on the same tasks, each loss at its tuned learning "
@@ -122,7 +129,7 @@ def methods(data: AblationData, analysis: Analysis) -> list[str]:
             "settings within a seed,",
             "leave_one_out": "the difference of the base from each change, paired by seed,",
             "variants": "the difference of each variant from the reference, paired by seed,",
-        }[data.design]
+        }[data.analysed_as]
         + " was tested with the two-sided sign-flip permutation test [@fisher1935], "
         "corrected after Holm [@holm1979] over all effects, with its t interval. Equivalence "
         f"within {PLUS_MINUS}{unit.value(report.rope)} {unit.difference} was tested with two "

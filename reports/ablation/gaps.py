@@ -11,6 +11,7 @@ import pandas as pd
 
 from bench.experiment.study import VARIANT
 from reports.page.wording import counted
+from reports.stats.types import Vector
 
 NOT_FINISHED = "not finished"
 """Why the effects of an ablation are refused that lacks anything; its head says what."""
@@ -20,12 +21,14 @@ class DeclaredDesign(NamedTuple):
     """What was declared before the run.
 
     missing_slots: the slots of the study without any gain. levels: of each factor by its dotted
-    key, as text. seeds: evolution seeds of every cell (0: not declared).
+    key, as text. seeds: evolution seeds of every cell (0: not declared). modes: the search of
+    each level that decides over it.
     """
 
     missing_slots: tuple[int, ...] = ()
     levels: Mapping[str, Sequence[str]] = {}
     seeds: int = 0
+    modes: Mapping[str, str] = {}
 
 
 def short(name: str) -> str:
@@ -36,6 +39,21 @@ def short(name: str) -> str:
 def effect_name(factor: str, level: str, reference: str) -> str:
     """An effect as a figure names it; a variant has one reference, which its caption names."""
     return level if factor == VARIANT else f"{factor}: {level} - {reference}"
+
+
+def unchanged(
+    declared: DeclaredDesign, level: str, reference: str, a: Vector, b: Vector
+) -> tuple[str, ...]:
+    """Why two levels are not compared whose gains (seeds,) are all the same; empty if they differ.
+
+    They are the same evolutions: to call them equivalent would say that a change that was never
+    made has no effect.
+    """
+    if not len(a) or (a != b).any():
+        return ()
+    if {declared.modes.get(level), declared.modes.get(reference)} == {"hybrid", "ga"}:
+        return (f"the switch point was never reached: every run is that of {reference}",)
+    return (f"every run is that of {reference}: nothing was changed",)
 
 
 def unfinished(gains: pd.DataFrame, declared: DeclaredDesign, whole: int) -> str:

@@ -13,6 +13,8 @@ from bench.experiment.model import Experiment
 from bench.store.store import Store
 from reports.ablation import sections as ablation_sections
 from reports.ablation.analysis import Analysis, analyse
+from reports.ablation.budget_sections import budget_sections
+from reports.ablation.budgets import AtBudgets, at_budgets
 from reports.ablation.data import AblationData, load_ablation
 from reports.ablation.findings import findings, methods, note, warnings
 from reports.page.described import task_section
@@ -62,9 +64,10 @@ def render_ablation(
     report = data.experiment.report
     rules = Rules("maximise", report.rope, report.alpha)
     analysis = analyse(
-        data.gains, data.factors, data.design, rules, unit_of(data.metric), data.declared
+        data.gains, data.factors, data.analysed_as, rules, unit_of(data.metric), data.declared
     )
-    sentences, warned = findings(data, analysis), warnings(data, analysis)
+    budgets = at_budgets(data, analysis, rules, unit_of(data.metric))
+    sentences, warned = findings(data, analysis, budgets), warnings(data, analysis)
     page = Page(
         kind="ablation",
         name=data.study,
@@ -74,17 +77,40 @@ def render_ablation(
         head=[ablation_sections.effects_table(analysis, data.metric, rules)],
         note=note(data, analysis),
         sections=[
+            *budget_sections(budgets, analysis, data.metric, rules),
             *ablation_sections.sections(data, analysis, rules),
             task_section(data.descriptions, analysis.families),
         ],
         methods=methods(data, analysis),
         facts=facts(data.experiment, data.experiment.fingerprint(), {}, dict(data.protocol)),
         commands=commands,
-        document=_document(data, analysis, sentences, warned, commands),
+        document=_document(data, analysis, sentences, warned, commands) | _at_budgets(budgets),
         rows=data.gains.to_csv(index=False, lineterminator="\n"),
     )
     paths = write_page(page, out_dir)
     return AblationReport(data, analysis, tuple(sentences), tuple(warned), paths)
+
+
+def _at_budgets(found: AtBudgets | None) -> dict[str, Any]:
+    if found is None:
+        return {}
+    sweep = found.sweep
+    return {
+        "effects_at_budgets": [
+            {"budget": budget, **effect.as_json()}
+            for budget, effects in found.effects.items()
+            for effect in effects
+        ],
+        "sweep": sweep
+        and {
+            "setting": sweep.setting,
+            "variants": sweep.values,
+            "terms": [
+                {"term": term.name, "f": term.f, "p": term.p, "p_holm": p}
+                for term, p in zip(sweep.terms, sweep.p_terms, strict=True)
+            ],
+        },
+    }
 
 
 def _document(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.experiment.study import BUDGET, VARIANT
 from reports.ablation import figures as ablation_figures
 from reports.ablation.analysis import Analysis
 from reports.ablation.data import AblationData, level_text
@@ -17,6 +18,9 @@ from reports.page.table import Table, interval_text, plain_frame
 from reports.page.wording import DASH, PLUS_MINUS, counted, p_cell, signed_minus, unit_of
 from reports.verdicts.kinds import label_of
 from reports.verdicts.verdict import Rules
+
+MIN_MAP_LEVELS = 3
+"""Levels of each of two numeric settings from which their gains are drawn as a map."""
 
 POOLED = (
     "the error of the analysis of variance pools how much the effects themselves differ between "
@@ -183,7 +187,8 @@ def _effects(analysis: Analysis, metric: str, rules: Rules) -> Section | None:
 
 def _interactions(analysis: Analysis, metric: str) -> Section | None:
     names = [name for name in analysis.factors if len(analysis.levels[name]) > 1]
-    pairs = list(combinations(names, 2))[:6]
+    # Variants against budgets have a figure of their own.
+    pairs = [pair for pair in combinations(names, 2) if set(pair) != {VARIANT, BUDGET}][:6]
     if not analysis.terms or not pairs:
         return None
     unit = unit_of(metric)
@@ -201,9 +206,39 @@ def _interactions(analysis: Analysis, metric: str) -> Section | None:
         "not corrected; higher is better. Lines that are not parallel suggest an interaction; "
         "the table above tests it."
     )
-    return Section(
-        "interactions", "Interactions", pictures=[Picture("interactions", draw, caption)]
+    pictures = [Picture("interactions", draw, caption)]
+    pictures += [_heat_map(analysis, pair, metric) for pair in pairs if _are_grids(analysis, pair)]
+    return Section("interactions", "Interactions", pictures=pictures)
+
+
+def _are_grids(analysis: Analysis, pair: tuple[str, str]) -> bool:
+    """Whether both settings are numbers with enough levels for a map."""
+    levels = [analysis.levels[name] for name in pair if name != BUDGET]
+    return len(levels) == 2 and all(
+        len(own) >= MIN_MAP_LEVELS and all(_is_number(level) for level in own) for own in levels
     )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _heat_map(analysis: Analysis, pair: tuple[str, str], metric: str) -> Picture:
+    unit = unit_of(metric)
+    draw = partial(
+        ablation_figures.heat_map, analysis.runs, pair, analysis.levels, unit.factor,
+        f"gain over CE ({unit.difference})",
+    )  # fmt: skip
+    caption = (
+        f"Mean gain over CE by {short(pair[0])} and {short(pair[1])}, averaged over the other "
+        f"settings; n = {analysis.seeds} evolution seeds per cell, with half of each mean's 95 % t "
+        "interval, not paired, not corrected. The best of many cells is an optimistic estimate."
+    )
+    return Picture(f"map_{short(pair[0])}_{short(pair[1])}", draw, caption)
 
 
 def _families(analysis: Analysis, metric: str, rules: Rules) -> Section | None:

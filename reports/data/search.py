@@ -53,6 +53,9 @@ def study(store: Store, name: str | None) -> tuple[pd.DataFrame, pd.DataFrame, p
     rows = store.rows(tables.trials, study=name) if name else []
     kept = ("slot", "number", "state", "value", "member_steps")
     trials = pd.DataFrame([{key: row[key] for key in kept} | row["params"] for row in rows])
+    worst = [row["intermediate"].get("worst_regime") for row in rows]
+    if any(gain is not None for gain in worst):
+        trials.insert(len(kept), "worst_regime", worst)
     steps = [
         {"number": row["number"], "step": step, "value": value}
         for row in rows

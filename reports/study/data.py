@@ -1,23 +1,25 @@
 """A study and the benchmarks of its winner and of the default, read from the store."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeGuard
 
 import pandas as pd
 
 from bench.describing.model import TaskDescription, read_descriptions
 from bench.errors import InputError
 from bench.experiment.model import Experiment
-from bench.experiment.study import StudyBase
+from bench.experiment.study import ConfirmStudy, ScreenStudy, StudyBase
 from bench.store import schema as tables
 from bench.store.store import Store
 from reports.data import search as load_search
 from reports.data.load import load
 from reports.data.model import ReportData
 from reports.page.write import records
+from reports.study.confirmed import Confirmation, load_confirmation
+from reports.verdicts.verdict import Rules
 
-FIXED = ("slot", "number", "state", "value", "member_steps")
+FIXED = ("slot", "number", "state", "value", "member_steps", "worst_regime")
 """Columns of a study's trials that are no setting."""
 
 MIN_TRIALS = 50
@@ -32,7 +34,8 @@ class StudyData:
     trial's row of `trials` as plain values, {} where no trial is complete and feasible.
     infeasible: the slots in which more learners diverged than the study allows. is_finished:
     whether the study's command came to its end. searched: what was understood of the tasks that
-    trials were judged on.
+    trials were judged on. protocol and front: as in mln_studies. confirmation: of a confirmation,
+    its named configurations by evolution seed.
     """
 
     experiment: Experiment
@@ -46,6 +49,9 @@ class StudyData:
     winner: ReportData | None
     default: ReportData | None
     searched: tuple[TaskDescription, ...] = ()
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+    front: Sequence[Mapping[str, Any]] = ()
+    confirmation: Confirmation | None = None
 
     @property
     def descriptions(self) -> list[TaskDescription]:
@@ -90,7 +96,8 @@ def load_study(store: Store, winner: Experiment, default: Experiment | None = No
     infeasible = infeasible_slots(store, section)
     stored = store.rows(tables.studies, study=section.name)
     slots = store.rows(tables.slots, study=section.name)
-    place = best_place(trials, infeasible, stored[0]["best"] if stored else None)
+    least = section.min_worst_regime if _has_worst_regime(section) else None
+    place = best_place(trials, infeasible, stored[0]["best"] if stored else None, least)
     return StudyData(
         experiment=winner,
         study=section.name,
@@ -103,6 +110,9 @@ def load_study(store: Store, winner: Experiment, default: Experiment | None = No
         winner=_benchmarked(store, winner),
         default=_benchmarked(store, default),
         searched=tuple(read_descriptions(stored[0]["protocol"].get("described") if stored else ())),
+        protocol=stored[0]["protocol"] if stored else {},
+        front=stored[0]["front"] if stored else (),
+        confirmation=_confirmation(store, winner, section),
     )
 
 
@@ -116,17 +126,25 @@ def infeasible_slots(store: Store, study: StudyBase) -> frozenset[int]:
 
 
 def best_place(
-    trials: pd.DataFrame, infeasible: frozenset[int], stored: Mapping[str, Any] | None
+    trials: pd.DataFrame,
+    infeasible: frozenset[int],
+    stored: Mapping[str, Any] | None,
+    min_worst_regime: float | None = None,
 ) -> int | None:
     """The row of the best trial; None if there is none.
 
     `stored`: what the study stored as its best at its end ({}: no trial was feasible), None if
     it has not come to its end. Then the best so far is the feasible complete trial with the
-    largest value, of equals the first slot.
+    largest value, of equals the first slot; where the worst regime is an objective, of those whose
+    worst regime gains more than `min_worst_regime`, or else the one whose worst regime is best.
     """
     if stored is None:
         usable = trials[trials["value"].notna() & ~trials["slot"].isin(infeasible)]
         ranked = usable.sort_values(["value", "slot"], ascending=[False, True])
+        if min_worst_regime is not None and len(ranked):
+            worst = ranked["worst_regime"].astype(float)
+            kept = ranked[worst > min_worst_regime]
+            ranked = kept if len(kept) else ranked.loc[[worst.idxmax()]]
         return int(ranked.index[0]) if len(ranked) else None
     places = trials.index[trials["slot"] == stored.get("slot")]
     return int(places[0]) if len(places) else None
@@ -139,6 +157,20 @@ def _benchmarked(store: Store, experiment: Experiment | None) -> ReportData | No
         return load(store, experiment)
     except InputError:
         return None
+
+
+def _confirmation(store: Store, experiment: Experiment, study: StudyBase) -> Confirmation | None:
+    if not isinstance(study, ConfirmStudy):
+        return None
+    report = experiment.report
+    rules = Rules("maximise", report.rope, report.alpha)
+    return load_confirmation(
+        store, study.name, study.incumbent_from, study.seeds, rules, report.metric
+    )
+
+
+def _has_worst_regime(study: StudyBase) -> TypeGuard[ScreenStudy]:
+    return isinstance(study, ScreenStudy) and study.has_worst_regime
 
 
 def _check_alike(winner: Experiment, default: Experiment) -> None:

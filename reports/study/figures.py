@@ -1,6 +1,6 @@
 """Figures of a study: what tuning gained, and the response to each setting."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
@@ -62,4 +62,36 @@ def response(trials: pd.DataFrame, names: Sequence[str], best: int | None, facto
         panel.plot(x[is_best], values[is_best], "o", ms=8, mfc="none", mec=VERMILION, mew=2)
         panel.set_xlabel(plain(name.removeprefix("evolution.settings.")))
         panel.set_ylabel("gain over CE (points)")
+    return figure
+
+
+@styled
+def front(
+    trials: pd.DataFrame,
+    column: str,
+    on_front: Collection[int],
+    best: int | None,
+    second: tuple[float, str],
+    least: float | None,
+) -> Figure:
+    """Gain against the second objective, `column`, which is shown times a factor with a label.
+
+    on_front, best: slots. least: the value of the second objective from which a trial is chosen.
+    """
+    factor, label = second
+    figure, grid = canvas(1, 1, 3.8)
+    panel = grid[0][0]
+    x = trials[column].astype(float) * factor
+    y = trials["value"].astype(float) * 100.0
+    is_front = trials["slot"].isin(list(on_front))
+    panel.plot(x[~is_front], y[~is_front], "o", ms=5, color=BLUE, alpha=0.7, mew=0, label="trial")
+    ordered = trials[is_front].assign(x=x, y=y).sort_values("x", kind="stable")
+    panel.plot(ordered["x"], ordered["y"], "o-", ms=6, lw=1, color=VERMILION, label="Pareto front")
+    chosen = trials["slot"] == best
+    panel.plot(x[chosen], y[chosen], "o", ms=12, mfc="none", mec=INK, mew=1.8, label="chosen")
+    if least is not None:
+        panel.axvline(least, color=INK, lw=0.9, ls="--")
+    panel.set_xlabel(label)
+    panel.set_ylabel("gain over CE (points)")
+    panel.legend(loc="best")
     return figure

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from reports.page.wording import counted, listed, unit_of
+from reports.study.confirmed import confirmed_findings
 from reports.study.data import MIN_TRIALS, StudyData
 from reports.study.gains import Gain
+from reports.study.two_objectives import front_finding
 from reports.verdicts.gate import refusal_lines
 
 
@@ -12,6 +14,8 @@ def findings(data: StudyData, gains: Sequence[Gain]) -> list[str]:
     """What tuning gained, which trial was best, and which settings mattered."""
     unit = unit_of(data.experiment.report.metric)
     sentences = [gain.decision.sentence for gain in gains]
+    if data.confirmation is not None:
+        sentences += confirmed_findings(data.confirmation)
     trials = counted(len(data.trials), "trial")
     if data.best:
         sentences.append(
@@ -19,6 +23,7 @@ def findings(data: StudyData, gains: Sequence[Gain]) -> list[str]:
             f"{unit.gain(data.best['value'])} {unit.difference} over tuned CE on the study's own "
             "tasks; the best of many trials is an optimistic estimate."
         )
+    sentences += front_finding(data)
     excluded = len(data.excluded)
     if excluded and data.experiment.study:
         allowed = 100 * data.experiment.study.max_diverged
@@ -46,12 +51,14 @@ def warnings(data: StudyData, gains: Sequence[Gain]) -> list[str]:
         )
     elif not data.best:
         lines.append("No trial of the study is both complete and feasible.")
-    if not gains:
+    if not gains and data.confirmation is None:
         lines.append(
             "What tuning gained is not known: run the benchmark with the winner's settings and "
             "with the default ones, and report both."
         )
-    refused = (gain.decision for gain in gains if gain.decision.verdict == "refused")
+    decisions = [gain.decision for gain in gains]
+    decisions += data.confirmation.decisions if data.confirmation else []
+    refused = (decision for decision in decisions if decision.verdict == "refused")
     lines += refusal_lines(decision.reason for decision in refused)
     failed = int(data.trials["state"].isin(["fail", "failed"]).sum())
     if failed:

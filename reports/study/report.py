@@ -18,6 +18,7 @@ from reports.page.described import task_section
 from reports.page.facts import facts, reproduction
 from reports.page.model import Page
 from reports.page.write import ReportPaths, records, write_page
+from reports.study.confirmed import records as confirmed_records
 from reports.study.data import StudyData, load_study
 from reports.study.findings import findings, methods, warnings
 from reports.study.gains import Gain, gain_table, gains_of
@@ -112,7 +113,9 @@ def _document(
         "warnings": list(warned),
         "findings": list(sentences),
         "gains": records(gain_table(data, gains).numbers) if gains else [],
+        "confirmed": confirmed_records(data.confirmation) if data.confirmation else [],
         "best": dict(data.best),
+        "front": [dict(trial) for trial in data.front],
         "trials": records(data.trials),
         "importances": records(data.importances),
         "tasks": [each.as_json() for each in data.descriptions],

@@ -11,14 +11,19 @@ from reports.page.model import Picture, Section
 from reports.page.table import Table, plain_frame
 from reports.page.wording import DASH, PLUS_MINUS, counted, unit_of
 from reports.study import figures as study_figures
+from reports.study.confirmed import confirmed_section
 from reports.study.data import MIN_TRIALS, StudyData
 from reports.study.gains import Gain
+from reports.study.two_objectives import front_section
+from reports.verdicts.verdict import Rules
 
 
 def sections(data: StudyData, gains: Sequence[Gain]) -> list[Section]:
     """All sections, in their order."""
     optional = [
         _gains(data, gains),
+        _confirmed(data),
+        front_section(data),
         _settings(data),
         _search(data),
         _importances(data),
@@ -26,6 +31,14 @@ def sections(data: StudyData, gains: Sequence[Gain]) -> list[Section]:
         _cost(data),
     ]
     return [section for section in optional if section is not None]
+
+
+def _confirmed(data: StudyData) -> Section | None:
+    if data.confirmation is None:
+        return None
+    report = data.experiment.report
+    rules = Rules("maximise", report.rope, report.alpha)
+    return confirmed_section(data.confirmation, report.metric, rules)
 
 
 def _gains(data: StudyData, gains: Sequence[Gain]) -> Section | None:

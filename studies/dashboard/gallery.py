@@ -1,8 +1,8 @@
 """The picture of a trial: how its loss trains learners, how it was evolved, what it looks like."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from matplotlib import rc_context
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 EVOLVED, CE, MARK = palette.BLUE, palette.VERMILION, palette.EDGE
 
-SIZE_INCHES, DPI = (12.0, 3.6), 80
+SIZE_INCHES, DPI = (15.5, 3.9), 80
 
 STYLE = {
     "font.size": 9.5,
@@ -34,29 +34,40 @@ STYLE = {
 }
 
 
+class Caption(NamedTuple):
+    """What a picture is headed with, and the law of the first run's loss ("": it has none)."""
+
+    title: str
+    law: str
+
+
 def draw(
     path: Path,
-    title: str,
+    caption: Caption,
     runs: Sequence[Run],
     curves: "LearningCurves",
     shapes: "Sequence[LossCurve]",
+    by_regime: Mapping[str, float],
     reported: Sequence[tuple[int, float]] = (),
 ) -> None:
     """Write the picture as PNG.
 
-    curves and shapes are those of the first run. reported: (member-steps, gain) at which a
-    screen's trial was judged.
+    curves and shapes are those of the first run. by_regime: mean gains over tuned CE. reported:
+    (member-steps, gain) at which a screen's trial was judged.
     """
     with rc_context(STYLE):  # type: ignore[arg-type]
         figure = Figure(SIZE_INCHES, dpi=DPI)
         FigureCanvasAgg(figure)
-        left, middle, right = figure.subplots(1, 3)
+        left, middle, right, last = figure.subplots(1, 4, width_ratios=(1, 1, 1, 0.75))
         # A layout engine would draw everything twice to find this out.
-        figure.subplots_adjust(0.055, 0.14, 0.99, 0.84, wspace=0.24)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        figure.subplots_adjust(0.045, 0.19, 0.99, 0.84, wspace=0.25)
+        figure.suptitle(caption.title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        if caption.law:
+            figure.text(0.01, 0.02, f"Law: {caption.law}", fontsize=9)
         _draw_learning(left, curves)
         _draw_fitness(middle, runs, reported)
         _draw_shape(right, shapes)
+        _draw_regimes(last, by_regime)
         figure.savefig(path)
 
 
@@ -128,3 +139,17 @@ def _draw_shape(axes: Axes, shapes: "Sequence[LossCurve]") -> None:
         ylabel="gradient for its logit",
     )
     axes.legend(loc="lower right")
+
+
+def _draw_regimes(axes: Axes, by_regime: Mapping[str, float]) -> None:
+    gains = [100 * gain for gain in by_regime.values()]
+    places = range(len(gains))
+    axes.barh(places, gains, color=[EVOLVED if gain >= 0 else CE for gain in gains], height=0.45)
+    axes.axvline(0, color=MARK, lw=0.8)
+    for place, (regime, gain) in enumerate(by_regime.items()):
+        # Above its bar: a long name beside it would need a margin of unknown width.
+        axes.text(0, place - 0.3, f" {regime}: {100 * gain:+.2f}", va="bottom", fontsize=8)
+    reach = 1.2 * max(map(abs, gains), default=1.0) or 1.0
+    axes.set(xlim=(-reach, reach), ylim=(len(gains) - 0.5, -0.8), yticks=[])
+    axes.set(title="Gain by regime", xlabel="points over tuned CE")
+    axes.grid(visible=False, axis="y")

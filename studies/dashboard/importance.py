@@ -48,7 +48,11 @@ def unbiased(study: optuna.Study, section: StudyBase, plan: StudyPlan) -> list[F
     if isinstance(section, AblateStudy):
         return []
     assert isinstance(section, TuningStudy)
-    end = section.startup_trials if section.sampler in ("tpe", "gp", "cmaes") else plan.total
+    end = (
+        section.startup_trials if section.sampler in ("tpe", "nsga2", "gp", "cmaes") else plan.total
+    )
+    if section.sampler == "none":
+        return []
     first = 0 if section.sampler == "brute" else len(plan.known)
     ended = (TrialState.COMPLETE, TrialState.PRUNED)
     return [

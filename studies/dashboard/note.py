@@ -8,11 +8,14 @@ from bench.experiment.model import Experiment
 from bench.experiment.study import AblateStudy, ScreenStudy, StudyBase
 from bench.running.intervals import mean_and_half_width
 from bench.store.store import Row
+from studies.dashboard.answer import answer, called, named_trials
 from studies.dashboard.data import ReviewData, seed_means
 from studies.dashboard.importance import TRIALS_FOR_EVIDENCE
-from studies.outcome import StudyResult, StudyTrial, eligible
+from studies.naming import trial_name
+from studies.objectives import eligible, second_of
+from studies.outcome import StudyResult, StudyTrial
 from studies.plan import StudyPlan, study_of
-from studies.protocol import protocol_text, question, short
+from studies.protocol import budget_text, protocol_text, question, short
 from studies.space import BY_NAME, Range, spell
 
 MAX_SHOWN = 5
@@ -40,19 +43,21 @@ def note(
     table = (
         _cells(result, spreads)
         if isinstance(study, AblateStudy)
-        else _best(result, spreads, review.origins)
+        else _best(study, plan, review, spreads)
     )
     things = enumerate(_next(study, plan, review, spreads), 1)
     parts = [
         f"**Question.** {question(study)}",
+        answer(study, plan, review),
         f"**{_counts(result, review.total)}**",
         table,
         "**Look at next.**\n" + "\n".join(f"{at}. {thing}" for at, thing in things),
         f"**Protocol.** {protocol_text(experiment, study)}",
         "**Values** are mean gains in accuracy over cross-entropy as fractions: +0.01 is one "
         "percentage point (nats where the metric is nll). The winner of many trials is an "
-        f"optimistic estimate: it was chosen with {study.budget:,} member-steps for each evolution "
-        "on validation splits. A claim needs the benchmark, with other seeds and the test split.",
+        f"optimistic estimate: it was chosen with {budget_text(study)} member-steps for each "
+        "evolution on validation splits. A claim needs the benchmark, with other seeds and the "
+        "test split.",
         _space(plan),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -80,27 +85,41 @@ def _counts(result: StudyResult, total: int) -> str:
     return f"Of {total} trials: {', '.join(parts)}{tail}."
 
 
-def _best(result: StudyResult, spreads: Spreads, origins: Sequence[str]) -> str:
+def _best(study: StudyBase, plan: StudyPlan, review: ReviewData, spreads: Spreads) -> str:
+    result, origins = review.result, review.origins
     ranked = eligible(result.trials)
     if not ranked:
         return "No trial is complete and feasible."
-    named = [t for t in ranked if origins[t.slot] in ("incumbent", "paper")]
-    if result.front:
-        title, shown = "Pareto front, cheapest first", list(result.front)
+    named = named_trials(review)
+    second = second_of(study)
+    if second is not None:
+        title, shown = f"Pareto front of gain and {second.name}", list(result.front)
+        if result.best is not None and result.best not in shown:
+            shown.insert(0, result.best)
     else:
         title = "The best feasible trials"
         shown = ranked[:MAX_SHOWN]
-        shown += [trial for trial in named if trial not in shown]
+        shown += [trial for trial in named if trial not in shown and trial.value is not None]
     names = sorted({name for trial in shown for name in trial.params}, key=_rank)
     has_seeds = any(half is not None for _, half, _ in spreads.values())
     interval = ["95 % over seeds"] if has_seeds else []
-    header = ["trial", "gain", *interval, "member-steps", *(f"`{short(n)}`" for n in names)]
+    header = [
+        "trial",
+        "gain",
+        *interval,
+        "worst regime",
+        "member-steps",
+        "what",
+        *(f"`{short(n)}`" for n in names),
+    ]
     rows = [
         [
             f"{trial.number}{_tag(origins[trial.slot])}",
             f"{trial.value:+.4f}",
             *([_half(spreads.get(trial.slot))] if has_seeds else []),
+            "–" if trial.worst is None else f"{trial.worst:+.4f}",
             f"{trial.member_steps:,}",
+            trial_name(plan.space, trial.params),
             *(_cell(trial, name) for name in names),
         ]
         for trial in shown
@@ -211,9 +230,8 @@ def _rank(name: str) -> tuple[int, str]:
 
 
 def _tag(origin: str) -> str:
-    return {"incumbent": " (incumbent)", "paper": " (defaults)", "enqueued": " (enqueued)"}.get(
-        origin, ""
-    )
+    name = "enqueued" if origin == "enqueued" else called(origin).removeprefix("the ")
+    return f" ({name})" if name else ""
 
 
 def _half(spread: tuple[float, float | None, int] | None) -> str:

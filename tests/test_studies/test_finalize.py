@@ -10,7 +10,7 @@ from test_studies.consistency import check_consistency
 from bench.store import schema as tables
 from bench.store.store import Store
 from studies.protocol import METRIC
-from studies.space import POPULATION
+from studies.space import MODE, POPULATION
 
 pytestmark = pytest.mark.usefixtures("inline")
 
@@ -35,7 +35,12 @@ def test_what_a_study_leaves_in_the_store_and_in_optuna(url):
     assert study.metric_names == [METRIC]
     assert set(study.user_attrs) == {"question", "protocol", "space_version", "fingerprint"}
     attributes = study.trials[0].user_attrs
-    assert all(isinstance(value, int | float) for value in attributes.values())
+    words = {name: attributes[name] for name in ("name", "worst_regime")}
+    assert words["worst_regime"] == "clean"
+    assert words["name"].startswith(result.trials[0].params[MODE])
+    numbers = {name: value for name, value in attributes.items() if name not in words}
+    assert all(isinstance(value, int | float) for value in numbers.values())
+    assert numbers["gain: clean"] == result.trials[0].values[-1]
     assert {"feasible", "violation", "member_steps", "seconds", "slot"} <= set(attributes)
     note = get_note(study)
     for words in ("**Question.**", "**Protocol.**", "**Space.**", "1. ", "3. ", "Of 10 trials"):

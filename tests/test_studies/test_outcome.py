@@ -6,14 +6,8 @@ from test_studies import tiny
 
 from bench.store import schema as tables
 from bench.store.store import Store
-from studies.outcome import (
-    StudyTrial,
-    best_of,
-    diverged_share,
-    estimate_of,
-    front_of,
-    violation,
-)
+from studies.objectives import best_of, front_of
+from studies.outcome import StudyTrial, diverged_share, estimate_of, violation
 from studies.sampler import SLOT
 
 pytestmark = pytest.mark.usefixtures("inline")
@@ -58,8 +52,8 @@ def finished(slot, value, member_steps=100, is_feasible=True):
 
 def test_of_equal_values_the_first_slot_is_the_best():
     trials = [finished(0, 0.1), finished(1, 0.3), finished(2, 0.3), finished(3, 0.9, 100, False)]
-    assert best_of([*trials, finished(4, None)]).slot == 1
-    assert best_of([finished(0, None)]) is None
+    assert best_of([*trials, finished(4, None)], tiny.experiment().study).slot == 1
+    assert best_of([finished(0, None)], tiny.experiment().study) is None
 
 
 def test_the_front_costs_more_only_where_it_gains_more():
@@ -70,7 +64,7 @@ def test_the_front_costs_more_only_where_it_gains_more():
         finished(3, 0.3, 300),
         finished(4, 0.0, 100),
     ]
-    assert [trial.slot for trial in front_of(trials)] == [1, 0, 3]
+    assert [trial.slot for trial in front_of(trials, tiny.experiment(cost=True).study)] == [1, 0, 3]
 
 
 @pytest.mark.parametrize(("diverged", "judged"), [(0, 0), (0, 10), (3, 10), (7, 100)])

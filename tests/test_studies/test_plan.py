@@ -10,7 +10,7 @@ from test_studies import tiny
 
 from bench.errors import InputError
 from bench.experiment.model import load
-from bench.experiment.study import MIN_EVOLUTION_SEEDS
+from bench.experiment.study import BUDGET, MIN_EVOLUTION_SEEDS, REFERENCE, VARIANT
 from studies import space
 from studies.plan import evolved_on, instances, plan, points
 from studies.space import (
@@ -238,3 +238,33 @@ def test_planning_and_asking_need_no_torch():
 def test_the_experiments_of_the_example_reports_can_be_run(name):
     experiment = load(str(REPORTS / f"{name}.toml"))
     assert plan(experiment).total >= 6
+
+
+def test_variants_are_crossed_with_budgets():
+    variants = {"es": {MODE: "es"}}
+    experiment = tiny.untuned(
+        "ablate", factors={}, variants=variants, budgets=[6_000_000, 10_000_000]
+    )
+    todo = plan(experiment)
+    names = [(slot.params[VARIANT], slot.params[BUDGET]) for slot in todo.known]
+    assert names == [(name, b) for name in (REFERENCE, "es") for b in (6_000_000, 10_000_000)]
+    assert todo.space.apply(todo.known[2].params, budget=1).settings.budget == 6_000_000
+    with pytest.raises(InputError, match=r"budget .10. is less than one generation"):
+        plan(tiny.untuned("ablate", factors={}, variants=variants, budgets=[10, 10_000_000]))
+
+
+def test_named_variants_are_tried_first_and_nothing_else_where_that_is_said():
+    variants = {"defaults": {}, "paper's order": {MODE: "hybrid", SWITCH_POINT: 0.7}}
+    todo = plan(
+        tiny.experiment(sampler="none", trials=None, variants=variants, space={POPULATION: [4, 6]})
+    )
+    assert [slot.origin for slot in todo.known] == ["defaults"]  # the paper's are the defaults
+    changed = {"GA": {MODE: "ga"}, "defaults": {}}
+    todo = plan(tiny.experiment(variants=changed))
+    assert [slot.origin for slot in todo.known] == ["GA", "defaults"]
+    assert SWITCH_POINT not in todo.known[0].params
+    assert todo.total == 6
+    with pytest.raises(InputError, match=r"variants\.GA: .*is not tuned by this study"):
+        plan(tiny.experiment(variants={"GA": {"evolution.settings.elites": 2}}))
+    with pytest.raises(InputError, match=r"add study\.variants"):
+        plan(tiny.experiment(sampler="none"))

@@ -1,5 +1,6 @@
 """Real processes, killed at random: no slot is lost or doubled; several commands on one study."""
 
+import json
 import multiprocessing
 import os
 import random
@@ -16,8 +17,11 @@ from test_studies import tiny
 from test_studies.consistency import check_consistency
 
 from bench.errors import InputError
+from bench.experiment.model import load
 from bench.store import schema as tables
 from bench.store.store import Store
+from studies.objective import evaluate
+from studies.objectives import regime_gains
 from studies.run import Workers, run_study
 from studies.slots import MAX_DEATHS
 
@@ -121,6 +125,52 @@ COMMAND = [
     "--set=study.tasks=4",
     "--set=study.trials=8",
 ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
+def test_workers_and_the_main_process_killed_with_two_objectives(tmp_path, sampler):
+    """Every slot once, both objectives a function of parameters and slot, and a front of them."""
+    changes = {
+        "objectives": '["gain", "worst_regime"]',
+        "sampler": sampler,
+        "startup_trials": 4,
+        "rungs": 1,
+        "families": '["circles", "circles+noise=0.3"]',
+    }
+    words = [*COMMAND, *(f"--set=study.{key}={value}" for key, value in changes.items())]
+    url = f"sqlite:///{tmp_path}/runs/mln.db"
+    process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    wait_for_done(tmp_path, url, 2)
+    (worker, *_) = [int(row["worker"].split("/")[-2]) for row in claims(url)]
+    os.kill(worker, signal.SIGKILL)
+    wait_for_done(tmp_path, url, 4)
+    process.kill()
+    process.wait(timeout=60)
+    ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert '"fail": 0' in ended.stdout
+    summary = json.loads(ended.stdout)
+    experiment = load("study", [word.removeprefix("--set=") for word in words if "--set" in word])
+    check_consistency(experiment, url, 8)
+    for trial in summary["trials"]:
+        job = tiny.TrialJob(experiment, trial["params"], trial["slot"])
+        outcome = evaluate(job, lambda *_: False)
+        assert outcome.value == trial["value"]
+        assert min(regime_gains(outcome.families).values()) == trial["worst"]
+    assert summary["best"]["slot"] in range(8)
+    assert summary["front"]
+
+
+def wait_for_done(folder, url, count):
+    """Until so many slots are done and another is claimed."""
+    while True:
+        if (folder / "runs" / "mln.db").exists() and claims(url):
+            store = Store(url, create=False)
+            done = len(store.rows(tables.trials))
+            store.close()
+            if done >= count and claims(url):
+                return
+        time.sleep(0.1)
 
 
 @pytest.mark.slow

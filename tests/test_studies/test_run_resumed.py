@@ -42,6 +42,19 @@ def test_stopped_between_trials_and_resumed_is_the_same(tmp_path, kind, sampler)
     assert len(proposed) == 9 or sampler == "gp"  # which may return to the best
 
 
+@pytest.mark.parametrize("sampler", ["tpe", pytest.param("nsga2", marks=pytest.mark.slow)])
+def test_two_objectives_stopped_and_resumed(tmp_path, sampler):
+    options = {"objectives": ["gain", "worst_regime"], "sampler": sampler, "rungs": 1}
+    experiment = tiny.experiment(trials=9, startup_trials=4, space=tiny.NUMBERS, **options)
+    whole = tiny.run(experiment, f"sqlite:///{tmp_path}/a.db", evaluate=tiny.uneven)
+    for trials in (5, 7, 9):
+        stopped = tiny.run(
+            experiment, f"sqlite:///{tmp_path}/b.db", evaluate=tiny.uneven, trials=trials
+        )
+        assert tiny.content(stopped) == tiny.content(whole)[:trials]
+    assert (stopped.best, stopped.front) == (whole.best, whole.front)
+
+
 def test_an_ablation_stopped_and_resumed(tmp_path):
     experiment = tiny.experiment("ablate")
     whole = tiny.run(experiment, f"sqlite:///{tmp_path}/a.db")

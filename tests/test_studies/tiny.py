@@ -134,6 +134,19 @@ def priced(job: TrialJob, report: ReportValue) -> TrialOutcome:
     return outcome._replace(value=value, runs=(run._replace(member_steps=budget),))
 
 
+def uneven(job: TrialJob, report: ReportValue) -> TrialOutcome:
+    """As `instant`, judged on clean and on noisy tasks: a large gain on one costs the other."""
+    report(0.0, 300, False)
+    at = sum(value for value in job.params.values() if isinstance(value, float))
+    gains = tuple(
+        FamilyGain(family, np.arange(2), np.full(2, gain), 0)
+        for family, gain in (("moons", 0.1 * at), ("moons+noise=0.2", 0.02 - 0.05 * at**2))
+    )
+    run = Run(0, LossSpec(), np.zeros(1, np.float32), [], None, 300, gains)
+    value = float(np.mean([gain.gains.mean() for gain in gains]))
+    return TrialOutcome(value, False, (300,), (value,), (run,))
+
+
 def leisurely(job: TrialJob, report: ReportValue) -> TrialOutcome:
     """As `instant`, but there is time to be killed, and no picture is drawn."""
     time.sleep(0.1)
