@@ -149,10 +149,10 @@ studies = Table(
 protocol: {question, text, budget (member-steps of each evolution), seeds (evolutions of each
 trial), families, tasks, rates, metric, sampler, trials, space: {dotted key: domain}, fixed:
 {dotted key: value}, described: [bench.describing.model.TaskDescription of each family]; of an
-ablation factors: {dotted key: values} and design}. best: {slot, number, value, params} of the trial that the study chooses, the feasible complete one with the largest
-value unless its protocol has another rule as `choice`, or {}; front: a list of {slot, number,
-value, cost (member-steps), worst_regime, params} where objectives are two, which the protocol
-names as `objectives`."""
+ablation factors: {dotted key: values} and design}. best: {slot, number, value, params} of the trial
+that the study chooses, the feasible complete one with the largest value unless its protocol has
+another rule as `choice`, or {}; front: a list of {slot, number, value, cost (member-steps),
+worst_regime, params} where objectives are two, which the protocol names as `objectives`."""
 
 gains = Table(
     "mln_gains",

@@ -50,8 +50,8 @@ NARROW = 4 * 1024
 class Build(NamedTuple):
     """How the training program is compiled; its bits follow `precision` alone.
 
-    precision: of matrix products, "ieee" (float32 throughout) or "tf32x3" (three products of TF32 on
-    the tensor cores, whose sum has almost float32's digits). warps: of a program, None for
+    precision: of matrix products, "ieee" (float32 throughout) or "tf32x3" (three products of TF32
+    on the tensor cores, whose sum has almost float32's digits). warps: of a program, None for
     `warps_of`; unroll: hidden units of a loss that are computed together; registers: of a thread
     at most, None for as many as there are.
     """
