@@ -180,16 +180,15 @@ class Recount:
     def numbers(self, item: dict[str, Any], d: np.ndarray, scores: np.ndarray) -> dict[str, float]:
         """Mean, t interval, p, and p of the two one-sided tests."""
         alpha, rope = self.document["alpha"], self.document["metrics"][item["metric"]]["rope"]
-        mean, constant = float(d.mean()), np.ptp(d) <= 1e-9 * max(np.abs(d).max(), 1e-300)
-        if constant:
-            low = high = mean
-            equivalent = 0.0 if abs(mean) < rope else 1.0
-        else:
-            low, high = stats.ttest_1samp(d, 0.0).confidence_interval(1 - alpha)
-            equivalent = max(
-                stats.ttest_1samp(d, -rope, alternative="greater").pvalue,
-                stats.ttest_1samp(d, rope, alternative="less").pvalue,
-            )
+        mean, n, step = float(d.mean()), d.size, item["resolution"] or 0.0
+        constant = np.ptp(d) <= 1e-9 * max(np.abs(d).max(), 1e-300)
+        sd = 0.0 if constant else float(d.std(ddof=1))
+        half = stats.t.ppf(1 - alpha / 2, n - 1) * max(sd, step / 6**0.5) / n**0.5
+        low, high = mean - half, mean + half
+        # Scores move in steps: the SD of a difference as large as the region, and half a step.
+        sd = max(sd, step / 6**0.5, (rope * step) ** 0.5)
+        over = abs(mean) + step / (2 * n) - rope
+        equivalent = stats.t.cdf(over * n**0.5 / sd, n - 1) if sd else 1.0
         own = {"mean_difference": mean, "ci_low": float(low), "ci_high": float(high)}
         return own | {"p": sign_flip(d, scores), "equivalent": float(equivalent)}
 

@@ -13,6 +13,7 @@ from bench.cli.report_given import (
     CandidateOption,
     CurvesOption,
     DirectionOption,
+    ExamplesOption,
     GivenOptions,
     MetricOption,
     RopeOption,
@@ -82,13 +83,24 @@ def report(
     alpha: AlphaOption = None,
     steps: StepsOption = None,
     tuned_by: TunedByOption = None,
+    test_examples: ExamplesOption = None,
 ) -> None:
     """Write a report: one HTML page, JSON, CSV, LaTeX tables, figures, methods, references.
 
     Of experiments, or with --rows of results from anywhere: columns task, loss, seed and a metric.
     """
     given = GivenOptions(
-        metric, baselines, candidates, direction, rope, worst, alpha, steps, tuned_by, curves
+        metric,
+        baselines,
+        candidates,
+        direction,
+        rope,
+        worst,
+        alpha,
+        steps,
+        tuned_by,
+        curves,
+        test_examples,
     )
     if rows is not None:
         refuse_beside_rows(experiments, kind, overrides)

@@ -76,6 +76,14 @@ TunedByOption = Annotated[
     str | None,
     _option("--tuned-by", text="metric of the column inner; by default --metric", metavar="NAME"),
 ]
+ExamplesOption = Annotated[
+    int | None,
+    _option(
+        "--test-examples",
+        text="of how many test examples a score is a share; by default a column test_examples, "
+        "or as the scores show it",
+    ),
+]
 
 
 class GivenOptions(NamedTuple):
@@ -91,10 +99,16 @@ class GivenOptions(NamedTuple):
     steps: int | None
     tuned_by: str | None
     curves: Path | None
+    test_examples: int | None = None
 
     def words(self) -> list[str]:
         """The options as words of a command."""
-        names = {"baselines": "baseline", "candidates": "candidate", "tuned_by": "tuned-by"}
+        names = {
+            "baselines": "baseline",
+            "candidates": "candidate",
+            "tuned_by": "tuned-by",
+            "test_examples": "test-examples",
+        }
         return [
             word
             for field, value in self._asdict().items()

@@ -113,8 +113,9 @@ def analyse(
     refusals = [*([NOT_FINISHED] if gap_text else []), *gate.too_few(n, "run")]
     crossed = _is_crossed(runs, names, levels)
     terms: list[Term] = []
-    if design == "factorial" and crossed and n > 1:
-        chosen = {short(name): runs[name].tolist() for name in names if len(levels[name]) > 1}
+    varied = [name for name in names if len(levels[name]) > 1]
+    if design == "factorial" and crossed and n > 1 and varied:
+        chosen = {short(name): runs[name].tolist() for name in varied}
         terms = blocked_anova(runs["gain"], chosen, runs["seed"].tolist())
     elif design == "factorial" and not crossed and not gap_text:
         refusals.append(
@@ -123,18 +124,25 @@ def analyse(
     middle = [term for term in terms if term.factors]
     mixed: list[WaldTerm] = []
     if middle and len(families) >= MIN_FAMILIES:
-        chosen = {short(name): complete[name].tolist() for name in names if len(levels[name]) > 1}
+        chosen = {short(name): complete[name].tolist() for name in varied}
         mixed = mixed_terms(
             complete["gain"], chosen, complete["seed"].tolist(), complete["family"].tolist()
         )
     pairs = _pairs(runs, names, levels, design, "gain")
+    ended = _pairs(_ended(complete, names), names, levels, design, "ended")
+    step = _resolution(complete)
     questions = [
         Question(
             level if name == VARIANT else f"{name} = {level}",
             reference,
             a,
             b,
-            (*refusals, *_unchanged(runs, declared, (name, level, reference), (a, b))),
+            (
+                *refusals,
+                *_unchanged(runs, declared, (name, level, reference), (a, b)),
+                *([] if np.any(ended[name, level, reference]) else [gate.ALL_DIVERGED]),
+            ),
+            resolution=step,
         )
         for (name, level, reference), (a, b) in pairs.items()
     ]
@@ -175,6 +183,24 @@ def _unchanged(
         if same:
             return (f"at {budget} {same[0]}; see each budget by itself",)
     return ()
+
+
+def _ended(complete: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """The share of judged learners that did not diverge, as `ended`: slot, seed, factors."""
+    counts = complete.groupby(["slot", "seed", *names], sort=True)[["tasks", "diverged"]].sum()
+    ended = 1 - counts["diverged"] / counts["tasks"]
+    return ended.rename("ended").reset_index()
+
+
+def _resolution(complete: pd.DataFrame) -> float | None:
+    """The step between two gains of one cell and seed, means over families; None if none is seen.
+
+    The gain on a family is a mean over tasks of shares of their examples, less cross-entropy's.
+    Means over several cells move in smaller steps; the largest is taken for all.
+    """
+    steps = [stats.resolution_of(own["gain"]) for _, own in complete.groupby("family")]
+    known = [step for step in steps if step is not None]
+    return float(np.mean(known)) / len(steps) if known and len(known) == len(steps) else None
 
 
 def _missing(gains: pd.DataFrame, seeds: list[Any], families: list[str]) -> pd.DataFrame:

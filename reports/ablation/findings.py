@@ -8,6 +8,7 @@ from reports.ablation.data import AblationData
 from reports.ablation.gaps import NOT_FINISHED
 from reports.ablation.sections import POOLED
 from reports.page.wording import PLUS_MINUS, counted, listed, p_cell, p_text, sentence, unit_of
+from reports.verdicts.sentences import COARSE
 
 
 def findings(data: AblationData, analysis: Analysis, budgets: AtBudgets | None = None) -> list[str]:
@@ -133,7 +134,7 @@ def methods(data: AblationData, analysis: Analysis) -> list[str]:
         + " was tested with the two-sided sign-flip permutation test [@fisher1935], "
         "corrected after Holm [@holm1979] over all effects, with its t interval. Equivalence "
         f"within {PLUS_MINUS}{unit.value(report.rope)} {unit.difference} was tested with two "
-        "one-sided t tests [@schuirmann1987]; d_z is the mean over the standard deviation of the "
-        "differences [@lakens2013]."
+        f"one-sided t tests [@schuirmann1987]{COARSE}; d_z is the mean over the standard "
+        "deviation of the differences [@lakens2013]."
     )
     return [design, tests]

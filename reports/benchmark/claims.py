@@ -53,8 +53,17 @@ def method_claims(data: ReportData) -> tuple[list[MethodClaim], list[Comparison]
             whole = len(wide) == len(scores) and len(present) == len(runs)
             refusals = [*gate.too_few(len(present), "run")]
             refusals += [] if whole else ["some runs or seeds are missing"]
+            blocks = [
+                data.scores.block(task, learners[task], loss, data.policy)
+                for loss in (*present, baseline)
+            ]
+            refusals += [gate.ALL_DIVERGED] if data.scores.all_diverged(*blocks) else []
             means = table.mean(axis=1)
-            both = crossed(table, confidence=1 - rules.alpha)
+            both = crossed(
+                table,
+                confidence=1 - rules.alpha,
+                resolution=data.scores.resolution(task, report.metric),
+            )
             gains.append((dict(zip(present, means.tolist(), strict=True)), both))
             zeros = np.zeros(len(present))
             questions.append(Question(METHOD, baseline, means, zeros, tuple(refusals), both))
@@ -104,18 +113,26 @@ def new_tasks(data: ReportData) -> list[Comparison]:
     questions, pairings = [], []
     for candidate in data.candidates:
         for baseline in report.baselines:
-            means = [
-                (float(pair[candidate].mean()), float(pair[baseline].mean()))
-                for scores in matrices.values()
+            used = [
+                (task, pair)
+                for task, scores in matrices.items()
                 if {candidate, baseline} <= set(scores)
                 for pair in [scores[[candidate, baseline]].dropna()]
                 if len(pair) == len(scores)
+            ]
+            means = [
+                (float(pair[candidate].mean()), float(pair[baseline].mean())) for _, pair in used
             ]
             refusals = [*gate.too_few(len(means), "task")]
             if len(means) < len(data.tasks):
                 refusals.append(f"{len(data.tasks) - len(means)} tasks are incomplete")
             a, b = (np.array([pair[side] for pair in means]) for side in (0, 1))
-            questions.append(Question(candidate, baseline, a, b, tuple(refusals)))
+            steps = [
+                (data.scores.resolution(task, report.metric), len(pair)) for task, pair in used
+            ]
+            whole = [step / seeds for step, seeds in steps if step is not None]
+            mean = float(np.mean(whole)) if whole and len(whole) == len(steps) else None
+            questions.append(Question(candidate, baseline, a, b, tuple(refusals), resolution=mean))
             pairings.append(
                 Pairing(ALL_TASKS, "all learners", candidate, baseline, report.metric, data.policy)
             )

@@ -67,6 +67,8 @@ class Comparison:
     p_equivalence: float | None
     bca_low: float | None
     bca_high: float | None
+    resolution: float | None
+    least_sd: float | None
     detectable_difference: float | None
     seeds_for_rope: int | None
     diverged_candidate: int
@@ -174,8 +176,12 @@ def compare(data: ReportData) -> list[Comparison]:
                 baseline_seeds=pairs.seeds.tolist(),
                 budgets=(spent[0], spent[1]) if policy != COMMON and budgets else None,
                 overlaps=overlaps,
+                all_diverged=scores.all_diverged(*own),
             )
-            questions.append(Question(*names, pairs.candidate, pairs.baseline, refusals))
+            step = scores.resolution(task, pairing.metric)
+            questions.append(
+                Question(*names, pairs.candidate, pairs.baseline, refusals, resolution=step)
+            )
             blocks.append(own)
         decisions = decide(
             questions,
@@ -249,5 +255,6 @@ def comparison(
 _DESCRIPTIVE = (
     "mean_difference", "ci_low", "ci_high", "dz", "p_better", "wins", "ties", "sd_difference",
     "rank_biserial", "median_difference", "bca_low", "bca_high",
+    "resolution", "least_sd",
 )  # fmt: skip
 _TESTS = ("p", "p_wilcoxon", "p_equivalence")

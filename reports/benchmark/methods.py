@@ -11,6 +11,7 @@ from reports.data.model import REACHED
 from reports.page.wording import PLUS_MINUS, counted, listed, unit_of
 from reports.verdicts.gate import MIN_SEEDS
 from reports.verdicts.prospects import MIN_RUNS
+from reports.verdicts.sentences import COARSE
 
 
 def methods(material: Material) -> list[str]:
@@ -94,8 +95,8 @@ def _tests(material: Material) -> str:
         f"[@holm1979] over the {counted(len(material.primary), 'comparison')} of the primary "
         "family; every secondary family is corrected by itself. Intervals are t intervals of the "
         "mean difference, not corrected. Equivalence was tested with two one-sided t tests "
-        "[@schuirmann1987]; d_z is the mean over the standard deviation of the differences "
-        "[@lakens2013]."
+        f"[@schuirmann1987]{COARSE}; d_z is the mean over the standard deviation of the "
+        "differences [@lakens2013]."
     )
 
 

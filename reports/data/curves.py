@@ -87,13 +87,16 @@ def completed(
 
     All curves share one grid of steps, but a run is measured at its own: around its own drift,
     which another task has elsewhere, or the same task with another seed. Steps that not every
-    run of a group has are NaN; a diverged run has the worst score where it has none.
+    run of a group has are NaN; a diverged run has the worst score where it has none. Where all
+    diverged and none was ever measured, each has the worst score at every step.
     """
     filled = np.array(values, dtype=np.float64)
     for places in groups.groupby(list(groups.columns), sort=False).indices.values():
         own, ended = filled[places], diverged[places]
         there = np.isfinite(own)
         whole = there[~ended & there.any(axis=1)]
+        if not there.any():  # what ran diverged before the first step that was measured
+            own[ended], there[ended] = worst, True
         shared = whole.all(axis=0) if len(whole) else there.any(axis=0)
         own[ended] = np.where(there[ended], own[ended], worst)
         own[:, ~shared] = np.nan

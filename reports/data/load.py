@@ -106,10 +106,17 @@ def with_worst_scores(frame: pd.DataFrame, report: ReportSection) -> pd.DataFram
 def with_time_to_ce(rows: pd.DataFrame, curves: Curves, plan: pd.DataFrame) -> pd.DataFrame:
     """Rows with the step at which each run first has tuned CE's mean final accuracy.
 
-    The threshold is a mean over seeds, so that CE itself is treated like every other loss. A run
-    that never gets there, or diverged, is censored at its budget.
+    The threshold is a mean over seeds, so that CE itself is treated like every other loss; a task
+    on which CE diverged on every seed has none. A run that never gets there, or diverged, is
+    censored at its budget.
     """
     reference = rows[(rows["loss"] == "ce") & (rows["policy"] == PRIMARY)]
+    ended = (
+        (reference["status"] != "diverged")
+        .groupby([reference["task"], reference["learner"]])
+        .transform("any")
+    )
+    reference = reference[ended.astype(bool)]
     if "accuracy" not in curves.values or reference.empty:
         return rows
     threshold = reference.groupby(["task", "learner"])["accuracy"].mean().rename("threshold")

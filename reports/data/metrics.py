@@ -45,6 +45,15 @@ def worst_of(name: str, report: ReportSection, budget: int) -> float:
     return metric.worst_after(budget) if metric else float("nan")
 
 
+def declares_share(name: str) -> bool | None:
+    """Whether a metric is a share of test examples that are right, or a mean of such shares; None
+    where nothing is declared of it."""
+    metric = declared(name)
+    if metric is None:
+        return None
+    return metric.high == 1.0 and not metric.is_minimised and not metric.is_time
+
+
 def aspect_of(name: str) -> Aspect:
     """Which question a metric belongs to."""
     metric = comparable_metric(name)

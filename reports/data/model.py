@@ -11,7 +11,7 @@ from bench.describing.model import TaskDescription
 from bench.experiment.model import Experiment
 from bench.policies import POLICIES
 from reports.data.curves import Curves
-from reports.data.scores import ReportScores
+from reports.data.scores import TEST_EXAMPLES, ReportScores
 from reports.page import facts
 from reports.verdicts.verdict import Rules
 
@@ -66,6 +66,7 @@ class ReportData:
         """Names of the metrics, the declared one first."""
         declared = self.experiment.report.metric
         fixed = {*IDENTITY, "lr", "parameter", "status", f"{declared}_raw", declared, REACHED}
+        fixed.add(TEST_EXAMPLES)
         return [declared, *(name for name in self.rows.columns if name not in fixed)]
 
     @cached_property

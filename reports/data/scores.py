@@ -7,7 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.experiment.sections import ReportSection
-from reports.data.metrics import worst_of
+from reports import stats
+from reports.data.metrics import declares_share, worst_of
 from reports.stats.types import Vector
 
 
@@ -30,6 +31,12 @@ class Paired(NamedTuple):
     baseline: Vector
 
 
+TEST_EXAMPLES = "test_examples"
+"""The column of given results that says of how many examples a score is a share."""
+
+COUNTED = ("accuracy", "accuracy_selected")
+"""Metrics that are one share of the test examples each."""
+
 Key = tuple[str, str, str, str]
 """task, learner, loss, policy"""
 
@@ -50,6 +57,7 @@ class ReportScores:
         self._diverged = (rows["status"] == "diverged").to_numpy()
         self.blocks = _blocks(rows)
         self._columns: dict[str, Vector] = {}
+        self._resolutions: dict[tuple[str, str], float | None] = {}
         self._matrices: dict[tuple[str, str], dict[str, pd.DataFrame]] = {}
 
     def block(self, task: str, learner: str, loss: str, policy: str) -> Block:
@@ -100,6 +108,39 @@ class ReportScores:
                 seeds, values = self.of(block, metric)
                 columns.setdefault(task, {})[loss] = pd.Series(values, index=seeds)
         return {task: pd.DataFrame(series).sort_index() for task, series in columns.items()}
+
+    def resolution(self, task: str, metric: str) -> float | None:
+        """The step between two scores of one run on a task; None where it is not known.
+
+        As declared by a column of test examples, else as the scores of all losses show it; of a
+        share of examples, or a mean of such shares, that of accuracy.
+        """
+        if (task, metric) not in self._resolutions:
+            self._resolutions[task, metric] = self._resolution(task, metric)
+        return self._resolutions[task, metric]
+
+    def _resolution(self, task: str, metric: str) -> float | None:
+        rows = self._rows[(self._rows["task"] == task).to_numpy() & ~self._diverged]
+        share = declares_share(metric)
+        if TEST_EXAMPLES in rows and share is not False:
+            examples = rows[TEST_EXAMPLES].dropna()
+            if len(examples):
+                percent = share is None and float(rows[metric].max()) > 1
+                return (100.0 if percent else 1.0) / float(examples.min())
+        names = [metric] if not share else [name for name in COUNTED if name in rows] or [metric]
+        values = [rows[name].to_numpy(dtype=float) for name in names if name in rows]
+        if not values:
+            return None
+        return stats.resolution_of(
+            np.concatenate(values),
+            rows["seed"].tolist() * len(values),
+            are_shares=share is not False,
+        )
+
+    def all_diverged(self, *blocks: Block) -> bool:
+        """Whether blocks have rows, and every one of them diverged."""
+        own = [self._diverged[block.first : block.last] for block in blocks]
+        return all(part.size for part in own) and all(part.all() for part in own)
 
     def diverged(self, block: Block) -> int:
         """Diverged runs of a block."""

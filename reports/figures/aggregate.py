@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from reports.figures.benchmark import plain
 from reports.figures.palette import DENSITY, FAINT, INK
-from reports.figures.style import Look, canvas, panels, styled
+from reports.figures.style import Look, canvas, panels, spread_limits, styled
 from reports.stats.bayes import Posterior
 from reports.stats.types import Vector
 
@@ -64,7 +64,7 @@ def profiles(
         panel.plot(thresholds, share, color=look.color, ls=look.dash, lw=look.width)
         panel.fill_between(thresholds, low, high, color=look.color, alpha=0.12, lw=0)
     panel.set_ylim(-0.02, 1.04)
-    panel.set_xlim(float(thresholds[0]), float(thresholds[-1]))
+    panel.set_xlim(*spread_limits(float(thresholds[0]), float(thresholds[-1])))
     panel.set_xlabel(label)
     panel.set_ylabel("share of runs above")
     handles = [

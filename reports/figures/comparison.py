@@ -133,7 +133,8 @@ def power_and_shape(
     left.set_xlabel(f"true {label}")
     left.set_ylabel("power")
     left.set_title("power")
-    if 0 < len(d) <= MAX_NAMED:
+    # Constant differences have neither a power curve nor a shape.
+    if len(d) <= MAX_NAMED and any(spread > 0 for spread in spreads):
         # Below the panels: within one, it would lie on the curves.
         figure.legend(loc="outside lower center", ncols=2, fontsize=8, handlelength=3)
     limits = [-3.2, 3.2]

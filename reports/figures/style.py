@@ -145,9 +145,17 @@ def clipped_limit(values: Sequence[float], least: float) -> float:
     """
     sizes = np.abs(np.asarray([value for value in values if np.isfinite(value)], dtype=float))
     if sizes.size == 0:
-        return least
+        return least or 1.0
     typical = float(np.quantile(sizes, 0.75))
     return max(least, 1.1 * float(sizes[sizes <= 6 * typical].max())) or 1.0
+
+
+def spread_limits(low: float, high: float) -> tuple[float, float]:
+    """Axis limits at both ends, in their order; a little apart where they are one value."""
+    if high != low:
+        return low, high
+    margin = 0.05 * abs(low) or 0.5
+    return low - margin, low + margin
 
 
 def zero_line(axes: Axes, rope: float) -> None:

@@ -55,7 +55,12 @@ def latex_text(text: object) -> str:
 def tabulars(
     head: Sequence[str], rows: Sequence[Sequence[str]], bold: Collection[tuple[int, int]] = ()
 ) -> str:
-    """A table as LaTeX, from its text; `bold` are (row, column) positions."""
+    """A table as LaTeX, from its text; `bold` are (row, column) positions.
+
+    Empty where there is no column: a tabular has one at least.
+    """
+    if not head:
+        return ""
     columns = [[row[c] for row in rows] for c in range(len(head))]
     # Numbers with signs and decimals are compared by eye where they end alike.
     sides = ["r" if all(map(_is_number, column)) else "l" for column in columns]

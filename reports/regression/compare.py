@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
+from bench.catalogue.metrics import Metric
 from bench.errors import InputError
 from bench.policies import title_of
+from reports import stats
 from reports.data.cells import USABLE
-from reports.data.metrics import comparable_metric
+from reports.data.metrics import comparable_metric, declares_share
 from reports.data.model import IDENTITY
 from reports.page.wording import counted, unit_of
+from reports.regression.read import read_run
 from reports.verdicts.decision import Decision, Question, decide
 from reports.verdicts.gate import refusal_lines, too_few
 from reports.verdicts.kinds import is_decided, label_of, tone_of
@@ -137,22 +141,32 @@ def compare_rows(
     """Compare two rows.csv.
 
     `rope`: by default the one declared for the metric. Raises InputError for a file that is no
-    rows.csv, for runs without a common row, and for a metric that is not in both.
+    rows.csv, for runs without a common row or score, and for a metric that is not in both.
     """
     known = comparable_metric(metric)
     if known is None:
         raise InputError(f"--metric {metric!r}: neither direction nor ROPE of it is declared")
-    a, b = (_read(Path(path), metric) for path in (first, second))
+    a, b = (read_run(Path(path), known) for path in (first, second))
     identity = [*IDENTITY]
     joined = a.merge(b, on=identity, how="outer", suffixes=("_a", "_b"), indicator="side")
     joined = joined.sort_values(identity, ignore_index=True)
     both = joined[joined["side"] == "both"]
     if both.empty:
         raise InputError(f"{second}: has no row in common with {first}; compare runs of one grid")
-    scale = 1.0
-    if known.is_time:
-        scale = float(both[[f"{metric}_a", f"{metric}_b"]].max().max())
-    rules = Rules(known.direction, known.rope * scale if rope is None else rope, ALPHA)
+    scored = both[[f"{metric}_a", f"{metric}_b"]]
+    if scored.isna().all(axis=None):
+        raise InputError(f"{second}: no row that {first} has too has a score in {metric}")
+    steps = float(scored.max().max()) if known.is_time else 1.0
+    both = _with_worst_scores(both, known, steps)
+    rules = Rules(known.direction, known.rope * steps if rope is None else rope, ALPHA)
+    alone = both[f"{metric}_a"].notna() != both[f"{metric}_b"].notna()
+    if alone.any():
+        run = both.loc[alone, identity].iloc[0]
+        named = ", ".join(f"{name} {value}" for name, value in run.items())
+        raise InputError(
+            f"{counted(int(alone.sum()), 'row')} of {first} and {second} with a score in {metric} "
+            f"in one of them alone, first {named}"
+        )
     changes = _changes(both, metric, rules)
     statuses = both[both["status_a"] != both["status_b"]][[*identity, "status_a", "status_b"]]
     only_a = joined[joined["side"] == "left_only"][identity]
@@ -162,38 +176,43 @@ def compare_rows(
     )
 
 
-def _read(path: Path, metric: str) -> pd.DataFrame:
-    try:
-        frame = pd.read_csv(path)
-    except (OSError, ValueError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise InputError(f"{path}: cannot be read as CSV: {reason}") from error
-    if "lr_policy" in frame and "policy" not in frame:
-        raise InputError(
-            f"{path}: has 'lr_policy' in place of 'policy': it is from an earlier release, which "
-            "tuned otherwise; run the experiment again"
+def _with_worst_scores(both: pd.DataFrame, known: Metric, steps: float) -> pd.DataFrame:
+    """Rows in which a diverged run without a score has the worst one of the metric."""
+    filled = both.copy()
+    for side in "ab":
+        lost = (filled[f"status_{side}"] == "diverged") & filled[f"{known.name}_{side}"].isna()
+        filled.loc[lost, f"{known.name}_{side}"] = known.worst * (steps if known.is_time else 1.0)
+    return filled
+
+
+def _resolutions(both: pd.DataFrame, metric: str) -> dict[str, float | None]:
+    """The step between two scores of one run, by task, as the scores of both runs show it."""
+    found = {}
+    for task, own in both.groupby("task"):
+        ended = [own[own[f"status_{side}"] == "done"] for side in "ab"]
+        scores = [part[f"{metric}_{side}"] for part, side in zip(ended, "ab", strict=True)]
+        seeds = [*ended[0]["seed"], *ended[1]["seed"]]
+        found[str(task)] = stats.resolution_of(
+            np.concatenate(scores), seeds, are_shares=bool(declares_share(metric))
         )
-    absent = [name for name in (*IDENTITY, "status") if name not in frame]
-    if absent:
-        raise InputError(f"{path}: has no column {absent[0]!r}; name the rows.csv of a report")
-    if metric not in frame:
-        raise InputError(f"{path}: has no column {metric!r}; choose a metric of this run")
-    if frame.duplicated(IDENTITY).any():
-        raise InputError(f"{path}: a row stands there twice; name the rows.csv of a report")
-    return frame[[*IDENTITY, "status", metric]]
+    return found
 
 
 def _changes(both: pd.DataFrame, metric: str, rules: Rules) -> list[Change]:
     """One change per task, loss and policy; those that differ form one Holm family."""
     groups = []
-    for key, part in both.groupby(KEYS, sort=True):
+    scored = both.dropna(subset=[f"{metric}_a", f"{metric}_b"])
+    for key, part in scored.groupby(KEYS, sort=True):
         usable = part[part["status_a"].isin(USABLE) & part["status_b"].isin(USABLE)]
-        usable = usable.dropna(subset=[f"{metric}_a", f"{metric}_b"])
         a, b = (usable[f"{metric}_{side}"].to_numpy(dtype=float) for side in "ab")
         task, learner, loss, policy = map(str, key)
         groups.append(((task, learner, loss, policy), a, b))
     differing = [(key, a, b) for key, a, b in groups if (a != b).any()]
-    questions = [Question("B", "A", b, a, too_few(len(a), "seed")) for _, a, b in differing]
+    steps = _resolutions(both, metric)
+    questions = [
+        Question("B", "A", b, a, too_few(len(a), "seed"), resolution=steps.get(key[0]))
+        for key, a, b in differing
+    ]
     decisions = decide(questions, rules, unit_of(metric), "seed", sensitivity=False)
     by_key = {key: one for (key, _, _), one in zip(differing, decisions, strict=True)}
     return [

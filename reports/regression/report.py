@@ -16,6 +16,7 @@ from reports.page.write import ReportPaths, records, write_page
 from reports.regression import figures as regression_figures
 from reports.regression.compare import Regression
 from reports.regression.tasks import described_beside
+from reports.verdicts.sentences import COARSE
 
 MAX_DRAWN = 40
 """Changes that the figure shows."""
@@ -78,7 +79,7 @@ def write_regression(
             "Rows of both runs are paired by task, learner, loss, seed and rate. Where any row of "
             "a loss on a task differs, the differences were tested with the two-sided sign-flip "
             "permutation test [@fisher1935], corrected after Holm [@holm1979] over all that "
-            "changed; equivalence with two one-sided t tests [@schuirmann1987]."
+            f"changed; equivalence with two one-sided t tests [@schuirmann1987]{COARSE}."
         ],
         facts={
             "sentences": {"A is": names[0], "B is": names[1]},

@@ -83,8 +83,9 @@ def mixed_terms(
         try:
             model = mixedlm(f"y ~ C(block) + {product}", frame, groups=frame["task"]).fit()
             table = model.wald_test_terms(scalar=True).table
-        except np.linalg.LinAlgError:
-            # No variance between tasks is left: the model is one of ordinary least squares.
+        except (np.linalg.LinAlgError, ValueError):
+            # No variance is left, between tasks or at all (all values are one): the model is one
+            # of ordinary least squares.
             model = ols(f"y ~ C(block) + {product}", frame).fit()
             table = model.wald_test_terms(scalar=True).table
     terms = []

@@ -1,4 +1,4 @@
-"""Statistics of one paired comparison: tests, intervals, effect sizes, equivalence.
+"""Statistics of one paired comparison: tests, intervals, effect sizes.
 
 Every function takes differences of shape (n,), one per seed. Floating-point noise in them is
 rounded away first (`differences`), because tests of signs and ranks turn on ties. Results depend
@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special, stats
+from scipy import stats
 
 from reports.stats.intervals import t_half_width
 from reports.stats.types import Interval, Significance, Vector
@@ -161,10 +161,14 @@ def wilcoxon(d: ArrayLike) -> Significance:
     return Significance(smaller, *_on_a_lattice(signed, 0.0, 0.5)[1:])
 
 
-def mean_interval(d: ArrayLike, *, confidence: float = 0.95) -> Interval:
-    """The mean difference with its t interval; constant differences give an interval of width 0."""
+def mean_interval(d: ArrayLike, *, confidence: float = 0.95, least: float = 0.0) -> Interval:
+    """The mean difference with its t interval.
+
+    least: what the SD is taken for at least. Without it constant differences give an interval of
+    width 0.
+    """
     values = _vector(d)
-    mean, error = float(values.mean()), sd(values) / np.sqrt(values.size)
+    mean, error = float(values.mean()), max(sd(values), least) / np.sqrt(values.size)
     if values.size < 2:
         return Interval(mean, float("nan"), float("nan"))
     half = float(t_half_width(error, values.size - 1, confidence=confidence))
@@ -258,20 +262,6 @@ def rank_biserial(d: ArrayLike) -> float:
         return 0.0
     ranks = stats.rankdata(np.abs(values))
     return float((np.sign(values) * ranks).sum() / ranks.sum())
-
-
-def equivalence(d: ArrayLike, rope: float) -> float:
-    """p of the two one-sided t tests (Schuirmann 1987) that |mean| < rope.
-
-    Constant differences give 0 inside the region and 1 outside.
-    """
-    values = _vector(d)
-    mean, error = float(values.mean()), sd(values) / np.sqrt(values.size)
-    if values.size < 2:
-        return 1.0
-    if error == 0:
-        return 0.0 if abs(mean) < rope else 1.0
-    return float(special.stdtr(values.size - 1, (abs(mean) - rope) / error))
 
 
 def _vector(d: ArrayLike) -> Vector:

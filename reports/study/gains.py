@@ -38,6 +38,7 @@ def gains_of(data: StudyData) -> list[Gain]:
     tables = [part.scores.matrix(part.policy) for part in (winner, default)]
     runs = [run for run in winner.evolved if run in default.evolved]
     planned = int(winner.plan["seeds"].max())
+    learners = dict(winner.plan[["task", "learner"]].itertuples(index=False, name=None))
     compared, questions = [], []
     for task in winner.tasks:
         pair = [table.get(task) for table in tables]
@@ -49,7 +50,21 @@ def gains_of(data: StudyData) -> list[Gain]:
         refusals = [*gate.too_few(len(runs), "run"), *gate.too_few(len(seeds), "seed")]
         if len(seeds) < planned:
             refusals.append(f"{planned - len(seeds)} of {counted(planned, 'paired seed')} missing")
-        interval = crossed(differences, confidence=1 - rules.alpha)
+        learner = learners[task]
+        blocks = [
+            part.scores.block(task, learner, run, part.policy)
+            for part in (winner, default)
+            for run in runs
+        ]
+        if winner.scores.all_diverged(*blocks[: len(runs)]) and default.scores.all_diverged(
+            *blocks[len(runs) :]
+        ):
+            refusals.append(gate.ALL_DIVERGED)
+        steps = [part.scores.resolution(task, metric) for part in (winner, default)]
+        known = [step for step in steps if step is not None]
+        interval = crossed(
+            differences, confidence=1 - rules.alpha, resolution=max(known, default=None)
+        )
         compared.append((task, differences, interval))
         questions.append(
             Question(

@@ -65,7 +65,7 @@ def _gains(data: StudyData, gains: Sequence[Gain]) -> Section | None:
 
 
 def _settings(data: StudyData) -> Section | None:
-    if not data.best:
+    if not data.best or not data.parameters:
         return None
     settings = data.default.experiment.evolution if data.default else None
     frame = pd.DataFrame(

@@ -35,7 +35,8 @@ class Question(NamedTuple):
     """Paired scores of two named losses (n,), and why the gate refuses them, if it does.
 
     `crossed`: where runs and seeds are both drawn, the analysis that sees both; it gives the
-    interval and equivalence, and the test's p-value may not fall below its own.
+    interval and equivalence, and the test's p-value may not fall below its own. `resolution`: the
+    step between two scores of one pair, where it is known (reports.stats.equivalence).
     """
 
     candidate: str
@@ -44,6 +45,7 @@ class Question(NamedTuple):
     baseline_scores: Vector
     refusals: tuple[str, ...] = ()
     crossed: Crossed | None = None
+    resolution: float | None = None
 
 
 class Decision(NamedTuple):
@@ -118,6 +120,7 @@ def _measured(
         unit=unit,
         sensitivity=sensitivity,
         bca=bca,
+        resolution=question.resolution,
     )
     both = question.crossed
     if both is None or not math.isfinite(both.p):
@@ -128,6 +131,7 @@ def _measured(
         p=max(numbers.p, both.p),
         p_exact=numbers.p_exact and numbers.p >= both.p,
         p_equivalence=both.equivalence(rules.rope),
+        resolution=math.nan if both.resolution is None else both.resolution / both.seeds,
     )
 
 

@@ -13,6 +13,8 @@ MIN_SEEDS = 6
 MIN_TASKS = 6
 """Tasks that a claim about new tasks needs."""
 
+ALL_DIVERGED = "every run of both losses diverged, so there is nothing to compare"
+
 TRAINING_METRICS = frozenset({"loss", "train_loss", "training_loss"})
 
 MIN_UNITS = {"seed": MIN_SEEDS, "run": MIN_RUNS, "task": MIN_TASKS}
@@ -27,12 +29,13 @@ def gate(
     baseline_seeds: Collection[int],
     budgets: tuple[int | None, int | None] | None = None,
     overlaps: Collection[str] = (),
+    all_diverged: bool = False,
 ) -> tuple[str, ...]:
     """Why a comparison over seeds is refused; empty if it may be judged.
 
     `planned` is the number of declared seeds; `budgets` are the runs that tuning spent on the two
     losses (None: not tuned), and the argument is None where no tuning is involved. `overlaps`: as
-    from `overlapping_seeds`.
+    from `overlapping_seeds`. all_diverged: whether no run of either loss came to its end.
     """
     reasons = [*overlaps]
     if metric in TRAINING_METRICS:
@@ -41,6 +44,8 @@ def gate(
     if missing:
         reasons.append(f"{missing} of {counted(planned, 'paired seed')} missing")
     reasons += too_few(planned - missing, "seed")
+    if all_diverged:
+        reasons.append(ALL_DIVERGED)
     if budgets and budgets[0] != budgets[1]:
         spent = ["none" if budget is None else str(budget) for budget in budgets]
         reasons.append(f"tuning budgets differ ({spent[0]} against {spent[1]} runs)")

@@ -5,13 +5,30 @@ import math
 from reports.page.wording import counted, p_text, signed_minus
 from reports.verdicts.gate import UNITS
 from reports.verdicts.kinds import Verdict, label_of
-from reports.verdicts.verdict import Basis, Numbers, PowerPlan, Replicate, Rules, plan
+from reports.verdicts.verdict import (
+    Basis,
+    Numbers,
+    PowerPlan,
+    Replicate,
+    Rules,
+    coarse_text,
+    is_coarse,
+    plan,
+)
 
 TESTS: dict[Replicate, str] = {
     "seed": "sign-flip",
     "run": "sign-flip",
     "task": "Wilcoxon signed-rank",
 }
+
+COARSE = (
+    ", in which the standard deviation of the differences is at least what it is for a difference "
+    "as large as the region, a share of so many test examples, as in the score test of paired "
+    "shares [@tango1998], with a correction for continuity: a few pairs of scores that move in "
+    "coarse steps may be alike by luck"
+)
+"""What a methods paragraph says after the two one-sided tests."""
 
 
 def sentence(
@@ -37,7 +54,8 @@ def sentence(
     if verdict == "equivalent" and p_holm < rules.alpha:
         text += " (different but negligible)"
     if verdict == "inconclusive":
-        text += f" ({plan_text(plan(numbers, basis), basis)})"
+        coarse = f"; {coarse_text(numbers, basis)}" if is_coarse(numbers, rules) else ""
+        text += f" ({plan_text(plan(numbers, basis), basis)}{coarse})"
     return text + "."
 
 

@@ -8,7 +8,9 @@ inconclusive. Differences are candidate minus baseline in the metric's own units
 import math
 from typing import Literal, NamedTuple
 
+import numpy as np
 from numpy.typing import ArrayLike
+from scipy import special
 
 from reports import stats
 from reports.page.wording import Unit, counted
@@ -51,6 +53,9 @@ class Basis(NamedTuple):
 class Numbers(NamedTuple):
     """Everything measured in one comparison of n pairs; `wins` and `p_better` favour the candidate.
 
+    `resolution` is the step between two scores of one pair, NaN where it is not known; `least_sd`
+    what the SD was taken for at least in the test of equivalence (reports.stats.equivalence).
+
     `bca_low` and `bca_high` are NaN where no bootstrap interval was drawn (`decision`). Without
     sensitivity analyses `p_wilcoxon`, `rank_biserial` and `median_difference` are, too.
     """
@@ -72,6 +77,8 @@ class Numbers(NamedTuple):
     median_difference: float
     bca_low: float
     bca_high: float
+    resolution: float = math.nan
+    least_sd: float = 0.0
 
 
 class PowerPlan(NamedTuple):
@@ -94,16 +101,22 @@ def measure(
     unit: Replicate = "seed",
     sensitivity: bool = True,
     bca: stats.Interval | None = None,
+    resolution: float | None = None,
 ) -> Numbers:
     """The numbers of one comparison from paired scores of shape (n,), n >= 2.
 
-    bca: its bootstrap interval, if one was drawn.
+    bca: its bootstrap interval, if one was drawn. resolution: the step between two scores of one
+    pair (1 / test examples), by default as the scores themselves show it.
 
     The test is the sign-flip permutation test, over tasks Wilcoxon's signed-rank test: tasks
     differ too much in scale for their means to be exchangeable in size.
     """
     d = stats.differences(candidate, baseline)
-    interval = stats.mean_interval(d, confidence=1 - rules.alpha)
+    if resolution is None and unit == "seed":
+        resolution = stats.resolution_of(
+            np.concatenate([np.asarray(candidate), np.asarray(baseline)])
+        )
+    interval = stats.mean_interval(d, confidence=1 - rules.alpha, least=stats.least_sd(resolution))
     ranked = stats.wilcoxon(d) if sensitivity or unit == "task" else None
     test = ranked if ranked and unit == "task" else stats.sign_flip(d)
     favourable = rules.sign * d
@@ -116,7 +129,7 @@ def measure(
         p=test.p,
         p_exact=test.exact,
         p_wilcoxon=ranked.p if ranked else math.nan,
-        p_equivalence=stats.equivalence(d, rules.rope),
+        p_equivalence=stats.equivalence(d, rules.rope, resolution),
         dz=stats.d_z(d),
         rank_biserial=stats.rank_biserial(d) if sensitivity else math.nan,
         p_better=stats.superiority(favourable),
@@ -125,6 +138,8 @@ def measure(
         median_difference=stats.hodges_lehmann(d).estimate if sensitivity else math.nan,
         bca_low=bca.low if bca else math.nan,
         bca_high=bca.high if bca else math.nan,
+        resolution=math.nan if resolution is None else resolution,
+        least_sd=stats.least_sd(resolution, rules.rope),
     )
 
 
@@ -148,13 +163,14 @@ def judge(numbers: Numbers, p_holm: float, rules: Rules) -> Verdict:
 def plan(numbers: Numbers, basis: Basis) -> PowerPlan:
     """Minimum detectable difference and the units needed to detect one as large as the ROPE.
 
-    Planned from the spread of the differences, never from the observed effect, at the strictest
+    Planned from the spread of the differences (the least one that the resolution of the metric
+    allows, where that is larger), never from the observed effect, at the strictest
     level that Holm's procedure uses in a family of that size: alpha / family. Infinite where no
     difference could be shown with so few units.
     """
     rules, family = basis.rules, basis.family
     alpha = rules.alpha / max(family, 1)
-    sd = numbers.sd_difference
+    sd = max(numbers.sd_difference, numbers.least_sd)
     least = stats.detectable_by_signs(numbers.n, alpha=alpha)
     detectable = least * sd if math.isfinite(least) else math.inf
     if sd == 0 or rules.rope == 0:
@@ -185,9 +201,42 @@ def explain(verdict: Verdict, numbers: Numbers, p_holm: float, basis: Basis) -> 
             f"{numbers.n} {NOUNS[basis.unit]}s are too few for {counted(family, 'comparison')}: "
             f"Holm p cannot fall below {lowest_p(numbers.n, family):.2g}"
         )
+    if is_coarse(numbers, rules):
+        return coarse_text(numbers, basis)
     if low > 0 or high < 0:
         return "the interval excludes 0 but the test does not survive the correction"
     return "neither a difference nor equivalence could be shown"
+
+
+def is_coarse(numbers: Numbers, rules: Rules) -> bool:
+    """Whether the differences themselves look equivalent, but are too coarse to show it."""
+    if numbers.p_equivalence < rules.alpha or abs(numbers.mean_difference) >= rules.rope:
+        return False
+    if numbers.sd_difference == 0:
+        return True
+    error = numbers.sd_difference / math.sqrt(numbers.n)
+    t = (abs(numbers.mean_difference) - rules.rope) / error
+    return float(special.stdtr(numbers.n - 1, t)) < rules.alpha and numbers.least_sd > 0
+
+
+def coarse_text(numbers: Numbers, basis: Basis) -> str:
+    """Why such differences are not called equivalent, and how many pairs would do."""
+    noun, shown = NOUNS[basis.unit], basis.shown
+    if math.isnan(numbers.resolution):
+        return (
+            "all differences are the same, and how finely a score is resolved (the number of test "
+            "examples) is not known, so that equivalence cannot be shown"
+        )
+    steps = f"a score moves in steps of {shown.value(numbers.resolution)} {shown.difference}"
+    if shown.factor == 100 and numbers.resolution < 0.5:
+        steps += f" (1 of {round(1 / numbers.resolution):,} examples)"
+    text = f"{steps}, so that {counted(numbers.n, noun)} may agree by luck"
+    enough_pairs = stats.pairs_for_equivalence(
+        numbers.resolution, basis.rules.rope, alpha=basis.rules.alpha
+    )
+    if enough_pairs is not None and enough_pairs > numbers.n:
+        text += f"; equivalence takes {enough_pairs} {noun}s at least"
+    return text
 
 
 def _favourable_interval(numbers: Numbers, rules: Rules) -> tuple[float, float]:

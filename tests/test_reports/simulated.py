@@ -53,6 +53,7 @@ class Cells:
 
     which: "tuned" for all that tuning chooses among, "common", or one rate. response: a function of
     a learner's score, its rate and a generator that says what inner_valid and test show of it.
+    measured: whether anything was measured of the learners that diverged.
     """
 
     diverged: Collection = ()
@@ -62,6 +63,7 @@ class Cells:
     spread: float = 0.008
     salt: int = 2
     response: Callable = clear
+    measured: bool = True
 
     def status(self, seed, configuration):
         """What became of the cell of (task, loss, seed) in a configuration."""
@@ -142,6 +144,8 @@ def fill(store, experiment, **settings):
                     about = {"unit": unit, "task": task, "loss": loss, "seed": seed} | each
                     both = simulation.response(score, each["lr"], rng)
                     cells.append(_cell(about, status, both, rng))
+                    if status == "diverged" and not simulation.measured:
+                        _forget(cells[-1])
     store.put(tables.units, units)
     store.put(tables.cells, cells)
     evolved = {name: f"evolution-{salt}-{name}" for name in experiment.evolved_losses()}
@@ -199,6 +203,14 @@ def _cell(about, status, both, rng):
         "curve": {} if lost else {"step": steps, "accuracy": accuracy.tolist()},
         "provenance": {"processor": "simulated", "versions": {"torch": "2.14.1"}},
     }  # fmt: skip
+
+
+def _forget(cell):
+    """Nothing was measured of a learner whose logits were not finite from the first step on."""
+    curve = cell["curve"]
+    cell["metrics"] = dict.fromkeys(cell["metrics"])
+    cell["inner"] = dict.fromkeys(cell["inner"])
+    cell["curve"] = curve | {"accuracy": [None] * len(curve["step"])}
 
 
 def _evolution(name, key):

@@ -64,6 +64,8 @@ def _learning_curves(material: Material, column: str) -> list[Picture]:
         worst_of(column, data.experiment.report, data.budget),
     )
     lines = bands(values, data.curves.steps, rows[["task", "loss"]], unit.factor)
+    if lines.empty:
+        return []
     caption = (
         f"Test {column.replace('_', ' ')} by training step, {material.policy}; line: mean over "
         f"n = {int(lines['n'].max())} seeds, band: its 95 % t interval (each loss by itself, not "
@@ -100,6 +102,8 @@ def _gains(material: Material, rows: pd.DataFrame, values: Vector, column: str) 
     differences = values[own] - values[other]
     groups = rows.iloc[own][["task", "loss"]].reset_index(drop=True)
     lines = bands(differences, data.curves.steps, groups, unit.factor)
+    if lines.empty:
+        return []
     caption = (
         f"The same learners, paired: test {column.replace('_', ' ')} minus that of {baseline} on "
         f"the same seed, by training step. Line: mean over n = {int(lines['n'].max())} seeds, "

@@ -57,6 +57,8 @@ def response(material: Material) -> Section | None:
     frame = rate_response(
         every[every["task"].isin(tasks)], report.metric, is_minimised(tuning.metric, report)
     )
+    if frame.empty:  # no rate of any loss has a score
+        return None
     unit = unit_of(report.metric)
     frame[["mean", "low", "high"]] *= unit.factor
     chosen = data.rows[(data.rows["policy"] == data.policy) & data.rows["task"].isin(tasks)]

@@ -10,10 +10,14 @@ from bench.catalogue.metrics import STEPS_TO_CE, Metric, declared
 from bench.errors import InputError, nearest
 from reports.data.given.table import ResultTable
 from reports.data.model import REACHED
+from reports.data.scores import TEST_EXAMPLES
 
 RUN = ["task", "learner", "loss", "seed"]
 CONFIGURATION = ["lr", "parameter"]
-KNOWN = (*RUN, *CONFIGURATION, "policy", "status", "inner", "is_tuned", "is_common", REACHED)
+KNOWN = (
+    *RUN, *CONFIGURATION, "policy", "status", "inner", "is_tuned", "is_common", REACHED,
+    TEST_EXAMPLES,
+)  # fmt: skip
 STATUSES = ("done", "diverged", "failed")
 NO_LEARNER = "unnamed"
 ON_CURVE = re.compile(r"^(?P<metric>.+)@(?P<step>\d+)$")
@@ -65,7 +69,7 @@ def read_columns(table: ResultTable, metric: str | None, tuned_by: str | None) -
         frame[name] = table.numbers_of(name) if name in table.frame else np.nan
     if "policy" in table.frame:
         frame["policy"] = table.texts("policy")
-    frame["status"] = _statuses(table)
+    frame["status"] = statuses_of(table)
     if "inner" in table.frame:
         frame["inner"] = table.numbers_of("inner")
     for name, default in (("is_tuned", True), ("is_common", False)):
@@ -75,6 +79,11 @@ def read_columns(table: ResultTable, metric: str | None, tuned_by: str | None) -
     for name in (*others, *([REACHED] if STEPS_TO_CE in others else [])):
         if name in table.frame:
             frame[name] = table.numbers_of(name)
+    if TEST_EXAMPLES in table.frame:
+        frame[TEST_EXAMPLES] = table.integers(TEST_EXAMPLES)
+        if (frame[TEST_EXAMPLES] < 1).any():
+            place = int((frame[TEST_EXAMPLES] < 1).to_numpy().argmax())
+            raise InputError(f"{table.at(place)}: {TEST_EXAMPLES} is below 1")
     several = _repeats(table, frame)
     if several:
         _check_inner(table, frame, tuned_by or metric)
@@ -114,7 +123,7 @@ def _measured(table: ResultTable, share: float = 1.0) -> list[str]:
     ]
 
 
-def _statuses(table: ResultTable) -> pd.Series:
+def statuses_of(table: ResultTable) -> pd.Series:
     if "status" not in table.frame:
         return pd.Series("done", index=table.frame.index)
     statuses = table.texts("status", "done")
@@ -138,7 +147,7 @@ def _scores(table: ResultTable, metric: str, statuses: pd.Series) -> "pd.Series[
             f"{table.at(int(absent.argmax()))}: {metric} is empty; a run without a score needs "
             "the status diverged or failed"
         )
-    _check_range(table, metric, values.where(done), declared(metric))
+    check_range(table, metric, values.where(done), declared(metric))
     diverged = (statuses == "diverged").to_numpy()
     if f"{metric}_raw" in table.frame and diverged.any():
         raw = table.numbers_of(f"{metric}_raw")
@@ -146,7 +155,7 @@ def _scores(table: ResultTable, metric: str, statuses: pd.Series) -> "pd.Series[
     return values
 
 
-def _check_range(
+def check_range(
     table: ResultTable, column: str, values: "pd.Series[float]", known: Metric | None
 ) -> None:
     """A known metric in another unit, as per cent, would meet a ROPE that is not meant for it."""
@@ -201,7 +210,7 @@ def _check_inner(table: ResultTable, frame: pd.DataFrame, tuned_by: str) -> None
     if frame["lr"].isna().any():
         place = int(frame["lr"].isna().to_numpy().argmax())
         raise InputError(f"{table.at(place)}: lr is empty")
-    _check_range(table, "inner", frame["inner"].where(needed), declared(tuned_by))
+    check_range(table, "inner", frame["inner"].where(needed), declared(tuned_by))
 
 
 def _one_learner_each(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:

@@ -23,6 +23,7 @@ from reports.data.given.terms import Declared, Terms, declare
 from reports.data.load import with_time_to_ce, with_worst_scores
 from reports.data.model import REACHED, ReportData
 from reports.data.order import ordered
+from reports.data.scores import TEST_EXAMPLES
 from reports.page.facts import versions
 
 
@@ -103,6 +104,8 @@ def given(results: ResultTable, terms: Terms, curves: ResultTable | None = None)
     Raises InputError for whatever cannot be used.
     """
     columns = read_columns(results, terms.metric, terms.tuned_by)
+    if terms.test_examples is not None:
+        columns.frame[TEST_EXAMPLES] = terms.test_examples
     stored = curves_of(columns, results, curves)
     known = declare(columns, terms, int(stored.steps.max()) if len(stored.steps) else None)
     experiment = known.experiment
@@ -168,7 +171,7 @@ def _rows(
 ) -> pd.DataFrame:
     """The rows with their metrics; without the training steps of a run none of times."""
     names = [columns.metric, *sorted(columns.others)]
-    names += [REACHED] if REACHED in columns.frame else []
+    names += [name for name in (REACHED, TEST_EXAMPLES) if name in columns.frame]
     if known.steps is None:
         timed = {name for name in names if (metric := declared(name)) and metric.is_time}
         names = [name for name in names if name not in timed and name != REACHED]

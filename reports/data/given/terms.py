@@ -32,7 +32,8 @@ class Terms:
     0 by default, with which nothing can be equivalent. worst: the score of a diverged run; needed
     of such a metric where a run diverged. alpha: the level of all tests. steps: training steps
     of a run, by default the last step of the curves. tuned_by: the metric of the column inner,
-    by default the compared one. name: of the report.
+    by default the compared one. test_examples: of how many test examples a score is a share, by
+    default a column of that name, or else as the scores show it. name: of the report.
     """
 
     metric: str | None = None
@@ -44,6 +45,7 @@ class Terms:
     alpha: float = 0.05
     steps: int | None = None
     tuned_by: str | None = None
+    test_examples: int | None = None
     name: str | None = None
 
 
@@ -120,6 +122,8 @@ def _check_numbers(terms: Terms) -> None:
         raise InputError(f"worst is {terms.worst:g}; it is a finite score")
     if terms.steps is not None and terms.steps < 1:
         raise InputError(f"steps is {terms.steps}; a run has one training step at least")
+    if terms.test_examples is not None and terms.test_examples < 1:
+        raise InputError(f"test_examples is {terms.test_examples}; a test split has one at least")
     if terms.name and not re.fullmatch(r"[A-Za-z0-9_.-]{1,100}", terms.name):
         raise InputError(f"name {terms.name!r}: use letters, digits, '_', '.' and '-'")
     if terms.direction not in (None, "maximise", "minimise"):
