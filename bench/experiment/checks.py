@@ -1,6 +1,7 @@
 """Names in an experiment, checked before anything is computed or written."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,7 +36,7 @@ def load_checked(
     """
     use_data_root(data_root)
     experiment = load(source, overrides)
-    named = _resolved(experiment)
+    named = _resolved(experiment, read_data)
     _check_validation(source, named)
     for name in experiment.benchmark.losses if experiment.benchmark else ():
         LOSSES.get(name)
@@ -60,13 +61,14 @@ class NamedTasks(NamedTuple):
     benchmark: tuple[TaskRef, ...]
 
 
-def _resolved(experiment: Experiment) -> NamedTasks:
+def _resolved(experiment: Experiment, read_data: bool) -> NamedTasks:
+    named = partial(resolve, read_data=read_data)
     evolution, study, benchmark = experiment.evolution, experiment.study, experiment.benchmark
     return NamedTasks(
-        tuple(map(resolve, evolution.families if evolution else ())),
-        tuple(map(resolve, evolution.validation if evolution else ())),
-        tuple(map(resolve, study.families if study else ())),
-        tuple(map(resolve, benchmark.tasks if benchmark else ())),
+        tuple(map(named, evolution.families if evolution else ())),
+        tuple(map(named, evolution.validation if evolution else ())),
+        tuple(map(named, study.families if study else ())),
+        tuple(map(named, benchmark.tasks if benchmark else ())),
     )
 
 
