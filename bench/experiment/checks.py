@@ -1,6 +1,7 @@
 """Names in an experiment, checked before anything is computed or written."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,7 +38,7 @@ def load_checked(
     """
     use_data_root(data_root)
     experiment = load(source, overrides)
-    named = _resolved(experiment)
+    named = _resolved(experiment, read_data)
     check_validation(
         source,
         named.validation,
@@ -79,13 +80,14 @@ class NamedTasks(NamedTuple):
     benchmark: tuple[TaskRef, ...]
 
 
-def _resolved(experiment: Experiment) -> NamedTasks:
+def _resolved(experiment: Experiment, read_data: bool) -> NamedTasks:
+    named = partial(resolve, read_data=read_data)
     evolution, study, benchmark = experiment.evolution, experiment.study, experiment.benchmark
     return NamedTasks(
-        tuple(map(resolve, evolution.families if evolution else ())),
-        tuple(map(resolve, evolution.validation if evolution else ())),
-        tuple(map(resolve, study.families if study else ())),
-        tuple(map(resolve, benchmark.tasks if benchmark else ())),
+        tuple(map(named, evolution.families if evolution else ())),
+        tuple(map(named, evolution.validation if evolution else ())),
+        tuple(map(named, study.families if study else ())),
+        tuple(map(named, benchmark.tasks if benchmark else ())),
     )
 
 

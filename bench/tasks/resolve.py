@@ -12,7 +12,9 @@ from dataclasses import replace
 from bench.errors import InputError, nearest
 from bench.tasks.base import TaskFamily
 from bench.tasks.catalogue import family_of
+from bench.tasks.families.pictures import PictureFamily
 from bench.tasks.families.sized import resized
+from bench.tasks.families.tables import TableFile
 from bench.tasks.regimes.catalogue import (
     REGIMES,
     TRAIN_KEY,
@@ -24,6 +26,9 @@ from bench.tasks.regimes.catalogue import (
 from bench.tasks.regimes.sizes import MIN_KEPT_PER_CLASS
 from bench.tasks.task_ref import Setting, TaskRef, spelled
 from mln.task import Mixture
+
+OF_FILES = (TableFile, PictureFamily)
+"""Families whose size and number of classes are known when their files are read."""
 
 __all__ = ["Mixture", "TaskRef", "mixture", "resolve"]
 
@@ -38,8 +43,11 @@ def mixture(names: Sequence[str], *, test: bool = False, in_turn: bool = False) 
     return Mixture(tuple(resolve(name).source(test=test) for name in names), in_turn)
 
 
-def resolve(name: str) -> TaskRef:
+def resolve(name: str, *, read_data: bool = True) -> TaskRef:
     """The task of this name.
+
+    read_data: look at data in files where it takes them to say whether a regime fits. Without,
+    the reference is for its name alone: a report needs no data.
 
     Raises:
         InputError: an unknown family or regime, or a value that makes no sense for the family.
@@ -48,7 +56,9 @@ def resolve(name: str) -> TaskRef:
     named = family_of(family_name, name)
     pairs = [tuple(piece.strip() for piece in part.partition("=")) for part in parts]
     # Before all regimes, whose limits depend on it.
-    family = _with_train_size(named, [value for key, _, value in pairs if key == TRAIN_KEY], name)
+    sizes = [value for key, _, value in pairs if key == TRAIN_KEY]
+    family = _with_train_size(named, sizes, name)
+    fits = read_data or not isinstance(named, OF_FILES)
     settings: list[Setting] = []
     valid: str | None = None
     for key, _, value in pairs:
@@ -59,12 +69,12 @@ def resolve(name: str) -> TaskRef:
         elif key == VALID_KEY:
             raise InputError(f"task '{name}': give {VALID_KEY}=clean or {VALID_KEY}=noisy, once")
         elif key in REGIMES:
-            settings.append(_setting(REGIMES[key], value, family, name))
+            settings.append(_setting(REGIMES[key], value, family if fits else None, name))
         else:
             hint = nearest(key, (*REGIMES, TRAIN_KEY, VALID_KEY))
             raise InputError(f"task '{name}': unknown regime '{key}'{hint}")
     reference = _combined(name, family, settings, valid == "noisy")
-    return replace(reference, resized=family.train_size != named.train_size)
+    return replace(reference, resized=bool(sizes) and family.train_size != named.train_size)
 
 
 def _with_train_size(family: TaskFamily, texts: Sequence[str], name: str) -> TaskFamily:
@@ -93,11 +103,14 @@ def _with_train_size(family: TaskFamily, texts: Sequence[str], name: str) -> Tas
     return other
 
 
-def _setting(regime: Regime, text: str, family: TaskFamily, name: str) -> Setting:
+def _setting(regime: Regime, text: str, family: TaskFamily | None, name: str) -> Setting:
+    """A regime with its value; whether it fits is not known without a family."""
+    numbers = [_number(piece) for piece in text.split(":")]
+    if family is None:
+        return Setting(regime.key, numbers[0], numbers[-1])
     obstacle = regime.obstacle(family)
     if obstacle is not None:
         raise InputError(f"task '{name}': {regime.key} {obstacle}")
-    numbers = [_number(piece) for piece in text.split(":")]
     low, high = regime.limits(family)
     shown = math.floor(high * 1000) / 1000  # 2/3 must not be offered as 0.667
     if len(numbers) > 2 or any(math.isnan(number) for number in numbers):
