@@ -84,21 +84,21 @@ def table_path(key: str) -> Path:
     return data_cache() / f"{key}.table"
 
 
-def write_table(path: Path, blocks: Iterable[Bytes]) -> None:
-    """Write a table of bytes, block by block. Raises InputError as `write_arrays` does."""
+def write_table(path: Path, blocks: Iterable[Table]) -> None:
+    """Write a table, block by block. Raises InputError as `write_arrays` does."""
     _write(path, (np.ascontiguousarray(block).data for block in blocks))
 
 
-def mapped(path: Path, rows: int, columns: int) -> Table | None:
+def mapped(path: Path, rows: int, columns: int, dtype: str = "uint8") -> Table | None:
     """A table's file, mapped once in a process; None where it is not there, or not whole."""
-    if not path.exists() or path.stat().st_size != rows * columns:
+    if not path.exists() or path.stat().st_size != rows * columns * np.dtype(dtype).itemsize:
         return None
-    return _map(path, rows, columns)
+    return _map(path, rows, columns, dtype)
 
 
 @lru_cache(maxsize=64)
-def _map(path: Path, rows: int, columns: int) -> Table:
-    return map_table(path, "uint8", 0, (rows, columns))
+def _map(path: Path, rows: int, columns: int, dtype: str) -> Table:
+    return map_table(path, dtype, 0, (rows, columns))
 
 
 def _arrays_path(key: str) -> Path:

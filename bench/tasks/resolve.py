@@ -112,12 +112,17 @@ def _setting(regime: Regime, text: str, family: TaskFamily, name: str) -> Settin
         )
     if regime.whole and not all(number.is_integer() for number in numbers):
         raise InputError(f"task '{name}': {regime.key} must be a whole number, not '{text}'")
-    if regime.stage is Stage.INPUTS and family.content and numbers[0] != numbers[-1]:
+    if regime.stage is Stage.INPUTS and _from_files(family) and numbers[0] != numbers[-1]:
         raise InputError(
             f"task '{name}': give {regime.key} one value: pictures from files are damaged once "
             "for each, not for each task"
         )
     return Setting(regime.key, numbers[0], numbers[-1])
+
+
+def _from_files(family: TaskFamily) -> bool:
+    """Whether the examples are pictures from files."""
+    return family.image is not None and bool(family.content)
 
 
 def _combined(name: str, family: TaskFamily, settings: list[Setting], noisy_valid: bool) -> TaskRef:

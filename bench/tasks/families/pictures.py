@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bench.tasks.base import Floats, Labels
 from bench.tasks.cache import Bytes, mapped, read_arrays, table_path, write_arrays, write_table
 from bench.tasks.splits import Parts, drawn, fixed_test
-from mln.examples import Examples, Table
+from mln.examples import ONE, ZERO, Examples, Table
 from mln.task import Split, Task
 
 Image = tuple[int, int, int]
@@ -159,43 +159,54 @@ class PictureFamily(ABC):
 
 class Doubled(NamedTuple):
     """A table of 2 M rows: M pictures as they were, then all of them changed, so that a task can
-    hold both without a copy."""
+    hold both without a copy; and the scale and shift at which a learner sees it."""
 
     table: Table
+    scale: NDArray[np.float32]
+    shift: NDArray[np.float32]
 
     def plain(self, examples: Examples) -> Examples:
         """Pictures of the table that was doubled, as they were."""
-        return replace(examples, table=self.table)
+        return Examples(self.table, examples.rows, self.scale, self.shift)
 
     def changed(self, examples: Examples) -> Examples:
         """The same pictures, changed."""
         rows = examples.rows + len(self.table) // 2
-        return replace(examples, table=self.table, rows=rows)
+        return Examples(self.table, rows, self.scale, self.shift)
 
 
 def doubled(
-    examples: Examples, label: str, change: Callable[[Bytes, int], Bytes]
+    examples: Examples, label: str, change: Callable[[Table, int], Table], *, as_seen: bool = False
 ) -> Doubled | None:
     """All pictures of these examples' table with a changed one for each, from the cache.
 
     change: from pictures [n, D] and the number of the first to as many; `label` says which.
-    None where the examples are no bytes in a file.
+    as_seen: the table holds, and `change` gets, the numbers that a learner sees, float32: four
+    times the bytes of a picture, in a file that all processes map, so that what a change adds is
+    neither rounded nor clipped. None where the examples lie in no file.
     """
     table = examples.table
-    if not isinstance(table, np.memmap) or table.dtype != np.uint8:
+    if not isinstance(table, np.memmap):
         return None
     count, columns = table.shape
+    dtype = "float32" if as_seen else str(table.dtype)
+    scale, shift = (ONE, ZERO) if as_seen else (examples.scale, examples.shift)
+
+    def block(start: int) -> Table:
+        rows = np.arange(start, min(start + PICTURES_PER_BLOCK, count))
+        return np.asarray(replace(examples, rows=rows)) if as_seen else table[rows]
+
     path = Path(str(table.filename)).with_suffix(f".{label}.table")
-    both = mapped(path, 2 * count, columns)
+    both = mapped(path, 2 * count, columns, dtype)
     if both is None:
         starts = range(0, count, PICTURES_PER_BLOCK)
         write_table(
             path,
             chain(
-                (table[start : start + PICTURES_PER_BLOCK] for start in starts),
-                (change(table[start : start + PICTURES_PER_BLOCK], start) for start in starts),
+                (block(start) for start in starts),
+                (change(block(start), start) for start in starts),
             ),
         )
-        both = mapped(path, 2 * count, columns)
+        both = mapped(path, 2 * count, columns, dtype)
     assert both is not None
-    return Doubled(both)
+    return Doubled(both, scale, shift)

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from bench.tasks.cache import Bytes
 from bench.tasks.families.pictures import Image, doubled
 from bench.tasks.regimes.inputs import moved_splits
 from bench.tasks.regimes.sizes import long_tail
 from mln.drift import label_cycle
-from mln.examples import Examples
+from mln.examples import Examples, Table
 from mln.task import Drift, Split, Task
 
 PRIOR_RATIO = 10.0
@@ -72,7 +71,7 @@ def quarter_turn(image: Image) -> NDArray[np.intp]:
     return np.rot90(order, axes=(1, 2)).ravel()
 
 
-def _reordered(block: Bytes, order: NDArray[np.intp]) -> Bytes:
+def _reordered(block: Table, order: NDArray[np.intp]) -> Table:
     return block[:, order]
 
 

@@ -1,7 +1,8 @@
 """Regimes that damage the training examples: noise, blur, occlusion, missing values.
 
 Strengths are in units of the features as a learner sees them (each about of deviation 1). What
-is missing or hidden becomes 0, the mean.
+is missing or hidden becomes 0, the mean. Pictures of a file are damaged as a learner sees them, in
+floating point: clipped to bytes, noise would lose a third of its deviation.
 """
 
 from collections.abc import Callable
@@ -11,9 +12,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from bench.tasks.cache import Bytes
 from bench.tasks.families.pictures import Image, doubled
-from mln.examples import Examples
+from mln.examples import Examples, Table
 from mln.task import Split, Task
 
 Features = NDArray[np.float32]
@@ -37,7 +37,8 @@ def blur(task: Task, sigma: float, rng: Generator) -> Task:
 
 
 def occlusion(task: Task, share: float, rng: Generator) -> Task:
-    """A square somewhere in each training picture hides a share of it (DeVries and Taylor 2017)."""
+    """A square somewhere in each training picture hides a share of it (DeVries and Taylor 2017);
+    where none of whole pixels does, the rectangle nearest to one."""
     return _damaged(task, "occlusion", share, rng, _occlusion)
 
 
@@ -45,7 +46,8 @@ def _damaged(task: Task, name: str, value: float, rng: Generator, damage: Damage
     x = task.train.x
     both = None
     if isinstance(x, Examples):
-        both = doubled(x, f"{name}={value!r}", _on_bytes(x, task.image, value, damage))
+        change = _once(task.image, value, damage)
+        both = doubled(x, f"{name}={value!r}", change, as_seen=True)
     if both is None:
         changed = damage(np.asarray(x), task.image, value, rng).astype(np.float32, copy=False)
         return replace(task, train=Split(changed, task.train.y))
@@ -73,16 +75,14 @@ def _examples(split: Split) -> Examples:
     return split.x
 
 
-def _on_bytes(
-    x: Examples, image: Image | None, value: float, damage: Damage
-) -> Callable[[Bytes, int], Bytes]:
-    """Damage to pictures of a file: each is damaged in one way, the same for every seed."""
+def _once(image: Image | None, value: float, damage: Damage) -> Callable[[Table, int], Table]:
+    """Damage to the pictures of a file: each is damaged in one way, the same for every seed."""
 
-    def change(block: Bytes, start: int) -> Bytes:
+    def change(block: Table, start: int) -> Table:
         rng = np.random.default_rng([PICTURES_SEED, start])
-        seen = damage(block.astype(np.float32) * x.scale + x.shift, image, value, rng)
-        changed: Bytes = np.clip(np.rint((seen - x.shift) / x.scale), 0, 255).astype(np.uint8)
-        return changed
+        return damage(np.asarray(block, np.float32), image, value, rng).astype(
+            np.float32, copy=False
+        )
 
     return change
 
@@ -107,8 +107,7 @@ def _blur(x: Features, image: Image | None, sigma: float, _rng: Generator) -> Fe
 def _occlusion(x: Features, image: Image | None, share: float, rng: Generator) -> Features:
     assert image is not None
     _, height, width = image
-    side = max(round((share * height * width) ** 0.5), 1)
-    tall, wide = min(side, height), min(side, width)
+    tall, wide = hidden_sides(height, width, share)
     top = rng.integers(0, height - tall + 1, len(x))[:, None]
     left = rng.integers(0, width - wide + 1, len(x))[:, None]
     rows, columns = np.arange(height) - top, np.arange(width) - left
@@ -117,3 +116,12 @@ def _occlusion(x: Features, image: Image | None, share: float, rng: Generator) -
     ]
     pictures = np.where(hidden[:, None], np.float32(0), x.reshape(len(x), *image))
     return pictures.reshape(x.shape)
+
+
+def hidden_sides(height: int, width: int, share: float) -> tuple[int, int]:
+    """Height and width in pixels of the rectangle, about as square as it can be, that hides a share
+    of a picture: to half a row or column, and one pixel at least."""
+    area = share * height * width
+    tall = min(max(round(area**0.5), 1), height)
+    wide = min(max(round(area / tall), 1), width)
+    return min(max(round(area / wide), 1), height), wide
