@@ -8,8 +8,9 @@ from bench.errors import InputError, nearest
 from bench.register import Register
 from bench.tasks.base import TaskFamily
 from bench.tasks.families.digits import Digits
-from bench.tasks.families.folders import SIDES, FolderPictures
+from bench.tasks.families.folders import FolderPictures
 from bench.tasks.families.official import OFFICIAL
+from bench.tasks.families.picture_decoding import SIDES
 from bench.tasks.families.pictures import PictureFamily
 from bench.tasks.families.prototypes import PROTOTYPES
 from bench.tasks.families.sized import CLASS_RANGE, SIZED, MixtureFamily

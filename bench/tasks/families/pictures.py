@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.random import SeedSequence
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bench.tasks.base import Floats, Labels
 from bench.tasks.cache import Bytes, mapped, read_arrays, table_path, write_arrays, write_table
+from bench.tasks.facts import FamilyFacts, PictureFacts
 from bench.tasks.splits import Parts, drawn, fixed_test
 from mln.examples import ONE, ZERO, Examples, Table
 from mln.task import Split, Task
@@ -25,6 +26,7 @@ class Pictures(NamedTuple):
     """All pictures of a data set: bytes [M, D] in channel, row, column order, and labels [M].
 
     mean, deviation: of each channel over all pictures but test, in bytes, float64 [channels].
+    conversions: what was done to the files' own pictures, one sentence each.
     """
 
     table: Table
@@ -34,6 +36,7 @@ class Pictures(NamedTuple):
     classes: tuple[str, ...]
     mean: Floats
     deviation: Floats
+    conversions: tuple[str, ...] = ()
 
     def examples(self, rows: Labels) -> Examples:
         """Some pictures, each channel scaled to mean 0 and deviation 1."""
@@ -46,7 +49,8 @@ class Pictures(NamedTuple):
 class Decoded(NamedTuple):
     """Pictures on their way into the cache: blocks of bytes [n, D] in the order of the labels.
 
-    test_from: the first picture of an official test set, None without one.
+    test_from: the first picture of an official test set, None without one. conversions: says,
+    when all blocks were taken, what was done to the files' own pictures.
     """
 
     blocks: Iterable[Bytes]
@@ -54,6 +58,7 @@ class Decoded(NamedTuple):
     y: Labels
     classes: Sequence[str]
     test_from: int | None
+    conversions: Callable[[], Sequence[str]] = tuple
 
 
 def stored(key: str) -> Pictures | None:
@@ -73,6 +78,7 @@ def stored(key: str) -> Pictures | None:
         tuple(map(str, kept["classes"])),
         kept["mean"],
         kept["deviation"],
+        tuple(map(str, kept["conversions"])),
     )
 
 
@@ -97,6 +103,7 @@ def store(key: str, decoded: Decoded) -> Pictures:
         classes=np.array(list(decoded.classes)),
         mean=mean,
         deviation=deviation,
+        conversions=np.array(list(decoded.conversions()), np.str_),
     )
     pictures = stored(key)
     assert pictures is not None
@@ -132,6 +139,16 @@ class PictureFamily(ABC):
     @abstractmethod
     def pictures(self) -> Pictures:
         """The pictures, from the cache; InputError where they are not there or damaged."""
+
+    def facts(self) -> FamilyFacts:
+        """The classes, and the pictures as learners see them. Raises as `pictures` does."""
+        pictures = self.pictures()
+        channels, height, width = pictures.image
+        mode: Literal["grey", "colour"] = "grey" if channels == 1 else "colour"
+        return FamilyFacts(
+            classes=pictures.classes,
+            picture=PictureFacts(width, height, mode, pictures.conversions),
+        )
 
     def draw(self, seed: SeedSequence, *, test: bool) -> Task:
         """The clean task at `seed`; without `test` its test split is None.

@@ -18,7 +18,7 @@ def bad_pictures(root: Path) -> dict[str, str]:
     whole = (root / "broken" / "a" / "003.png").read_bytes()
     (root / "broken" / "a" / "003.png").write_bytes(whole[:60])
     write_pictures(root / "parts" / "train", {"a": 9, "b": 9})
-    write_pictures(root / "parts" / "val", {"a": 9, "b": 9})
+    write_pictures(root / "parts" / "extra", {"a": 9, "b": 9})
     write_pictures(root / "large", {"a": 6, "b": 6}, (600, 4))
     (root / "empty").mkdir()
     (root / "not.zip").write_bytes(b"hello")
@@ -27,7 +27,7 @@ def bad_pictures(root: Path) -> dict[str, str]:
         "folder:one_class": "are of class 'cat'; a task needs two classes",
         "folder:few": "class 'b' has 2 examples",
         "folder:broken": "a/003.png cannot be decoded",
-        "folder:parts": "found train, val",
+        "folder:parts": "found extra, train",
         "folder:large": "give size=N",
         "folder:empty": "no pictures found",
         "folder:not.zip": "neither a folder nor a zip file",
