@@ -89,8 +89,8 @@ class FolderPictures(PictureFamily):
 
     def facts(self) -> FamilyFacts:
         """What was found in the folder, and what was done to the pictures."""
-        listing = _listing(self._where, self._place(), self.content)
-        return replace(super().facts(), notes=listing.notes, warnings=listing.warnings)
+        notes = _listing(self._where, self._place(), self.content).notes
+        return replace(super().facts(), notes=notes)
 
     @property
     def _where(self) -> str:

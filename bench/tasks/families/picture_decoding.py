@@ -77,7 +77,7 @@ CONVERSIONS = {
     SIXTEEN_BITS: "of 16 bits were scaled to 8, 65535 to 255",
     FLOATING: "in floating point were scaled to 8 bits, {top:g} to 255",
     ALPHA: "with transparency were put on white",
-    PALETTE: "with a palette became what it says",
+    PALETTE: "with a palette got its colours",
 }
 """What becomes of the files of each kind; "" is nothing."""
 OTHER_MODES = "of mode {kind} were converted to RGB"

@@ -43,7 +43,7 @@ PLAIN = "*"
 class Listing(NamedTuple):
     """The pictures of a folder in order: names, labels, and the first of an official test set.
 
-    notes: what was decided, one sentence each; warnings: what is doubtful.
+    notes: what was decided, one sentence each.
     """
 
     names: Names
@@ -51,7 +51,6 @@ class Listing(NamedTuple):
     classes: Names
     test_from: int | None
     notes: Names = ()
-    warnings: Names = ()
 
 
 class Placed(NamedTuple):
@@ -95,7 +94,6 @@ def listed(where: str, found: Found) -> Listing:
         classes,
         test_from,
         tuple(_notes(placed, len(left_out), found)),
-        tuple(_warnings(y, classes, test_from)),
     )
 
 
@@ -250,15 +248,7 @@ def _notes(placed: Sequence[Placed], left_out: int, found: Found) -> Iterable[st
         yield f"{left_out:,} pictures of a folder for predictions have no class and were left out"
     if found.others:
         kinds = ", ".join(f"{shown(end)} {count:,}" for end, count in found.others.items())
-        yield f"{sum(found.others.values()):,} files are no pictures and were left out ({kinds})"
-
-
-def _warnings(y: Labels, classes: Names, test_from: int | None) -> Iterable[str]:
-    if test_from is not None:
-        counts = np.bincount(y[test_from:], minlength=len(classes))
-        absent = [name for name, count in zip(classes, counts, strict=True) if not count]
-        if absent:
-            yield f"the test folder has no picture of class {', '.join(map(repr, absent[:SHOWN]))}"
+        yield f"files that are no pictures were left out: {kinds}"
 
 
 def _some(names: Collection[str]) -> str:

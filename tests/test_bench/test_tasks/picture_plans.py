@@ -20,8 +20,8 @@ SPLIT_NAMES = {
 }
 CLASSES = ("cat", "Dog", "10", "9", "\u00e9t\u00e9", "two words", "a.b", "x.png", "b-1", "trainer")
 JUNK = (
-    *(".DS_Store", "cat/._1.png", "__MACOSX/cat/1.png", ".ipynb_checkpoints/1-checkpoint.png"),
-    *("Thumbs.db", "desktop.ini", "LICENSE", "labels.csv", "dog/.x.jpg", "@eaDir/1.png"),
+    *(".DS_Store", "._1.png", "__MACOSX/cat/1.png", ".ipynb_checkpoints/1-checkpoint.png"),
+    *("Thumbs.db", "desktop.ini", "LICENSE", "labels.csv", ".x.jpg", "@eaDir/1.png"),
 )
 FAULTS = (
     "empty picture",
@@ -198,7 +198,7 @@ def spoil(fault: str, folder: Path, base: Path) -> None:
         (folder / "zero.png").write_bytes(b"")
     elif fault == "cut picture":
         whole = min(path for path in folder.iterdir() if path.is_file())
-        (folder / f"cut{whole.suffix}").write_bytes(whole.read_bytes()[:40])
+        (folder / f"cut{whole.suffix}").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     elif fault == "link":
         (folder / "link.png").symlink_to("nowhere")
     elif fault == "loop":

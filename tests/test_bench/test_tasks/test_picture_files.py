@@ -81,7 +81,6 @@ def test_splits_by_any_usual_name_are_no_classes(root: Path, names: tuple[str, s
         assert facts(name).classes == ("cat", "dog")
         assert task.test is not None
         assert list(task.test.y) == [0] * 3 + [1] * 3
-        assert facts(name).warnings == ()
 
 
 def test_validation_pictures_join_the_training_ones_where_there_is_a_test_folder(
@@ -115,12 +114,6 @@ def test_other_layouts(root: Path) -> None:
     assert facts("folder:vehicles").classes == ("Tester", "bullet_train", "retest", "steam_train")
 
 
-def test_a_class_that_test_lacks_is_warned_of(root: Path) -> None:
-    write_pictures(root / "data" / "train", {"cat": 9, "dog": 9, "eel": 9})
-    write_pictures(root / "data" / "test", {"cat": 3, "dog": 3})
-    assert facts("folder:data").warnings == ("the test folder has no picture of class 'eel'",)
-
-
 def test_hidden_files_and_what_systems_leave_count_for_nothing(root: Path) -> None:
     write_pictures(root / "data", {"cat": 9, "dog": 9})
     clean = read("folder:data")[1].copy()
@@ -140,7 +133,7 @@ def test_hidden_files_and_what_systems_leave_count_for_nothing(root: Path) -> No
         folders._content.cache_clear()
         np.testing.assert_array_equal(read(name)[1], clean)
         assert facts(name).classes == ("cat", "dog")
-        assert "1 files are no pictures and were left out (.txt 1)" in facts(name).notes
+        assert "files that are no pictures were left out: .txt 1" in facts(name).notes
 
 
 def test_linked_folders_and_files_count(root: Path) -> None:
