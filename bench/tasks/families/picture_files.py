@@ -102,9 +102,10 @@ def found_in_zip(where: str, archive: zipfile.ZipFile) -> Found:
     files: dict[str, Path | zipfile.ZipInfo] = {}
     folders, full, others = set[str](), set[str](), Counter[str]()
     for info in archive.infolist():
-        parts = [part for part in _zip_name(info).split("/") if part not in ("", ".")]
+        packed, is_utf8 = _zip_name(info)
+        parts = [part for part in packed.split("/") if part not in ("", ".")]
         name = "/".join(parts)
-        outside = ".." in parts or _zip_name(info).startswith("/") or ":" in parts[0][:2]
+        outside = ".." in parts or packed.startswith("/") or ":" in name[:2]
         if not outside and any(map(is_hidden, parts)):
             continue
         full.update("/".join(parts[:depth]) for depth in range(1, len(parts)))
@@ -117,6 +118,7 @@ def found_in_zip(where: str, archive: zipfile.ZipFile) -> Found:
             continue
         problem = (
             ("lies outside of the zip file; pack it anew" if outside else "")
+            or ("" if is_utf8 else "has a name that is not UTF-8; pack the zip file anew")
             or ("is a link; pack the zip file anew, with what it links to" if linked else "")
             or ("is encrypted; unpack the zip file" if info.flag_bits & ENCRYPTED else "")
             or ("is there twice; pack the zip file anew" if name in files else "")
@@ -198,12 +200,13 @@ def _ending(name: str) -> str:
     return PurePosixPath(name).suffix.lower() or "without an ending"
 
 
-def _zip_name(info: zipfile.ZipInfo) -> str:
-    """A name as it was packed: many programs write UTF-8, or Windows' separators, unannounced."""
-    name = info.filename
+def _zip_name(info: zipfile.ZipInfo) -> tuple[str, bool]:
+    """A name as it was packed, and whether it is UTF-8: many programs write UTF-8, or the
+    separators of Windows, unannounced."""
+    name, is_utf8 = info.filename, True
     if not info.flag_bits & UTF8_NAME:
         try:
             name = name.encode("cp437").decode()
         except UnicodeError:
-            name = info.filename
-    return name.replace("\\", "/")
+            is_utf8 = False
+    return name.replace("\\", "/"), is_utf8

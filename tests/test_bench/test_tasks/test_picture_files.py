@@ -379,6 +379,8 @@ def test_zip_files_of_other_programs(root: Path) -> None:
     (root / "z.zip").write_bytes(content)
     assert facts("folder:z.zip").classes == clean
     np.testing.assert_array_equal(read("folder:z.zip")[1], read("folder:z")[1])
+    (root / "y.zip").write_bytes(content.replace("\u00e9".encode(), b"\x82\x82"))
+    refused("folder:y.zip", "has a name that is not UTF-8; pack the zip file anew")
 
 
 def test_a_folder_and_its_zip_give_the_same_task(
