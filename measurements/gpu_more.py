@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import time
-import tomllib
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -90,13 +89,13 @@ def evolution(run: Run) -> list[dict[str, Any]]:
     import torch
     from numpy.random import SeedSequence
 
+    from bench.experiment.model import load
     from bench.tasks.resolve import mixture
-    from mln.config import EvolutionConfig, LossSpec
     from mln.evolution import Execution, evolve
 
-    demo = tomllib.loads((ROOT / "bench/experiment/shipped/demo.toml").read_text())
-    section = demo["evolution"]
-    whole = EvolutionConfig(**section["settings"])
+    section = load("demo").evolution
+    assert section is not None
+    whole = section.settings
     part = replace(whole, budget=3 * whole.generation_cost)
     tiny = replace(
         whole,
@@ -121,10 +120,10 @@ def evolution(run: Run) -> list[dict[str, Any]]:
         if run.left() < 10:
             run.skip(f"evolution on {device}: out of time")
             continue
-        source = mixture(section["families"])
+        source = mixture(section.families)
         began = time.perf_counter()
         result = evolve(
-            LossSpec(), config, source, SeedSequence(1), Execution(device=device, kernel=kernel)
+            section.loss, config, source, SeedSequence(1), Execution(device=device, kernel=kernel)
         )
         seconds = time.perf_counter() - began
         rows.append(

@@ -27,7 +27,7 @@ def ablate(
     artifacts: ArtifactsOption = ARTIFACTS,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a study of kind ablate: every cell of its factors at equal budgets, on the same seeds."""
+    """Run a study of kind ablate: every cell or variant at equal budgets, on the same seeds."""
     from bench.experiment.checks import load_checked
 
     loaded = load_checked(experiment, overrides or (), data_root)

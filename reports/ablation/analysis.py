@@ -256,7 +256,7 @@ def _cells(runs: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     grouped = runs.groupby(["slot", *names], sort=True)["gain"]
     table = pd.DataFrame(grouped.agg(n="count", mean="mean", sd="std")).reset_index()
     labels = [
-        ", ".join(f"{short(name)} = {row[name]}" for name in names)
+        ", ".join(row[n] if n == VARIANT else f"{short(n)} = {row[n]}" for n in names)
         for row in table.to_dict("records")
     ]
     table.insert(1, "label", labels)

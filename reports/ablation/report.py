@@ -17,6 +17,7 @@ from reports.ablation.budget_sections import budget_sections
 from reports.ablation.budgets import AtBudgets, at_budgets
 from reports.ablation.data import AblationData, load_ablation
 from reports.ablation.findings import findings, methods, note, warnings
+from reports.ablation.tables import effects_table, term_frame
 from reports.page.described import task_section
 from reports.page.facts import facts, reproduction
 from reports.page.model import Page
@@ -74,7 +75,7 @@ def render_ablation(
         description=str(data.protocol.get("text", data.experiment.description)),
         warnings=warned,
         findings=sentences,
-        head=[ablation_sections.effects_table(analysis, data.metric, rules)],
+        head=[effects_table(analysis, data.metric, rules)],
         note=note(data, analysis),
         sections=[
             *budget_sections(budgets, analysis, data.metric, rules),
@@ -136,7 +137,7 @@ def _document(
         "families": list(analysis.families),
         "warnings": list(warned),
         "findings": list(sentences),
-        "terms": records(ablation_sections.term_frame(analysis)),
+        "terms": records(term_frame(analysis)),
         "effects": [effect.as_json() for effect in analysis.effects],
         "families_effects": records(analysis.by_family),
         "cells": records(analysis.cells),

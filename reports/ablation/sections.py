@@ -1,9 +1,7 @@
 """Sections of the ablation report: effects, analysis of variance, interactions, cells, rows."""
 
-from collections.abc import Mapping
 from functools import partial
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,12 +9,12 @@ import pandas as pd
 from bench.experiment.study import BUDGET, VARIANT
 from reports.ablation import figures as ablation_figures
 from reports.ablation.analysis import Analysis
-from reports.ablation.data import AblationData, level_text
+from reports.ablation.data import AblationData
 from reports.ablation.gaps import short
+from reports.ablation.tables import term_frame, variants_table
 from reports.page.model import Picture, Section
-from reports.page.table import Table, interval_text, plain_frame
+from reports.page.table import Table, plain_frame
 from reports.page.wording import DASH, PLUS_MINUS, counted, p_cell, signed_minus, unit_of
-from reports.verdicts.kinds import label_of
 from reports.verdicts.verdict import Rules
 
 MIN_MAP_LEVELS = 3
@@ -33,7 +31,9 @@ def sections(data: AblationData, analysis: Analysis, rules: Rules) -> list[Secti
     """All sections, in their order."""
     metric, gains = data.metric, data.gains
     optional = [
-        _variants(data.variants),
+        Section("variants", "Variants", tables=[variants_table(data.variants)])
+        if data.variants
+        else None,
         _anova(analysis),
         _effects(analysis, metric, rules),
         _interactions(analysis, metric),
@@ -43,84 +43,6 @@ def sections(data: AblationData, analysis: Analysis, rules: Rules) -> list[Secti
         _rows(analysis, gains),
     ]
     return [section for section in optional if section is not None]
-
-
-def _variants(variants: Mapping[str, Mapping[str, Any]]) -> Section | None:
-    if not variants:
-        return None
-    records = [
-        (name, setting.removeprefix("evolution."), level_text(value))
-        for name, changes in variants.items()
-        for setting, value in changes.items()
-    ]
-    frame = pd.DataFrame(records, columns=["variant", "setting", "value"])
-    table = plain_frame(
-        "variants",
-        "What each variant changes",
-        "All else is as in the reference, the experiment's own configuration.",
-        frame,
-    )
-    return Section("variants", "Variants", tables=[table])
-
-
-def effects_table(analysis: Analysis, metric: str, rules: Rules) -> Table:
-    """Every effect with its interval, test and verdict."""
-    unit, shown = unit_of(metric), []
-    tags, notes = {}, {}
-    for place, effect in enumerate(analysis.effects):
-        numbers, decision = effect.decision.numbers, effect.decision
-        tested = decision.verdict != "refused"
-        shown.append(
-            [
-                effect.factor,
-                effect.level,
-                effect.reference,
-                unit.gain(numbers.mean_difference) if numbers else DASH,
-                interval_text(numbers.ci_low, numbers.ci_high, unit) if numbers else DASH,
-                p_cell(numbers.p) if numbers and tested else DASH,
-                p_cell(decision.p_holm),
-                signed_minus(numbers.dz, 2) if numbers else DASH,
-                f"{numbers.wins}/{numbers.n}" if numbers else DASH,
-                label_of(decision.verdict),
-            ]
-        )
-        tags[place, 9] = decision.verdict
-        notes[place, 9] = decision.reason
-    return Table(
-        name="effects",
-        title="Effects",
-        caption=(
-            f"Mean gain with the level minus with the reference, in {unit.difference}, n = "
-            f"{counted(analysis.seeds, 'evolution seed')}; positive values favour the level. t "
-            f"interval, {100 * (1 - rules.alpha):g} %, not corrected; two-sided sign-flip p over "
-            f"seeds, Holm over {counted(len(analysis.effects), 'effect')}; ROPE "
-            f"{PLUS_MINUS}{unit.value(rules.rope)}."
-        ),
-        numbers=pd.DataFrame([effect.as_json() for effect in analysis.effects]),
-        shown=pd.DataFrame(
-            shown,
-            columns=[
-                "setting", "level", "reference", f"difference ({unit.difference})",
-                f"{100 * (1 - rules.alpha):g} % CI", "p", "Holm p", "d_z", "seeds won", "verdict",
-            ],
-        ),
-        tags=tags,
-        notes=notes,
-        omitted=("p",),
-    )  # fmt: skip
-
-
-def term_frame(analysis: Analysis) -> pd.DataFrame:
-    """The analysis of variance as numbers, with Holm's p."""
-    adjusted = dict(zip((t.name for t in analysis.terms), analysis.p_terms, strict=True))
-    mixed = {" x ".join(term.factors): term.p for term in analysis.mixed}
-    records = [
-        (t.name, t.df, t.sum_of_squares, t.f, t.p, adjusted.get(t.name), t.partial_eta2,
-         mixed.get(t.name))
-        for t in analysis.frame_terms
-    ]  # fmt: skip
-    columns = ["term", "df", "sum_of_squares", "f", "p", "p_holm", "partial_eta2", "p_mixed"]
-    return pd.DataFrame(records, columns=columns)
 
 
 def _anova(analysis: Analysis) -> Section | None:

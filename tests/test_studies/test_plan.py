@@ -175,6 +175,16 @@ def test_bad_variants_are_named_before_anything_runs(changed, message):
         variants(**changed)
 
 
+def test_the_shipped_ablation_of_the_law_is_one_reference_and_twelve_variants():
+    todo = plan(load("mechanism"))
+    assert todo.total == 13
+    names = [slot.params["variant"] for slot in todo.known]
+    assert names[0] == "reference"
+    assert {"without drop", "no state: constants", "GA alone"} < set(names)
+    states = [len(todo.space.apply(slot.params).loss.state) for slot in todo.known]
+    assert states == [5, 4, 4, 4, 4, 4, 1, 0, 5, 5, 5, 5, 5]
+
+
 def test_factors_and_variants_exclude_each_other():
     with pytest.raises(ValueError, match="either factors or variants"):
         ablation(variants=VARIANTS)

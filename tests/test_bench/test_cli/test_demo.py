@@ -12,13 +12,16 @@ TINY_DEMO = [
     for override in (
         "study.trials=4",
         "study.startup_trials=2",
-        "study.budget=2000",
+        "study.budget=1000",
         "study.tasks=2",
-        "study.space.evolution.settings.population=[4,8]",
         "study.rungs=2",
         "evolution.runs=2",
-        "evolution.settings.budget=2000",
+        "evolution.settings.budget=1000",
+        "evolution.settings.population=4",
         "evolution.settings.tasks_per_generation=2",
+        "evolution.settings.learning_rates=[0.01]",
+        "evolution.settings.validation.candidates=2",
+        "evolution.settings.validation.tasks=4",
         "evolution.settings.genetic.elites=2",
         "evolution.settings.training.steps=10",
         "evolution.settings.learner.hidden=[4]",
@@ -51,6 +54,7 @@ def test_the_demo_closes_the_loop_and_repeats_itself(run_cli: Cli, tmp_path: Pat
     assert {(row["candidate"], row["baseline"]) for row in first["comparisons"]} >= {
         ("mln_1", "ce"),
         ("mln_2", "mse"),
+        ("pretrained:adaptive", "ce"),
     }
     assert first["missing"] == []
     assert (tmp_path / "a" / "report.html").stat().st_size > 10_000
@@ -61,9 +65,9 @@ def test_the_demo_closes_the_loop_and_repeats_itself(run_cli: Cli, tmp_path: Pat
         ended = run_cli(verb, "demo", *by_hand)
         assert ended.code == 0, ended.err
         assert "started" not in ended.err.replace("study: started", "")
-    assert "note: 6 paired seeds are too few for 8 primary comparisons" in ended.err
+    assert "note: 6 paired seeds are too few for 12 primary comparisons" in ended.err
     (state,) = json.loads(run_cli("status", "demo", "--json", *by_hand).out)
-    assert state["done"] == 2 * 7 * 6 * 2
+    assert state["done"] == 2 * 8 * 6 * 2
     assert state["missing"] == 0
     ended = run_cli("report", "demo", "--strict", "--out", "c", *by_hand)
     assert ended.code == 0, ended.err
@@ -76,14 +80,17 @@ def test_the_demo_keeps_its_promises() -> None:
     assert demo.study is not None
     assert demo.evolution is not None
     assert demo.benchmark is not None
-    assert demo.study.trials == 8
-    assert demo.study.budget >= 150_000
+    assert demo.study.trials == 6
+    assert demo.study.budget >= 500_000
     assert demo.evolution.runs == 3
-    assert demo.evolution.settings.budget >= 1_000_000
-    assert demo.evolution.settings.tasks_per_generation >= 8
-    assert demo.benchmark.training.steps >= 500
+    assert demo.evolution.loss == load("adaptive").evolution.loss  # type: ignore[union-attr]
+    assert demo.evolution.settings.budget >= 3_000_000
+    assert demo.evolution.validation
+    assert demo.benchmark.training == demo.evolution.settings.training
+    assert demo.benchmark.training.steps >= 400
     assert demo.benchmark.seeds >= 20
-    assert len(demo.tuning.rates) == 6
+    assert "pretrained:adaptive" in demo.benchmark.losses
+    assert len(demo.benchmark.tasks) == len(demo.tuning.rates) == 5
 
     def family(task: str) -> str:
         return task.partition("+")[0]

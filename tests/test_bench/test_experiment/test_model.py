@@ -1,6 +1,7 @@
 """Experiments: what is valid, and what is said of what is not."""
 
 import tomllib
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -97,6 +98,26 @@ def test_every_scale_of_a_shipped_experiment_is_valid(name: str) -> None:
     content = tomllib.loads(resources.files(SHIPPED).joinpath(f"{name}.toml").read_text())
     for scale in content.get("scales", {}):
         assert load(name, [f"scale={scale}"]).scale == scale
+
+
+@pytest.mark.parametrize("scale", ["pictures", "lenet", "cifar10", "cifar10+jpeg", "heldout"])
+def test_a_scale_of_adaptive_judges_the_losses_of_the_full_one(scale: str) -> None:
+    full, scaled = load("adaptive").evolution, load("adaptive", [f"scale={scale}"]).evolution
+    assert full is not None
+    assert scaled == full.model_copy(update={"runs": scaled.runs if scaled else 0})
+
+
+def test_mechanism_ablates_the_recipe_of_adaptive() -> None:
+    mechanism, adaptive = load("mechanism").evolution, load("adaptive").evolution
+    assert mechanism is not None
+    assert adaptive is not None
+    own = {
+        "budget": mechanism.settings.budget,
+        "tasks_per_generation": mechanism.settings.tasks_per_generation,
+        "validation": mechanism.settings.validation,
+    }
+    settings = replace(adaptive.settings, **own)  # type: ignore[arg-type]
+    assert mechanism == adaptive.model_copy(update={"settings": settings, "runs": mechanism.runs})
 
 
 def test_a_learner_may_have_a_name() -> None:
