@@ -14,6 +14,8 @@ def require_writable(folder: Path) -> None:
 
     Raises InputError where it, or the nearest folder above it, cannot be written.
     """
+    # Of `new/../rep`, where nothing is called new, `rep` alone is meant.
+    folder = folder.resolve() if ".." in folder.parts else folder
     new = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -4,9 +4,11 @@ The files of this folder are the only ones that know both the benchmark and what
 verb imports heavy libraries within its function, so that `--help` is quick.
 """
 
+import os
 import signal
 import sys
 from collections.abc import Callable
+from errno import ENOSPC
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -96,13 +98,15 @@ def main() -> None:
     """Entry point: bad input is one line and exit code 2, an interrupt exit code 130."""
     from typer.exceptions import Abort, TyperException
 
+    from mln.kernels.engine import CannotTrain
     from mln.kernels.native.build import BuildError
 
+    _open_closed_streams()
     # SIGTERM is an interrupt: the workers are ended, and what is stored stays.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = app(standalone_mode=False)
-    except InputError as error:
+    except (InputError, CannotTrain) as error:
         _fail(str(error), BAD_INPUT)
     except (Unavailable, BuildError) as error:
         _fail(str(error), FAILED)
@@ -112,9 +116,30 @@ def main() -> None:
         _fail(error.format_message(), BAD_INPUT)
     except (KeyboardInterrupt, Abort):
         code = INTERRUPTED
+    except BrokenPipeError:  # as by `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = FAILED
+    except OSError as error:
+        if error.errno != ENOSPC:
+            raise
+        _fail(f"{error.filename or 'standard output'}: {error.strerror}", FAILED)
     if code == INTERRUPTED:
         typer.echo("interrupted; the same command continues", err=True)
     sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """Where a shell closed a standard stream, as by `>&-`: a file that is opened would become it."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number, inheritable=True)
+                os.close(opened)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -37,7 +37,20 @@ WorkersOption = Annotated[
         "--workers", "--jobs", min=1, help="processes; by default one per processor, or per GPU"
     ),
 ]
-OutOption = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="output folder")]
+
+
+def without_detours(path: Path | None) -> Path | None:
+    """`rep` for `new/../rep`, where no folder `new` need exist."""
+    if path is None or ".." not in path.parts:
+        return path
+    real, here = path.resolve(), Path.cwd()
+    return real.relative_to(here) if real.is_relative_to(here) else real
+
+
+OutOption = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="output folder", callback=without_detours),
+]
 DataRootOption = Annotated[
     Path | None,
     typer.Option(

@@ -84,7 +84,7 @@ class EvolutionSection(SectionBase):
 class Experiment(SectionBase):
     """A whole experiment."""
 
-    name: str = Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.-]+$")
+    name: str = Field(min_length=1, max_length=100, pattern=r"^\.*[A-Za-z0-9_-][A-Za-z0-9_.-]*$")
     description: str = ""
     scale: str = Field(
         default="full", description="a part of [scales], or several joined by '+'; full is none"
@@ -254,7 +254,7 @@ def _read(source: str) -> dict[str, Any]:
     path = Path(source)
     try:
         if path.suffix == ".toml" or path.exists():
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")  # as some editors save it
         elif source in (names := shipped()):
             text = resources.files(SHIPPED).joinpath(f"{source}.toml").read_text(encoding="utf-8")
         else:

@@ -1,7 +1,10 @@
 """A database behind a URL: opened, and used in transactions that outlast a server's restart."""
 
+import os
+import sqlite3
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -104,7 +107,9 @@ def open_engine(url: str, *, create: bool) -> Engine:
                 "use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
             )
         if backend == "sqlite":
-            _prepare_file(url, parsed.database, create)
+            file = _prepare_file(url, parsed.database, create)
+            if not create and _is_read_only(file):
+                return create_engine(parsed, creator=partial(_read_only, file))
         engine = create_engine(parsed)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise InputError(
@@ -116,7 +121,25 @@ def open_engine(url: str, *, create: bool) -> Engine:
     return engine
 
 
-def _prepare_file(url: str, database: str | None, create: bool) -> None:
+def _is_read_only(file: Path) -> bool:
+    return not all(os.access(place, os.W_OK) for place in (file, file.absolute().parent))
+
+
+def _read_only(file: Path) -> sqlite3.Connection:
+    """A connection that writes nothing, neither to the file nor beside it.
+
+    SQLite makes files beside one in WAL mode even to read it, unless it is told that nobody writes
+    to it; with a journal that is not empty, somebody did, and its files must be there.
+    """
+    journal = file.with_name(f"{file.name}-wal")
+    alone = not (journal.exists() and journal.stat().st_size)
+    uri = f"{file.absolute().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
+    connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    return connection
+
+
+def _prepare_file(url: str, database: str | None, create: bool) -> Path:
     if not database or database == ":memory:":
         raise InputError(f"storage {url}: results need a file; use sqlite:///FILE")
     path = Path(database)
@@ -126,6 +149,7 @@ def _prepare_file(url: str, database: str | None, create: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"storage {url}: cannot make its folder: {error.strerror}") from error
+    return path
 
 
 def sqlite_pragmas(connection: Any, _record: Any) -> None:

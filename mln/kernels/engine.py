@@ -38,17 +38,21 @@ def obstacle(
     return None
 
 
+class CannotTrain(ValueError):
+    """The kernel that was asked for cannot train a learner, or not under this loss or here."""
+
+
 def choose(
     learner: LearnerSpec,
     loss: LossSpec | str,
     device: str,
     wanted: KernelChoice = "auto",
 ) -> KernelName:
-    """The fastest kernel that can; see `obstacle`. Raises ValueError where `wanted` cannot."""
+    """The fastest kernel that can; see `obstacle`. Raises CannotTrain where `wanted` cannot."""
     if wanted != "auto":
         reason = obstacle(wanted, learner, loss, device)
         if reason is not None:
-            raise ValueError(f"kernel {wanted}: {reason}")
+            raise CannotTrain(f"kernel {wanted}: {reason}")
         return wanted
     return next(kernel for kernel in KERNELS if obstacle(kernel, learner, loss, device) is None)
 

@@ -60,7 +60,11 @@ def probe() -> Path:
 def _built(main: str, definitions: tuple[str, ...]) -> Path:
     compiler = find_compiler()
     options = [*OPTIONS, *QUIET, _architecture(), *definitions]
-    place = cache_folder(CACHE_PART) / f"{Path(main).stem}-{_key(compiler, options)}.so"
+    name = f"{Path(main).stem}-{_key(compiler, options)}.so"
+    try:
+        place = cache_folder(CACHE_PART) / name
+    except OSError as error:
+        raise BuildError(f"the cache folder {error.filename}: {error.strerror}") from error
     if not place.exists():
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +82,10 @@ def _built(main: str, definitions: tuple[str, ...]) -> Path:
 
 def find_compiler() -> list[str]:
     """The C++ compiler's command: $CXX, or the first there is. Raises BuildError."""
-    wanted = shlex.split(os.environ.get("CXX", ""))
+    try:
+        wanted = shlex.split(os.environ.get("CXX", ""))
+    except ValueError as error:
+        raise BuildError(f"CXX={os.environ['CXX']!r} is no command ({error})") from error
     for command in [wanted] if wanted else [[name] for name in COMPILERS]:
         if shutil.which(command[0]):
             return command

@@ -156,4 +156,10 @@ def _loaded(find: Callable[[], Path]) -> ctypes.CDLL:
         try:
             return ctypes.CDLL(str(find()))
         except OSError as error:
-            raise BuildError(f"{file} cannot be loaded ({error}); delete it") from error
+            raise BuildError(f"{file} cannot be loaded ({error}); {_remedy(error)}") from error
+
+
+def _remedy(error: OSError) -> str:
+    if "failed to map segment" in str(error) or "Operation not permitted" in str(error):
+        return "its file system allows no programs (noexec): name a folder on another in MLN_CACHE"
+    return "delete it"
