@@ -17,6 +17,7 @@ KINDS: dict[str, str] = {
     "significance": "reports.benchmark.report:write_report",
     "ablation": "reports.ablation.report:write_ablation",
     "study": "reports.study.report:write_study",
+    "studies": "reports.study.pair:write_pair",
     "compare": "reports.regression.report:write_regression",
     "explanation": "reports.explanation.report:write_explanation",
 }

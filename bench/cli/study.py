@@ -11,12 +11,13 @@ from bench.cli.options import (
     DataRootOption,
     ExperimentArgument,
     JsonOption,
+    OutOption,
     SetOption,
     StorageOption,
     WorkersOption,
 )
 from bench.cli.settings import tune_settings
-from bench.cli.study_output import print_study
+from bench.cli.study_output import compare_studies, print_study
 from bench.errors import InputError
 from bench.files import require_writable
 from bench.store.url import DEFAULT_URL
@@ -26,12 +27,23 @@ ExportOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="write the best as an experiment (TOML)")
 ]
 
+CompareOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="OTHER",
+        help="run nothing: lay the study beside another one of the same storage, an experiment or "
+        "a study's name",
+    ),
+]
+
 
 def study(
     experiment: ExperimentArgument,
     trials: TrialsOption = None,
     workers: WorkersOption = None,
     export: ExportOption = None,
+    compare: CompareOption = None,
+    out: OutOption = None,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
     data_root: DataRootOption = None,
@@ -45,6 +57,14 @@ def study(
     """
     from bench.experiment.checks import load_checked
 
+    if compare is not None:
+        if trials is not None or export is not None:
+            raise InputError("--compare runs nothing: leave --trials and --export out")
+        loaded = load_checked(experiment, overrides or (), data_root, read_data=False)
+        compare_studies(loaded, compare, storage, out, as_json)
+        return
+    if out is not None:
+        raise InputError("--out is for the page of --compare")
     loaded = load_checked(experiment, overrides or (), data_root)
     if export is not None:
         if loaded.study and loaded.study.kind == "ablate":

@@ -95,3 +95,38 @@ def front(
     panel.set_ylabel("gain over CE (points)")
     panel.legend(loc="best")
     return figure
+
+
+@styled
+def progress(studies: Sequence[tuple[str, pd.DataFrame]]) -> Figure:
+    """Best gain so far by what was spent; of each study its name and `spent`, `best`."""
+    figure, grid = canvas(1, 1, 3.6)
+    panel = grid[0][0]
+    for (name, frame), color, dash in zip(studies, (BLUE, VERMILION), ("-", "--"), strict=False):
+        known = frame[frame["best"].notna()]
+        panel.step(
+            known["spent"] / 1e6, known["best"] * 100, where="post", color=color, ls=dash, lw=2,
+            label=broken(name),
+        )  # fmt: skip
+    panel.set_xlabel("million member-steps of all trials so far")
+    panel.set_ylabel("largest gain over CE so far (points)")
+    panel.legend(loc="lower right")
+    return figure
+
+
+@styled
+def importance_pair(shares: pd.DataFrame) -> Figure:
+    """Bars of two studies' importances; `shares`: setting, A, B."""
+    ordered = shares.iloc[::-1]
+    figure, grid = canvas(1, 1, 1.0 + 0.42 * len(ordered))
+    panel = grid[0][0]
+    places = np.arange(len(ordered))
+    for shift, name, color in ((0.19, "A", BLUE), (-0.19, "B", VERMILION)):
+        panel.barh(places + shift, ordered[name].fillna(0), height=0.36, color=color, label=name)
+    panel.set_yticks(
+        places, [plain(str(s).removeprefix("evolution.settings.")) for s in ordered["setting"]]
+    )
+    panel.set_xlabel("share (PED-ANOVA)")
+    panel.legend(loc="lower right")
+    panel.grid(visible=False, axis="y")
+    return figure

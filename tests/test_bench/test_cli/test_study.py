@@ -44,3 +44,16 @@ def test_the_best_settings_become_an_experiment(run_cli: Cli, tmp_path: Path) ->
     assert "Best settings" in again.out
     command = "mln-bench dashboard --storage sqlite:///mln.db"
     assert again.out.splitlines()[-1] == f"Review it:  {command}"
+
+    beside = run_cli("study", *SMALL_STUDY, *where[:1], "--compare", "study", "--json")
+    assert beside.code == 0, beside.err
+    told = json.loads(beside.out)
+    assert [one["trials"] for one in told["studies"]] == [2, 2]
+    assert Path(told["report"]).name == "report.html"
+    for other, message in (
+        ("screen", "no finished trial in this storage"),
+        ("nowhere", "neither a study with a finished trial"),
+    ):
+        refused = run_cli("study", *SMALL_STUDY, *where[:1], "--compare", other)
+        assert (refused.code, message in refused.err) == (2, True)
+    assert run_cli("study", *SMALL_STUDY, "--compare", "study", "--trials=3").code == 2
