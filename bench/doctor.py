@@ -19,6 +19,7 @@ from bench.errors import InputError, Unavailable
 from bench.store.database import public_url
 from bench.store.schema import cells
 from bench.store.store import SCHEMA_VERSION, Store
+from bench.workers.devices import cards
 from bench.workers.processes import default_jobs
 from mln.cache_folder import cache_folder
 from mln.kernels import engine
@@ -76,6 +77,8 @@ def _threads() -> Iterator[Finding]:
     devices = ["cpu", *(f"cuda:{k}" for k in range(torch.cuda.device_count()))]
     yield Finding("devices", "ok", ", ".join(devices))
     yield _cuda()
+    if torch.cuda.device_count():
+        yield _workers()
 
 
 def _cuda() -> Finding:
@@ -91,6 +94,19 @@ def _cuda() -> Finding:
         return Finding("CUDA", "note", f"torch is built for {built}, but finds no device", remedy)
     cards = [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())]
     return Finding("CUDA", "ok", f"{built}: {', '.join(cards)}")
+
+
+def _workers() -> Finding:
+    """The CUDA devices that an experiment with device = "cuda" computes on."""
+    import torch
+
+    count, shared = torch.cuda.device_count(), cards("cuda")
+    found = ", ".join(f"cuda:{card}" for card in shared)
+    if len(shared) < count:
+        note = f'device = "cuda" computes on {found}; the others are of another model'
+        remedy = "their last bits would differ; CUDA_VISIBLE_DEVICES says which come first"
+        return Finding("GPU workers", "note", note, remedy)
+    return Finding("GPU workers", "ok", f'one for each: device = "cuda" computes on {found}')
 
 
 def _kernels() -> Iterator[Finding]:

@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from math import log
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from torch.nn.functional import pad
 
 from mln.kernels import analytic
 from mln.kernels.gpu import numbers
+from mln.kernels.gpu.build import Build, warps_of
 from mln.kernels.gpu.interface import MAX_LAYERS, MAX_WIDTH
 from mln.kernels.optimizer import step_constants
 from mln.kernels.recorder import Recorder
@@ -43,26 +43,8 @@ MEMORY = 8
 SHARE_OF_FREE = 0.5
 """Of the device's free memory, what the members of one launch take at most."""
 
-NARROW = 4 * 1024
-"""Padded weights, in numbers, up to which a learner is narrow; see `warps_of`."""
-
-
-class Build(NamedTuple):
-    """How the training program is compiled; its bits follow `precision` alone.
-
-    precision: of matrix products, "ieee" (float32 throughout) or "tf32x3" (three products of TF32
-    on the tensor cores, whose sum has almost float32's digits). warps: of a program, None for
-    `warps_of`; unroll: hidden units of a loss that are computed together; registers: of a thread
-    at most, None for as many as there are.
-    """
-
-    precision: str = "ieee"
-    warps: int | None = None
-    unroll: int = 1
-    registers: int | None = None
-
-
 BUILD = Build()
+"""Scripts that measure others put them here."""
 
 
 def rollout(
@@ -280,21 +262,6 @@ def _train_chunk(device: _Device, members: Members, chosen: np.ndarray, recorder
         recorder.scored(chosen, point, name, scores.unbind(1))
     recorder.diverged_at[chosen] = state.diverged_at.cpu().numpy()
     recorder.weights(chosen, device.layout.unpack(state.weights))
-
-
-def warps_of(size: int, layers: int, optimizer: str) -> int:
-    """Warps of a program for a learner of so many padded weights and layers.
-
-    As measured on an H100 with Triton 3.6 (docs/gpu.md): a step of Adam in three narrow layers made
-    8.6 million member-steps/s with 4 warps, 7.2 with 16, and 1.0 with 8, where the compiler took 32
-    registers a thread and kept the rest in memory; in two layers 8 warps were the fastest of 2, 4,
-    8 and 16. Three wide layers under Adam are not measured: 16 warps avoid what befell 8.
-    """
-    if size > 12 * 1024:
-        return 16
-    if layers > 2 and optimizer != "sgd":
-        return 4 if size <= NARROW else 16
-    return 8
 
 
 class _PaddedLayout:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from bench import doctor as doctoring
 from bench.cli.app import app
 from bench.store.schema import cells
 from bench.store.store import SCHEMA_VERSION, Store
@@ -29,6 +30,23 @@ def test_a_machine_without_results_is_well(tmp_path: Path) -> None:
     assert findings["storage"]["state"] == "note"
     assert findings["storage"]["remedy"]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("models", "state", "found"),
+    [
+        (["H100", "H100"], "ok", "computes on cuda:0, cuda:1"),
+        (["H100", "A100"], "note", "computes on cuda:0; the others are of another model"),
+    ],
+)
+def test_the_cards_that_workers_share_are_named(
+    models: list[str], state: str, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: len(models))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: models[number])
+    finding = doctoring._workers()
+    assert finding.state == state
+    assert found in finding.found
 
 
 def test_cuda_and_triton_are_found_or_a_reason_is_given(
