@@ -37,8 +37,8 @@ def print_study(
                 for name, value in best.params.items()
             ],
             False,
-            f"{'Chosen' if result.front else 'Best'} settings: trial {best.number}, gain over tuned "
-            f"CE {best.value:+.4f} on the study's tasks (fraction)",
+            f"{'Chosen' if result.front else 'Best'} settings: trial {best.number}, gain over "
+            f"tuned CE {best.value:+.4f} on the study's tasks (fraction)",
         )
     else:
         typer.echo("No trial is complete and feasible; their notes are in the dashboard.")
