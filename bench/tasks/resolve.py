@@ -107,6 +107,8 @@ def _setting(regime: Regime, text: str, family: TaskFamily | None, name: str) ->
     """A regime with its value; whether it fits is not known without a family."""
     numbers = [_number(piece) for piece in text.split(":")]
     if family is None:
+        if len(numbers) > 2 or any(map(math.isnan, numbers)):
+            raise InputError(f"task '{name}': '{regime.key}={text}' needs a number or a range")
         return Setting(regime.key, numbers[0], numbers[-1])
     obstacle = regime.obstacle(family)
     if obstacle is not None:

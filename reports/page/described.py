@@ -8,7 +8,6 @@ from bench.describing.model import (
     SPLITS,
     FeatureDescription,
     TaskDescription,
-    warnings_of,
 )
 from reports.page.model import Section
 from reports.page.table import Table, plain_frame
@@ -24,12 +23,11 @@ def task_section(descriptions: Sequence[TaskDescription], names: Sequence[str] =
     names: of tasks that results are reported of, described or not.
     """
     undescribed = [name for name in names if name not in {each.task for each in descriptions}]
-    text = [*warnings_of(descriptions)]
-    if undescribed:
-        text.append(f"{UNKNOWN} Not described: {', '.join(undescribed)}.")
+    text = []
+    if descriptions and undescribed:
+        text.append(f"Nothing is known here but the name of {', '.join(undescribed)}.")
     elif not descriptions:
         text.append(UNKNOWN)
-    text += [f"{each.task}: {note}." for each in descriptions for note in each.notes]
     folded = [
         table
         for name, title, frame, caption in (
@@ -56,6 +54,11 @@ def task_section(descriptions: Sequence[TaskDescription], names: Sequence[str] =
         for table in [plain_frame(name, title, caption, frame, in_latex=False)]
     ]
     tables = [_overview(descriptions)] if descriptions else []
+    if len(notes := _notes(descriptions)):
+        caption = "What was decided while the data were read, and what is doubtful about them."
+        tables.append(
+            plain_frame("task_notes", "Notes on the tasks", caption, notes, in_latex=False)
+        )
     return Section("tasks", "Tasks", text, tables, folded=folded)
 
 
@@ -132,6 +135,18 @@ def _columns(descriptions: Sequence[TaskDescription]) -> pd.DataFrame:
 def _levels(one: FeatureDescription) -> str:
     more = one.level_count - MAX_LEVELS
     return ", ".join(one.levels[:MAX_LEVELS]) + (f" and {more} more" if more > 0 else "") or DASH
+
+
+def _notes(descriptions: Sequence[TaskDescription]) -> pd.DataFrame:
+    """Warnings first, task by task."""
+    return pd.DataFrame(
+        [
+            {"task": each.task, "what": what, "note": sentence}
+            for each in descriptions
+            for what, sentences in (("warning", each.warnings), ("decided", each.notes))
+            for sentence in sentences
+        ]
+    )
 
 
 def _regimes(descriptions: Sequence[TaskDescription]) -> pd.DataFrame:
