@@ -16,6 +16,9 @@ NOISE = 2e-7
 SURE = 0.01
 """The chance of a fit by luck up to which runs of unlike sizes are believed."""
 
+TELLING = 0.2
+"""The rounding of a count up to which it tells whether a share is one of so many examples."""
+
 MAX_VALUES = 400
 MAX_RUNS = 40
 
@@ -40,7 +43,7 @@ def resolution_of(
     owners = None if runs is None else np.asarray(runs, dtype=object)[finite]
     for scale in (1.0, 100.0) if are_shares else ():
         if top <= scale:
-            n = _examples(sizes / scale, owners, _rounding(sizes) / scale)
+            n = _examples(sizes / scale, owners, _rounding(sizes, scale))
             return scale / n if n else None
     return _unit(sizes)
 
@@ -62,31 +65,40 @@ def _examples(shares: Vector, runs: "NDArray[np.object_] | None", tolerance: flo
 
 
 def _fewest(shares: Vector, tolerance: float) -> int | None:
-    """The smallest n of which every share is a count; None where all are 0 or 1, or n is large."""
+    """The smallest n of which every share is a count; None where all are 0 or 1, or n is large.
+
+    Where the rounding of the shares hides n it is what they are rounded to.
+    """
     values = np.unique(shares[(shares > 0) & (shares < 1)])
     if not values.size:
         return None
     values = values[np.linspace(0, values.size - 1, min(values.size, MAX_VALUES)).astype(int)]
-    left = np.arange(2, LARGEST + 1)
+    told = int(min(LARGEST, TELLING / tolerance))
+    left = np.arange(2, told + 1)
     for part in np.array_split(values, -(-values.size // 20)):
         counts = left[:, None] * part[None, :]
         fits = np.abs(counts - np.rint(counts)) <= left[:, None] * tolerance
         left = left[fits.all(axis=1)]
-    return int(left[0]) if left.size else None
+    if left.size:
+        return int(left[0])
+    return round(0.5 / tolerance) if told < LARGEST else None
 
 
-def _rounding(values: Vector) -> float:
-    """Half a unit of the last decimal with which all values are written, or single precision."""
+def _rounding(values: Vector, scale: float) -> float:
+    """Half a unit of the last decimal with which all values are written, or single precision; as a
+    share of scale."""
     for decimals in range(1, 7):
-        scaled = values * 10.0**decimals
-        if (np.abs(scaled - np.rint(scaled)) < 1e-6).all():
-            return max(0.5001 * 10.0**-decimals, NOISE)
-    return NOISE * max(1.0, float(values.max()))
+        unit = 10.0**-decimals
+        if (np.abs(values - np.rint(values / unit) * unit) <= NOISE / 2 * scale).all():
+            return max(0.5 * unit / scale + NOISE / 2, NOISE)
+    return NOISE
 
 
 def _unit(sizes: Vector) -> float | None:
     """The largest unit of which all values are multiples, as training steps between two points."""
     values = np.unique(sizes)
+    if values.size < 3:  # they could be anything
+        return None
     gaps = np.diff(np.concatenate([[0.0], values]))
     gap = float(gaps[gaps > 1e-9 * values[-1]].min())
     for part in range(1, 41):

@@ -20,6 +20,7 @@ from reports.verdicts.verdict import Basis, Rules
 pytestmark = pytest.mark.slow
 
 EXPERIMENTS = 2000
+FEW_EXPERIMENTS = 400
 POINTS = unit_of("accuracy")
 DECIDED = set(filter(is_decided, VERDICTS))
 RULES = Rules("maximise", 0.005, 0.05)
@@ -70,6 +71,67 @@ def test_families_without_an_effect_are_rarely_called_one():
     )
     assert low <= 0.05
     assert 0.93 <= covered / intervals <= 0.97
+
+
+def few_examples(rng, kind, examples, seeds, difference):
+    """Scores of a candidate and a worse baseline, shares of so many examples.
+
+    perfect: the candidate errs nowhere. nested: it errs only where the baseline does. crossing:
+    each is right on examples on which the other errs.
+    """
+    lost = {"perfect": 0.0, "nested": 0.08, "crossing": 0.08}[kind]
+    won = {"perfect": 0.0, "nested": 0.0, "crossing": 0.02}[kind]
+    shares = [lost, difference + won, won, 1 - lost - difference - 2 * won]
+    both, baseline, candidate, _ = rng.multinomial(examples, shares, seeds).T
+    return 1 - (both + candidate) / examples, 1 - (both + baseline) / examples
+
+
+@pytest.mark.parametrize("kind", ["perfect", "nested", "crossing"])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_small_test_splits_are_rarely_called_equivalent(kind, is_known):
+    """The true difference lies just beyond the region; seen: the scores alone tell the steps."""
+    rng, rates = np.random.default_rng(5), {}
+    for rope, examples, seeds in itertools.product((0.005, 0.02), (18, 36, 100, 200), (6, 10, 20)):
+        rules = RULES._replace(rope=rope)
+        false = wrong = 0
+        for _ in range(FEW_EXPERIMENTS):
+            pair = few_examples(rng, kind, examples, seeds, 1.02 * rope)
+            step = 1 / examples if is_known else None
+            question = Question("a", "b", *pair, resolution=step)
+            decision = decide([question], rules, POINTS, "seed", sensitivity=False)[0]
+            false += decision.verdict == "equivalent"
+            wrong += decision.verdict in ("worse", "worse_unsized")
+        rates[rope, examples, seeds] = share(false, FEW_EXPERIMENTS), wrong / FEW_EXPERIMENTS
+    for (rope, examples, seeds), ((rate, low, high), worse) in rates.items():
+        print(
+            f"\n{kind}, ROPE {rope}, {examples} examples, {seeds} seeds: equivalent {rate:.1%} "
+            f"[{low:.1%}, {high:.1%}], worse {worse:.1%}"
+        )
+    assert max(low for (_, low, _), _ in rates.values()) <= 0.05
+    assert np.mean([rate for (rate, _, _), _ in rates.values()]) <= 0.05
+    assert max(worse for _, worse in rates.values()) <= 0.05
+
+
+def test_small_test_splits_do_not_make_a_loss_better_than_itself():
+    rng = np.random.default_rng(6)
+    for examples, seeds in itertools.product((18, 100), (8, 20)):
+        false = 0
+        for _ in range(FEW_EXPERIMENTS):
+            pair = few_examples(rng, "crossing", examples, seeds, 0.0)
+            decision = decide([Question("a", "b", *pair)], RULES, POINTS, "seed")[0]
+            false += decision.verdict in DECIDED
+        rate, low, _ = share(false, FEW_EXPERIMENTS)
+        print(f"\n{examples} examples, {seeds} seeds: better or worse {rate:.1%}")
+        assert low <= 0.05
+
+
+def test_large_test_splits_are_still_called_equivalent():
+    rng, found = np.random.default_rng(7), 0
+    for _ in range(FEW_EXPERIMENTS):
+        pair = few_examples(rng, "nested", 2000, 10, 0.0)
+        question = Question("a", "b", *pair, resolution=1 / 2000)
+        found += decide([question], RULES, POINTS, "seed")[0].verdict == "equivalent"
+    assert found == FEW_EXPERIMENTS
 
 
 @pytest.mark.parametrize(("seeds", "size"), [(8, 4), (10, 1), (10, 12), (20, 1), (20, 6), (30, 12)])

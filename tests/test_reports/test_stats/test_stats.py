@@ -180,8 +180,8 @@ def test_constant_differences():
     assert stats.mean_interval(d) == pytest.approx((0.02, 0.02, 0.02))
     assert bootstrap_interval(d) == pytest.approx((0.02, 0.02, 0.02))
     assert stats.d_z(d) == float("inf")
-    assert stats.equivalence(d, 0.05) == 0
-    assert stats.equivalence(d, 0.01) == 1
+    assert stats.equivalence(d, 0.05, 1e-4) < 1e-6
+    assert stats.equivalence(d, 0.01, 1e-4) > 0.999
     assert stats.superiority(d) == 1
 
 
@@ -195,7 +195,7 @@ def test_zero_differences():
     assert stats.d_z(d) == 0
     assert stats.rank_biserial(d) == 0
     assert stats.superiority(d) == 0.5
-    assert stats.equivalence(d, 0.01) == 0
+    assert stats.equivalence(d, 0.01, 1e-4) < 1e-6
 
 
 def test_a_bootstrap_interval_does_not_depend_on_its_neighbours():

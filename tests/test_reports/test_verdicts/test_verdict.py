@@ -78,12 +78,37 @@ def test_a_bootstrap_interval_is_drawn_from_twenty_pairs_on(n, sensitivity, draw
 
 
 def test_constant_and_zero_differences():
-    baseline = np.linspace(0.8, 0.9, 8)
+    baseline = np.random.default_rng(0).uniform(0.8, 0.9, 8).round(4)
     assert verdict_of(baseline + 0.02, baseline) == "better"
     assert verdict_of(baseline - 0.02, baseline) == "worse"
     assert verdict_of(baseline, baseline) == "equivalent"
     assert verdict_of(baseline, baseline, Rules(rope=0.0)) == "inconclusive"
     assert verdict_of(baseline + 0.001, baseline, Rules(rope=0.0)) == "better"
+
+
+def alike(n, resolution=None, rope=0.005):
+    """The decision on n pairs of perfect scores."""
+    perfect = np.ones(n)
+    question = Question("a", "b", perfect, perfect, resolution=resolution)
+    return decide([question], Rules(rope=rope), POINTS, "seed")[0]
+
+
+def test_alike_by_luck_is_not_equivalent():
+    few = alike(8, 1 / 18)
+    assert few.verdict == "inconclusive"
+    assert few.reason == (
+        "a score moves in steps of 5.56 points (1 of 18 examples), so that 8 pairs may agree by "
+        "luck; equivalence takes 68 pairs at least"
+    )
+    assert few.reason in few.sentence
+    assert alike(68, 1 / 18).verdict == "equivalent"
+    assert alike(8, 1 / 1000).verdict == "equivalent"
+
+
+def test_scores_that_show_no_step_are_not_equivalent_for_being_alike():
+    unknown = alike(8)
+    assert unknown.verdict == "inconclusive"
+    assert "the number of test examples) is not known" in unknown.reason
 
 
 scores = st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100)), min_size=6, max_size=12).map(
