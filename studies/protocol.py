@@ -110,7 +110,8 @@ def choice_text(study: StudyBase) -> str:
         return ""
     return (
         "Chosen is the trial with the largest mean gain among those whose worst regime gains more "
-        f"than {study.min_worst_regime:+g}; if there are none, the one whose worst regime is best."
+        f"than {100 * study.min_worst_regime:+g} points; if there are none, the one whose worst "
+        "regime is best."
     )
 
 

@@ -20,14 +20,19 @@ from reports.verdicts.verdict import Rules
 
 def sections(data: StudyData, gains: Sequence[Gain]) -> list[Section]:
     """All sections, in their order."""
+    # What a confirmation reports are instances, in no order of a search.
+    searched = data.confirmation is None
     optional = [
         _gains(data, gains),
         _confirmed(data),
         front_section(data),
         _settings(data),
-        _search(data),
-        _importances(data),
-        _response(data),
+        # A confirmation reports instances, in no order of a search.
+        *(
+            (_search(data), _importances(data), _response(data))
+            if data.confirmation is None
+            else ()
+        ),
         _cost(data),
     ]
     return [section for section in optional if section is not None]

@@ -6,9 +6,11 @@ import pandas as pd
 
 from reports.page.model import Picture, Section
 from reports.page.table import Table
-from reports.page.wording import counted
+from reports.page.wording import counted, unit_of
 from reports.study import figures as study_figures
 from reports.study.data import StudyData
+
+POINTS = unit_of("accuracy")
 
 SECOND = {"gain on the worst regime": "worst_regime", "member-steps": "member_steps"}
 """The column of a study's trials that a second objective is, by the name that protocols have."""
@@ -57,8 +59,11 @@ def front_section(data: StudyData) -> Section | None:
     shown = pd.DataFrame(
         {
             "trial": numbers["number"].astype(str),
-            "gain (points)": [f"{100 * value:+.2f}" for value in numbers["value"]],
-            label: [f"{factor * value:.3g}" for value in numbers[column]],
+            "gain (points)": [POINTS.gain(value) for value in numbers["value"]],
+            label: [
+                POINTS.gain(value) if is_worst else f"{factor * value:.3g}"
+                for value in numbers[column]
+            ],
         }
     )
     table = Table("front", "Pareto front", "Best in the second objective last.", numbers, shown)

@@ -48,13 +48,14 @@ def called(origin: str) -> str:
 def against(review: ReviewData, one: StudyTrial, other: StudyTrial) -> str:
     """The difference of one trial from another, paired by evolution seed where both have several;
     with its 95 % t interval (Student 1908), not corrected for several comparisons."""
-    name = called(review.origins[other.slot]) or f"trial {other.number}"
+    name = called(review.origins[other.slot])
+    rival = f"{name} (trial {other.number})" if name else f"trial {other.number}"
     means = seed_means(review.gains)
     pairs = paired(means.get(one.slot, {}), means.get(other.slot, {}))
     if len(pairs) < 2 or review.result.kind == "screen":
         difference = (one.value or 0.0) - (other.value or 0.0)
         return (
-            f"Against {name} (trial {other.number}): {100 * difference:+.2f} points, one evolution "
+            f"Against {rival}: {100 * difference:+.2f} points, one evolution "
             "each, which cannot tell the two apart"
         )
     mean, half = mean_and_half_width(pairs)
@@ -62,7 +63,7 @@ def against(review: ReviewData, one: StudyTrial, other: StudyTrial) -> str:
     assert half is not None
     told = "not told apart" if abs(mean) <= half else "better" if mean > 0 else "worse"
     return (
-        f"Against {name} (trial {other.number}): {100 * mean:+.2f} points, 95 % "
+        f"Against {rival}: {100 * mean:+.2f} points, 95 % "
         f"[{100 * (mean - half):+.2f}, {100 * (mean + half):+.2f}] over {len(pairs)} paired "
         f"evolution seeds: {told}"
     )

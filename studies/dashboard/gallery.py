@@ -1,5 +1,6 @@
 """The picture of a trial: how its loss trains learners, how it was evolved, what it looks like."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 EVOLVED, CE, MARK = palette.BLUE, palette.VERMILION, palette.EDGE
 
-SIZE_INCHES, DPI = (15.5, 3.9), 80
+SIZE_INCHES, DPI = (15.5, 4.1), 80
+LAW_WIDTH = 215
+"""Letters of the law in a line."""
 
 STYLE = {
     "font.size": 9.5,
@@ -60,10 +63,10 @@ def draw(
         FigureCanvasAgg(figure)
         left, middle, right, last = figure.subplots(1, 4, width_ratios=(1, 1, 1, 0.75))
         # A layout engine would draw everything twice to find this out.
-        figure.subplots_adjust(0.045, 0.19, 0.99, 0.84, wspace=0.25)
+        figure.subplots_adjust(0.045, 0.23, 0.99, 0.85, wspace=0.25)
         figure.suptitle(caption.title, x=0.01, ha="left", fontsize=11, fontweight="bold")
         if caption.law:
-            figure.text(0.01, 0.02, f"Law: {caption.law}", fontsize=9)
+            figure.text(0.01, 0.01, textwrap.fill(f"Law: {caption.law}", LAW_WIDTH), fontsize=8.5)
         _draw_learning(left, curves)
         _draw_fitness(middle, runs, reported)
         _draw_shape(right, shapes)
@@ -148,7 +151,8 @@ def _draw_regimes(axes: Axes, by_regime: Mapping[str, float]) -> None:
     axes.axvline(0, color=MARK, lw=0.8)
     for place, (regime, gain) in enumerate(by_regime.items()):
         # Above its bar: a long name beside it would need a margin of unknown width.
-        axes.text(0, place - 0.3, f" {regime}: {100 * gain:+.2f}", va="bottom", fontsize=8)
+        text, edge = f" {regime}: {100 * gain:+.2f}", axes.get_yaxis_transform()
+        axes.text(0, place - 0.3, text, va="bottom", fontsize=8, transform=edge)
     reach = 1.2 * max(map(abs, gains), default=1.0) or 1.0
     axes.set(xlim=(-reach, reach), ylim=(len(gains) - 0.5, -0.8), yticks=[])
     axes.set(title="Gain by regime", xlabel="points over tuned CE")

@@ -100,18 +100,9 @@ def _best(study: StudyBase, plan: StudyPlan, review: ReviewData, spreads: Spread
         title = "The best feasible trials"
         shown = ranked[:MAX_SHOWN]
         shown += [trial for trial in named if trial not in shown and trial.value is not None]
-    names = sorted({name for trial in shown for name in trial.params}, key=_rank)
     has_seeds = any(half is not None for _, half, _ in spreads.values())
     interval = ["95 % over seeds"] if has_seeds else []
-    header = [
-        "trial",
-        "gain",
-        *interval,
-        "worst regime",
-        "member-steps",
-        "what",
-        *(f"`{short(n)}`" for n in names),
-    ]
+    header = ["trial", "gain", *interval, "worst regime", "member-steps", "what"]
     rows = [
         [
             f"{trial.number}{_tag(origins[trial.slot])}",
@@ -120,11 +111,19 @@ def _best(study: StudyBase, plan: StudyPlan, review: ReviewData, spreads: Spread
             "–" if trial.worst is None else f"{trial.worst:+.4f}",
             f"{trial.member_steps:,}",
             trial_name(plan.space, trial.params),
-            *(_cell(trial, name) for name in names),
         ]
         for trial in shown
     ]
-    return f"**{title}.** A dash is a parameter without an effect.\n\n" + _table(header, rows)
+    # Settings run down: a dozen of them side by side would be wider than any screen.
+    names = sorted({name for trial in shown for name in trial.params}, key=_rank)
+    settings = _table(
+        ["setting", *(f"trial {trial.number}" for trial in shown)],
+        [[f"`{short(name)}`", *(_cell(trial, name) for trial in shown)] for name in names],
+    )
+    return (
+        f"**{title}.**\n\n{_table(header, rows)}\n\n"
+        f"**Their settings.** A dash is one without an effect.\n\n{settings}"
+    )
 
 
 def _cells(result: StudyResult, spreads: Spreads) -> str:

@@ -65,7 +65,7 @@ def test_a_study_of_two_objectives(url, sampler):
     note = get_note(study)
     assert "Pareto front" in note
     assert "none is stopped early" in note
-    assert "more than -0.002" in note
+    assert "more than -0.2 points" in note
     (row,) = Store(url).rows(tables.studies)
     assert row["best"]["slot"] == result.best.slot
     assert [trial["worst_regime"] for trial in row["front"]] == [t.worst for t in result.front]

@@ -141,10 +141,10 @@ def test_workers_and_the_main_process_killed_with_two_objectives(tmp_path, sampl
     words = [*COMMAND, *(f"--set=study.{key}={value}" for key, value in changes.items())]
     url = f"sqlite:///{tmp_path}/runs/mln.db"
     process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL)
-    wait_for_done(tmp_path, url, 2)
+    wait_for_done(process, tmp_path, url, 2)
     (worker, *_) = [int(row["worker"].split("/")[-2]) for row in claims(url)]
     os.kill(worker, signal.SIGKILL)
-    wait_for_done(tmp_path, url, 4)
+    wait_for_done(process, tmp_path, url, 4)
     process.kill()
     process.wait(timeout=60)
     ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
@@ -161,9 +161,10 @@ def test_workers_and_the_main_process_killed_with_two_objectives(tmp_path, sampl
     assert summary["front"]
 
 
-def wait_for_done(folder, url, count):
+def wait_for_done(process, folder, url, count):
     """Until so many slots are done and another is claimed."""
     while True:
+        assert process.poll() is None
         if (folder / "runs" / "mln.db").exists() and claims(url):
             store = Store(url, create=False)
             done = len(store.rows(tables.trials))
