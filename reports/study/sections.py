@@ -27,12 +27,7 @@ def sections(data: StudyData, gains: Sequence[Gain]) -> list[Section]:
         _confirmed(data),
         front_section(data),
         _settings(data),
-        # A confirmation reports instances, in no order of a search.
-        *(
-            (_search(data), _importances(data), _response(data))
-            if data.confirmation is None
-            else ()
-        ),
+        *((_search(data), _importances(data), _response(data)) if searched else ()),
         _cost(data),
     ]
     return [section for section in optional if section is not None]
