@@ -3,7 +3,10 @@
 Nothing of the suite is used but `MetaLoss`. For each seed the pictures, the wrong labels, the
 initial weights and the minibatches are the same under both losses; each loss takes the best of
 five learning rates by the accuracy on a validation split, whose labels are as wrong as those of
-training. The test split is clean. README.md in this folder has what it printed.
+training. The test split is clean. It printed (README.md has all lines):
+
+    adaptive minus ce: +2.26 points of test accuracy, 95 % interval [+0.54, +3.98], 5 paired
+    seeds, better in 5
 """
 
 import argparse
