@@ -71,8 +71,6 @@ def _overview(descriptions: Sequence[TaskDescription]) -> Table:
             {
                 "task": each.task,
                 "used for": ", ".join(each.roles) or DASH,
-                "about": each.about,
-                "source and licence": each.source,
                 "inputs": _inputs(each),
                 "classes": len(each.classes),
                 "train": f"{each.examples.get('train', 0)}"
@@ -81,6 +79,8 @@ def _overview(descriptions: Sequence[TaskDescription]) -> Table:
                     name.replace("_", " "): DASH if count is None else str(count)
                     for name, count in counts.items()
                 },
+                "source and licence": each.source,
+                "about": each.about,
             }
         )
     return plain_frame(
@@ -121,10 +121,10 @@ def _columns(descriptions: Sequence[TaskDescription]) -> pd.DataFrame:
                 "task": each.task,
                 "column": one.name,
                 "kind": one.kind,
-                "levels": _levels(one),
                 "missing": one.missing,
                 "inputs": one.inputs,
                 "encoding": one.encoding,
+                "levels": _levels(one),
             }
             for each in descriptions
             for one in each.features

@@ -70,7 +70,8 @@ def test_run_begins_with_it_and_a_report_needs_no_data(run_cli: Cli, table: Path
     assert any("'rownames' is an index" in line for line in document["warnings"])
     page = (report / "report.html").read_text()
     assert '<section id="tasks">' in page
-    assert (report / "tables" / "task_columns.csv").read_text().splitlines()[3].startswith(NAME[:5])
+    columns = (report / "tables" / "task_columns.csv").read_text().splitlines()
+    assert columns[3].startswith(f'"{NAME}",bags,category,')
     # The comparison of two runs finds it beside their rows.
     rows = str(report / "rows.csv")
     ended = run_cli("compare", rows, rows, "--out=same")
