@@ -1,9 +1,9 @@
 """What a GPU does: checks of its kernels, and their speed, in one run of a few minutes.
 
-    python measurements/gpu.py --out DIR [--device cuda] [--minutes 5]
+    python measurements/gpu.py --out DIR [--device cuda] [--minutes 5] [--only captured,pictures]
 
 It needs torch, numpy, scipy, pandas and this checkout; what else is missing is left out by name.
-Written to DIR, after every part: gpu.json and gpu.md. A part is a process of its own, as some
+Written to DIR, every few seconds: gpu.json and gpu.md. A part is a process of its own, as some
 errors leave a process without its device. `--device cpu` runs everything on Triton's interpreter,
 with tiny populations: a rehearsal, whose figures mean nothing.
 """

@@ -172,8 +172,8 @@ def captured(run: Run) -> list[dict[str, Any]]:
                 row: dict[str, Any] = {"kernel": kernel, "learner": learner.kind, "loss": name}
                 row["launched"] = sum(memory.launched for memory in memories)
                 row["replayed"] = sum(memory.replayed for memory in memories)
-                wanted = 0 if run.rehearsal else STEPS - repeated.WARM_UP
-                row["captured"] = bool(memories) and row["replayed"] == wanted
+                wanted = STEPS - repeated.WARM_UP
+                row["captured"] = None if run.rehearsal else row["replayed"] == wanted
                 rows.append(row)
                 run.say(f"captured: {row}")
     finally:

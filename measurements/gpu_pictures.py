@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 WAYS: tuple[tuple[networks.Way, int, int], ...] = (
     ("patches", 64, 8),
     ("patches", 64, 64),
-    ("patches", 64, 16),
+    ("patches", 128, 8),
     ("patches", 256, 8),
     ("patches", 256, 64),
     ("grouped", 64, 8),
