@@ -129,7 +129,7 @@ def main() -> None:
 
 
 def _open_closed_streams() -> None:
-    """Where a shell closed a standard stream (`>&-`): a file that is opened would become it."""
+    """Where a shell closed a standard stream, as by `>&-`; a file opened later would become it."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
@@ -139,7 +139,8 @@ def _open_closed_streams() -> None:
                 os.dup2(opened, number, inheritable=True)
                 os.close(opened)
         if getattr(sys, name) is None:
-            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115
+            mode = "r" if number == 0 else "w"
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -225,11 +225,16 @@ def test_trains_a_skorch_classifier(name: str) -> None:
         lr=0.1,
         max_epochs=10,
         batch_size=20,
-        predict_nonlinearity="auto",
+        predict_nonlinearity=nn.Softmax(dim=-1),  # the learner gives logits, as to cross-entropy
         verbose=0,
     )
     net.fit(x, y)
     assert net.score(x, y) > 0.9
+    probabilities = net.predict_proba(x)
+    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+    assert ((probabilities >= 0) & (probabilities <= 1)).all()
+    logits = net.forward(x)
+    np.testing.assert_allclose(probabilities, logits.softmax(1), rtol=1e-5, atol=1e-7)
     # 160 of the 200 are trained on, in 8 batches; validation does not advance the state.
     assert net.criterion_.steps_done == (80 if SPECS.get(name) else 0)
 

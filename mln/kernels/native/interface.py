@@ -156,10 +156,11 @@ def _loaded(find: Callable[[], Path]) -> ctypes.CDLL:
         try:
             return ctypes.CDLL(str(find()))
         except OSError as error:
-            raise BuildError(f"{file} cannot be loaded ({error}); {_remedy(error)}") from error
+            reason = str(error).removeprefix(f"{file}: ")
+            raise BuildError(f"{file} cannot be loaded ({reason}); {_remedy(reason)}") from error
 
 
-def _remedy(error: OSError) -> str:
-    if "failed to map segment" in str(error) or "Operation not permitted" in str(error):
+def _remedy(reason: str) -> str:
+    if "failed to map segment" in reason or "not permitted" in reason:
         return "its file system allows no programs (noexec): name a folder on another in MLN_CACHE"
     return "delete it"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from places import ROOT
 
-from mln.kernels.native import build
+from mln.kernels.native import build, interface
 
 TRAIN = """
 import logging, sys
@@ -130,3 +130,22 @@ def test_a_library_that_a_full_disk_left_in_pieces_is_built_again(tmp_path: Path
         file.write_bytes(b"")
     assert start(TRAIN, tmp_path, compiler).communicate()[0] == "fused\n"
     assert [file.stat().st_size for file in files] == sizes
+
+
+def test_a_file_system_without_programs_gets_the_advice_that_helps() -> None:
+    """glibc's words for a mount with noexec; another machine's library is another matter."""
+    refused = interface._remedy("failed to map segment from shared object")
+    assert "noexec" in refused
+    assert "MLN_CACHE" in refused
+    assert interface._remedy("invalid ELF header") == "delete it"
+
+
+@pytest.mark.parametrize("command", ["/nonexistent", "g++ -bad", "false", '"unclosed', "/"])
+def test_a_damaged_compiler_is_a_reason_of_one_line(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", command)
+    monkeypatch.setenv("MLN_CACHE", str(tmp_path))
+    with pytest.raises(build.BuildError, match="CXX") as refused:
+        build.probe()
+    assert "\n" not in str(refused.value)
