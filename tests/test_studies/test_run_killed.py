@@ -142,8 +142,7 @@ def test_workers_and_the_main_process_killed_with_two_objectives(tmp_path, sampl
     url = f"sqlite:///{tmp_path}/runs/mln.db"
     process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL)
     wait_for_done(process, tmp_path, url, 2)
-    (worker, *_) = [int(row["worker"].split("/")[-2]) for row in claims(url)]
-    os.kill(worker, signal.SIGKILL)
+    os.kill(workers_of(process.pid)[0], signal.SIGKILL)
     wait_for_done(process, tmp_path, url, 4)
     process.kill()
     process.wait(timeout=60)
@@ -159,6 +158,14 @@ def test_workers_and_the_main_process_killed_with_two_objectives(tmp_path, sampl
         assert min(regime_gains(outcome.families).values()) == trial["worst"]
     assert summary["best"]["slot"] in range(8)
     assert summary["front"]
+
+
+def workers_of(pid):
+    """The process numbers of a study's workers, children of its command."""
+    listed = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True, check=True
+    )
+    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "spawn_main" in line]
 
 
 def wait_for_done(process, folder, url, count):
