@@ -12,6 +12,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from test_studies import tiny
 from test_studies.consistency import check_consistency
@@ -162,10 +163,8 @@ def test_workers_and_the_main_process_killed_with_two_objectives(tmp_path, sampl
 
 def workers_of(pid):
     """The process numbers of a study's workers, children of its command."""
-    listed = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True, check=True
-    )
-    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "spawn_main" in line]
+    children = psutil.Process(pid).children()
+    return [child.pid for child in children if "spawn_main" in " ".join(child.cmdline())]
 
 
 def wait_for_done(process, folder, url, count):
