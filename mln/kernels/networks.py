@@ -21,7 +21,7 @@ Way = Literal["grouped", "patches"]
 """Of convolving: one grouped convolution, or products with a matrix of patches."""
 
 DEVICE_WAY: Way = "patches"
-DEVICE_PICTURES, DEVICE_CNN_GROUP = 8, 64
+DEVICE_PICTURES, DEVICE_CNN_GROUP = 8, 256
 """On another device than a CPU. Few pictures in a product: the gradient of a kernel is a sum over
 all of a product's patches, which one multiprocessor adds up."""
 
