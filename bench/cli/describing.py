@@ -28,9 +28,12 @@ def print_description(about: TaskDescription) -> None:
     print_notes([f"warning: {warning}" for warning in about.warnings])
 
 
-def print_head(descriptions: Sequence[TaskDescription]) -> None:
-    """Before a run: one line for each task, then what is doubtful, on standard error."""
-    for each in descriptions:
+def print_head(descriptions: Sequence[TaskDescription], *, is_short: bool = False) -> None:
+    """Before a run: one line for each task, then what is doubtful, on standard error.
+
+    is_short: what is doubtful alone.
+    """
+    for each in () if is_short else descriptions:
         counts = "/".join(f"{each.examples[name]:,}" for name in SPLITS if name in each.examples)
         shape = _inputs(each)
         print(

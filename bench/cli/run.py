@@ -1,5 +1,7 @@
 """The verb `run`: the benchmark of an experiment."""
 
+from functools import partial
+
 import typer
 
 from bench.cli.commands import command_line
@@ -38,7 +40,6 @@ def run(
     """Benchmark: evolve what is missing, and train every cell that is not done."""
     from bench.cli.describing import print_head
     from bench.experiment.checks import load_checked
-    from bench.running.describing import described
     from bench.running.session import run_all
     from reports.verdicts.prospects import prospects
 
@@ -47,9 +48,15 @@ def run(
         raise InputError(f"experiment {loaded.name}: has no [benchmark] section")
     print_notes(prospects(loaded))
     resolved = resolved_settings(loaded, storage)
-    tasks = described(resolved)
-    print_head(tasks)
-    cells, learners, notes = run_all(resolved, storage, artifacts, jobs, dask, print_errors, tasks)
+    cells, learners, notes = run_all(
+        resolved,
+        storage,
+        artifacts,
+        jobs,
+        dask,
+        print_errors,
+        partial(print_head, is_short=as_json),
+    )
     count = cells._asdict() | ({"learners": learners} if as_json and learners else {})
     print_rows([count], as_json, "Cells of all configurations")
     if learners and not as_json:

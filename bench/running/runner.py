@@ -1,6 +1,6 @@
 """The benchmark runner: does what is missing, in order: evolve, then train every loss."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -46,6 +46,8 @@ from mln.config import LearnerSpec, LossSpec
 from mln.kernels import engine
 from mln.kernels.engine import KernelName
 from mln.learners import learner_name
+
+OnTasks = Callable[[Sequence[TaskDescription]], None]
 
 
 class Trainee(NamedTuple):
@@ -142,21 +144,22 @@ class Runner:
             spent[finished.job.key] = budgets[finished.job.key]
             finished.job.checkpoint.unlink(missing_ok=True)
 
-    def run(self, tasks: Sequence[TaskDescription] | None = None) -> RunSummary:
+    def run(self, on_tasks: OnTasks = lambda _: None) -> RunSummary:
         """Do all that the experiment lacks: evolutions, then cells.
 
-        tasks: what was understood of the tasks, which is stored beside the results; found out
-        here where it is not known yet.
+        on_tasks: told, before anything is trained, what was understood of the tasks; it is stored
+        beside the results.
 
         What fails is noted in `errors`. Raises InputError where the experiment has no benchmark,
         and as `evolve` does.
         """
         benchmark = self._benchmark()
-        known = described(self.experiment) if tasks is None else tasks
+        tasks = described(self.experiment)
+        on_tasks(tasks)
         evolved = self.evolve()
         self._measure_learners(evolved)
         grid = [self._unit(trainee) for trainee in self._trainees(benchmark, evolved)]
-        self._announce(evolved, grid, known)
+        self._announce(evolved, grid, tasks)
         self._train(grid)
         return summary(self.experiment, self.store)
 

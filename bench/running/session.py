@@ -5,12 +5,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.describing.model import TaskDescription
 from bench.errors import InputError
 from bench.experiment.model import Experiment
 from bench.files import require_writable
 from bench.running.evolution import validation_notes
-from bench.running.runner import Runner
+from bench.running.runner import OnTasks, Runner
 from bench.running.status import RunSummary
 from bench.store.store import Row, Store
 from bench.workers.devices import cards, default_workers
@@ -79,17 +78,17 @@ def run_all(
     jobs: int | None,
     dask: str | None = None,
     on_errors: Callable[[Sequence[str]], None] = lambda _: None,
-    tasks: Sequence[TaskDescription] | None = None,
+    on_tasks: OnTasks = lambda _: None,
 ) -> RunResult:
     """Do all that the experiment lacks; `on_errors` is told, once, what went wrong.
 
-    tasks: as in `Runner.run`.
+    on_tasks: as in `Runner.run`.
 
     Raises as `running` and `Runner.run` do.
     """
     with running(experiment, storage, artifacts, jobs, dask) as runner:
         result = RunResult(
-            runner.run(tasks), runner.learner_rows(), validation_notes(experiment, runner.store)
+            runner.run(on_tasks), runner.learner_rows(), validation_notes(experiment, runner.store)
         )
         errors = runner.errors
     on_errors(errors)

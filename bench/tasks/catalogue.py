@@ -54,9 +54,9 @@ FORMS = {
     ),
     "moons|circles|xor": ("a mixture of families of one shape", GENERATED),
     "folder:PATH,size=32": (FolderPictures.description, YOURS),
-    "table:PATH,label=COLUMN": (TableFile.description, YOURS),
-    "table:PATH,label=COLUMN,missing=?,words=COLUMN,without=COLUMN": (
-        "the same, with missing values, categories and columns to leave out; each may be repeated",
+    "table:PATH,label=COLUMN": (
+        f"{TableFile.description}; missing=?, words=COLUMN (a category) and without=COLUMN may "
+        "follow, each more than once",
         YOURS,
     ),
 }

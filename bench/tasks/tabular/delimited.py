@@ -22,6 +22,7 @@ _PARSE_ERRORS = {
     "field larger than field limit (131072)": "a field of more than 131,072 letters; perhaps a "
     "quotation mark is never closed",
 }
+_AFTER_QUOTES = "letters follow the mark that ends a quoted field; double a mark within a field"
 
 
 class Form(NamedTuple):
@@ -152,7 +153,7 @@ def _whole(where: str, text: str, form: Form, skipped: int) -> Iterator[Line]:
         except StopIteration:
             return
         except csv.Error as error:
-            said = _PARSE_ERRORS.get(str(error), f"{error}; double a mark within a quoted field")
+            said = _PARSE_ERRORS.get(str(error), _AFTER_QUOTES)
             raise InputError(f"{where}: after line {before}: {said}") from error
         before = line.number + skipped
         yield Line(line.fields, before)
