@@ -110,7 +110,7 @@ def test_before_a_run_all_is_missing(tmp_path: Path) -> None:
 def test_the_time_left_is_that_of_the_cells_that_are_missing(
     store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("bench.running.status.default_jobs", lambda: 3)
+    monkeypatch.setattr("bench.running.status.default_workers", lambda _: 3)
     more = SHARING[0].model_copy(update={"seed": 77})
     partly = Store(f"sqlite:///{tmp_path}/mln.db")
     run_here(more, tmp_path)
