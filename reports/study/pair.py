@@ -127,7 +127,7 @@ def summary_table(pair: Pair) -> Table:
              f"{line['member_steps']:,}", _points(line["best"]), _points(line["best_at_common"])]
             for line in numbers.to_dict("records")
         ],
-        columns=["study", "kind", "trials", "stopped", "member-steps", "best gain (points)",
+        columns=["study", "kind", "trials", "stopped", "member-steps", "chosen one's gain (points)",
                  f"best after {common:,}"],
     )  # fmt: skip
     caption = (
@@ -226,7 +226,7 @@ def _findings(studies: tuple[OneStudy, OneStudy]) -> list[str]:
     for letter, one in zip("AB", studies, strict=True):
         best, at = one.best.get("value"), one.best_at(common)
         sentences.append(
-            f"{letter}, {one.name}: {_points(best)} points over tuned CE, the best of "
+            f"{letter}, {one.name}: {_points(best)} points over tuned CE, chosen out of "
             f"{counted(len(one.trials), 'trial')} and {one.spent:,} member-steps; "
             f"{_points(at)} after {common:,}."
         )
