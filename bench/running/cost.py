@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.cells.loss_ref import LossRef, reference
+from bench.cells.loss_ref import LossRef, named_losses
 from bench.cells.seeds import Purpose, seed_for
 from bench.cells.training import LEARNER, TASK, class_counts
 from bench.cells.tuning import configurations
@@ -64,7 +64,7 @@ def _benchmarking(experiment: Experiment, timed: bool) -> Cost:
     assert benchmark is not None
     spec = evolution.loss if evolution else LossSpec()
     losses = [
-        *(reference(name, spec) for name in benchmark.losses),
+        *named_losses(benchmark, spec),
         *(LossRef(name, "mln", spec=spec) for name in experiment.evolved_losses()),
     ]
     steps, seconds, learners = benchmark.training.steps, 0.0, 0

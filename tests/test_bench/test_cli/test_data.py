@@ -55,7 +55,7 @@ def test_run_begins_with_it_and_a_report_needs_no_data(run_cli: Cli, table: Path
         "benchmark.training.steps": "5",
         "tuning.rates": "[0.01]",
     }
-    words = ["run", *(f"--set={key}={value}" for key, value in changes.items())]
+    words = ["quickstart", *(f"--set={key}={value}" for key, value in changes.items())]
     ended = run_cli("run", *words, "--jobs=1")
     assert ended.code == 0, ended.err
     assert f"task {NAME}: 2 classes, 3 columns as 4 inputs, 30/6/6/18 examples" in ended.err

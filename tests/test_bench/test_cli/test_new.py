@@ -3,9 +3,16 @@
 import json
 from pathlib import Path
 
-from test_bench.test_cli.calling import Cli
+import pytest
+from test_bench.test_cli.calling import Cli, Stored
 
 from bench.experiment.model import load
+
+
+@pytest.fixture(autouse=True)
+def _no_data_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths in names of tasks begin where the command is called."""
+    monkeypatch.delenv("MLN_DATA_ROOT", raising=False)
 
 
 def test_a_new_experiment_of_a_table_leads_to_a_report(run_cli: Cli, tmp_path: Path) -> None:
@@ -46,8 +53,7 @@ def test_pictures_get_a_learner_of_pictures(run_cli: Cli, tmp_path: Path) -> Non
     assert {"key": "benchmark.seeds", "value": 10, "origin": "file"} in shown["values"]
 
 
-def test_what_a_storage_holds_is_listed(run_cli: Cli, benchmarked: object) -> None:
-    option = benchmarked.option
-    (row,) = json.loads(run_cli("list", "runs", "--json", option).out)
+def test_what_a_storage_holds_is_listed(run_cli: Cli, benchmarked: Stored) -> None:
+    (row,) = json.loads(run_cli("list", "runs", "--json", benchmarked.option).out)
     assert (row["name"], row["kind"], row["done"]) == ("quickstart", "benchmark", 42)
     assert run_cli("list", "runs", "--storage=sqlite:///absent.db").code == 2

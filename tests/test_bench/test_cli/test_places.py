@@ -83,7 +83,7 @@ def test_a_detour_by_a_folder_that_is_not_there(
 @pytest.mark.slow
 def test_a_report_lands_beside_the_detour(run_cli: Cli, database: Path, tmp_path: Path) -> None:
     ended = run_cli(
-        "report", *SMALL_RUN[1:], "run", f"--storage=sqlite:///{database}", "--out=n/../r"
+        "report", *SMALL_RUN[1:], "quickstart", f"--storage=sqlite:///{database}", "--out=n/../r"
     )
     assert ended.code == 0, ended.err
     assert (tmp_path / "r/report.html").exists()

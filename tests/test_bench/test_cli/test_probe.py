@@ -15,7 +15,7 @@ TINY = [
 
 
 def test_probe_prints_tables(run_cli: Cli) -> None:
-    shown = run_cli("probe", "evolve", *TINY)
+    shown = run_cli("probe", "one-loss", *TINY)
     assert shown.code == 0, shown.err
     assert "mixture / digits" in shown.out
     assert "rank correlation" in shown.out
@@ -24,8 +24,8 @@ def test_probe_prints_tables(run_cli: Cli) -> None:
 
 @pytest.mark.slow
 def test_json_has_the_numbers_of_the_table(run_cli: Cli) -> None:
-    shown = run_cli("probe", "evolve", *TINY)
-    first = run_cli("probe", "evolve", *TINY, "--json")
+    shown = run_cli("probe", "one-loss", *TINY)
+    first = run_cli("probe", "one-loss", *TINY, "--json")
     result = json.loads(first.out)
     assert [regime["regime"] for regime in result["regimes"]] == ["clean", "noise=0.3"]
     assert set(result) == {"regimes", "mean_rank_correlation"}
@@ -35,7 +35,7 @@ def test_json_has_the_numbers_of_the_table(run_cli: Cli) -> None:
 
 
 def test_a_bad_reference_is_one_line(run_cli: Cli) -> None:
-    ended = run_cli("probe", "evolve", *TINY, "--reference=moons")
+    ended = run_cli("probe", "one-loss", *TINY, "--reference=moons")
     assert ended.code == 2
     assert ended.err.startswith("error: --reference moons: evolution draws from it")
     assert ended.err.count("\n") == 1
