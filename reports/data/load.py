@@ -36,6 +36,11 @@ def load(store: Store, experiment: Experiment) -> ReportData:
             f"{experiment.name}: nothing to report yet; "
             "run `mln-bench run` with this experiment and the same --storage first"
         )
+    if (every["status"] == "failed").all():
+        raise InputError(
+            f"{experiment.name}: nothing to report: every cell failed, the first with "
+            f"{every['detail'].iloc[0]!r}; run it again"
+        )
     chosen, missing = choose(experiment, units, every)
     found = read_chosen(store, chosen)
     plan = _plan(experiment, units)

@@ -55,9 +55,11 @@ def shown_tasks(material: Material, most: int = MAX_PANELS) -> list[str]:
         return tasks
     sizes: dict[str, list[float]] = {}
     for item in material.primary:
-        sizes.setdefault(item.task, []).append(item.mean_difference or 0.0)
+        # Tasks without a pair come last, behind those whose differences are 0.
+        if item.mean_difference is not None:
+            sizes.setdefault(item.task, []).append(item.mean_difference)
     means = {task: abs(float(np.mean(values))) for task, values in sizes.items()}
-    chosen = set(sorted(tasks, key=lambda task: -means.get(task, 0.0))[:most])
+    chosen = set(sorted(tasks, key=lambda task: -means.get(task, -1.0))[:most])
     return [task for task in tasks if task in chosen]
 
 

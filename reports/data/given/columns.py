@@ -74,6 +74,8 @@ def read_columns(table: ResultTable, metric: str | None, tuned_by: str | None) -
         frame["inner"] = table.numbers_of("inner")
     for name, default in (("is_tuned", True), ("is_common", False)):
         frame[name] = table.booleans(name) if name in table.frame else default
+    if (frame["status"] == "failed").all():
+        raise InputError(f"{table.name}: every run failed, so there is nothing to report")
     frame[metric] = _scores(table, metric, frame["status"])
     others = tuple(name for name in _measured(table) if name != metric)
     for name in (*others, *([REACHED] if STEPS_TO_CE in others else [])):
@@ -96,6 +98,8 @@ def read_columns(table: ResultTable, metric: str | None, tuned_by: str | None) -
 def _metric(table: ResultTable, name: str | None) -> str:
     # A column with a few words among its numbers is meant: the words are then complained of.
     possible = _measured(table, share=0.5)
+    # Where every run diverged nothing need have been measured.
+    possible = possible or [name for name in table.names if (m := declared(name)) and m.on_test]
     if name is not None:
         if name in KNOWN or name not in table.frame:
             hint = nearest(name, possible)

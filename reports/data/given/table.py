@@ -18,6 +18,9 @@ from bench.errors import InputError, nearest
 EMPTY = frozenset({"", "nan", "na", "n/a", "none", "null", "<na>"})
 """Numbers that are absent, in lower case; names are taken as they are written."""
 
+LARGEST = 1e100
+"""The largest number: squares of larger ones, as in a variance, need not be finite."""
+
 SEPARATORS = (",", ";", "\t")
 MAX_NAMED = 5
 """Places or columns that a message names."""
@@ -70,7 +73,7 @@ class ResultTable(NamedTuple):
     def numbers_of(self, name: str) -> NDArray[np.float64]:
         """A column of numbers, NaN where it is empty.
 
-        Raises InputError for what is no number, and for an infinite one.
+        Raises InputError for what is no number, and for one that is infinite or nearly so.
         """
         column = self.frame[name]
         values = _as_numbers(column)
@@ -84,12 +87,18 @@ class ResultTable(NamedTuple):
             raise InputError(
                 f"{self.at(place)}: {name} is infinite; give the run the status diverged"
             )
+        if (np.abs(values) > LARGEST).any():
+            place = int((np.abs(values) > LARGEST).argmax())
+            raise InputError(
+                f"{self.at(place)}: {name} is {values[place]:g}; numbers above {LARGEST:g} cannot "
+                "be averaged"
+            )
         return values
 
     def integers(self, name: str) -> NDArray[np.int64]:
         """A column of whole numbers; raises InputError for anything else."""
         values = self.numbers_of(name)
-        wrong = np.isnan(values) | (values != np.rint(values))
+        wrong = np.isnan(values) | (values != np.rint(values)) | (np.abs(values) > 2.0**53)
         if wrong.any():
             place = int(wrong.argmax())
             own = str(self.frame[name].iloc[place]).strip()
