@@ -253,7 +253,7 @@ def layers(source: str, overrides: Sequence[str] = ()) -> list[tuple[str, dict[s
 def _read(source: str) -> dict[str, Any]:
     path = Path(source)
     try:
-        if path.suffix == ".toml" or path.exists():
+        if path.suffix == ".toml" or path.is_file():
             text = path.read_text(encoding="utf-8-sig")  # as some editors save it
         elif source in (names := shipped()):
             text = resources.files(SHIPPED).joinpath(f"{source}.toml").read_text(encoding="utf-8")

@@ -144,6 +144,15 @@ def test_a_bad_file_is_one_line(tmp_path: Path) -> None:
         load("dmo")
 
 
+def test_a_folder_does_not_hide_a_shipped_experiment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that `--out demo` has made."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo").mkdir()
+    assert load("demo").name == "demo"
+
+
 def test_the_fingerprint_ignores_the_description_alone() -> None:
     experiment = load("demo")
     described = experiment.model_copy(update={"description": "other words"})
