@@ -42,7 +42,7 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 def _is_free_table(key: str) -> bool:
     """A table whose keys are the user's: it is one value."""
-    return key in ("study.space", "study.factors")
+    return key in ("study.space", "study.factors", "study.variants")
 
 
 def _origin(key: str, named: Mapping[str, str]) -> str:

@@ -117,7 +117,7 @@ def test_a_slot_that_kills_its_workers_fails_and_the_others_finish(url, tmp_path
 COMMAND = [
     str(Path(sys.executable).parent / "mln-bench"),
     "study",
-    "study",
+    "first-study",
     "--workers=2",
     "--json",
     "--set=study.budget=30000",

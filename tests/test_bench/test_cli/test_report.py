@@ -66,10 +66,13 @@ def test_an_ablation_is_reported(run_cli: Cli, tmp_path: Path, ablated: Stored) 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("run evolve --kind ablation", "--kind ablation: name one experiment"),
-        ("run evolve study --kind study", "--kind study: name the winner and the default"),
-        ("run --kind ablaton", "--kind"),
-        ("run --out /proc/x", "cannot be written"),
+        ("quickstart one-loss --kind ablation", "--kind ablation: name one experiment"),
+        (
+            "quickstart one-loss first-study --kind study",
+            "--kind study: name the winner and the default",
+        ),
+        ("quickstart --kind ablaton", "--kind"),
+        ("quickstart --out /proc/x", "cannot be written"),
     ],
 )
 def test_bad_input_is_one_line(

@@ -8,7 +8,7 @@ from test_bench.test_cli.calling import Cli
 from bench.experiment.model import load
 
 SMALL_STUDY = [
-    "study",
+    "first-study",
     "--set=study.trials=2",
     "--set=study.startup_trials=1",
     "--set=study.budget=2000",

@@ -28,7 +28,7 @@ MLN_BENCH = str(Path(sys.executable).parent / "mln-bench")
 CELLS = 2 * 3 * 3 * 2
 GRID = (
     "run",
-    "run",
+    "quickstart",
     "--json",
     "--set=benchmark.tasks=['spirals', 'moons']",
     "--set=benchmark.losses=['ce', 'mse', 'mae']",

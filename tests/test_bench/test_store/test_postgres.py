@@ -25,7 +25,7 @@ MLN_BENCH = str(Path(sys.executable).parent / "mln-bench")
 COMMAND = [
     MLN_BENCH,
     "run",
-    "run",
+    "quickstart",
     "--json",
     "--jobs=1",
     "--set=benchmark.tasks=['spirals']",
