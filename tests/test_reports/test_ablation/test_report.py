@@ -55,6 +55,36 @@ def verdicts(report):
     return {(e.factor, e.level): e.decision.verdict for e in report.analysis.effects}
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("design", ["factorial", "leave_one_out"])
+@pytest.mark.parametrize("seeds", [1, 2, 8])
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_report_of_losses_whose_learners_diverged(tmp_path, design, seeds, share):
+    frame = gains(one_out=design != "factorial", seeds=seeds)
+    lost = frame["slot"] < share * (frame["slot"].max() + 1)
+    frame.loc[lost, ["gain", "diverged"]] = [-0.9, 8]
+    found = set(verdicts(render(frame, tmp_path, design)).values())
+    if seeds < 6 or share == 1:
+        assert found == {"refused"}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("gain", [0.0, 0.25])
+def test_gains_that_are_all_the_same_show_no_equivalence(tmp_path, gain):
+    report = render(gains().assign(gain=gain), tmp_path)
+    assert set(verdicts(report).values()) == {"inconclusive"}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("design", ["factorial", "leave_one_out"])
+def test_one_finished_cell_is_reported(tmp_path, design):
+    frame = gains(one_out=design != "factorial")
+    report = render(frame[frame["slot"] == 0], tmp_path, design)
+    assert report.analysis.effects == []
+    assert report.paths.html.exists()
+
+
 def test_a_factorial_finds_its_effect_and_no_other(tmp_path):
     report = render(gains({"es": -0.03}), tmp_path)
     assert verdicts(report) == {

@@ -32,6 +32,44 @@ def moved(rows, difference):
     return changed
 
 
+def edited(rows, column, value):
+    """Rows of which one was edited by hand."""
+    changed = rows.astype({column: object})
+    changed.loc[3, column] = value
+    return changed
+
+
+def diverged(rows):
+    """A run of which every learner diverged before anything was measured but the declared score."""
+    return rows.assign(status="diverged", accuracy=0.0, nll=float("nan"))
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "nll"])
+@pytest.mark.filterwarnings("error")
+def test_a_run_that_diverged_counts_with_the_worst_score(rows, tmp_path, metric):
+    a, b = written(rows, tmp_path / "a.csv"), written(diverged(rows), tmp_path / "b.csv")
+    regression = compare_rows(a, b, metric=metric)
+    worst = {"accuracy": 1.0, "nll": 10.0}[metric]
+    assert all(0.7 * worst < change.largest <= worst for change in regression.changes)
+    assert len(regression.statuses) == len(rows)
+    assert write_regression(regression, tmp_path / "out", ("a", "b")).html.exists()
+    both = compare_rows(b, b)
+    assert {change.verdict for change in both.changes} == {"unchanged"}
+    assert write_regression(both, tmp_path / "out", ("b", "b")).html.exists()
+
+
+def test_few_rows_that_hardly_differ_on_coarse_scores_are_not_equivalent(rows, tmp_path):
+    coarse = rows.assign(accuracy=(rows["accuracy"] * 18).round() / 18)
+    regression = compare_rows(
+        written(coarse, tmp_path / "a.csv"),
+        written(coarse.assign(accuracy=coarse["accuracy"].where(rows.index != 3, 16 / 18)),
+                tmp_path / "b.csv"),
+        rope=0.01,
+    )  # fmt: skip
+    verdicts = {change.verdict for change in regression.changes}
+    assert verdicts <= {"unchanged", "inconclusive"}
+
+
 def test_the_same_run_is_unchanged(rows, tmp_path):
     regression = compare_rows(
         written(rows, tmp_path / "a.csv"), written(rows[::-1], tmp_path / "b.csv")
@@ -83,7 +121,16 @@ def test_the_report_is_written(rows, tmp_path):
             "has 'lr_policy' in place of 'policy'.* an earlier release",
         ),
         (lambda rows: rows.assign(seed=rows["seed"] + 100), "no row in common"),
-        (lambda rows: rows.iloc[[0, 0]], "stands there twice"),
+        (lambda rows: rows.iloc[[0, 0]], r"stands there twice \(lines 2 and 3\)"),
+        (lambda rows: edited(rows, "accuracy", "inf"), "line 5: accuracy is infinite"),
+        (lambda rows: edited(rows, "accuracy", "good"), "line 5: accuracy is 'good', not a number"),
+        (lambda rows: edited(rows, "accuracy", "94.4"), "line 5: accuracy is 94.4, but"),
+        (lambda rows: edited(rows, "accuracy", ""), "1 row of .* in one of them alone, first task"),
+        (lambda rows: edited(rows, "seed", "x"), "line 5: seed is 'x', not a number"),
+        (lambda rows: edited(rows, "seed", "0.5"), "line 5: seed is '0.5', not a whole number"),
+        (lambda rows: edited(rows, "task", ""), "line 5: task is empty"),
+        (lambda rows: edited(rows, "status", "ended"), "line 5: status is 'ended'; valid are"),
+        (lambda rows: rows.iloc[:0], "has a header but no row"),
     ],
 )
 def test_bad_files_are_one_line(rows, tmp_path, change, message):

@@ -1,6 +1,7 @@
 """The study report on simulated benchmarks."""
 
 import csv
+import itertools
 import json
 
 import pandas as pd
@@ -16,14 +17,18 @@ from reports.study.report import write_study
 SMALL = {"tasks": ("moons", "rings"), "losses": ("ce", "mse"), "seeds": 8}
 
 
-def stored(path, *, runs=7, winner=0.0, is_finished=True):
+def stored(path, *, runs=7, winner=0.0, is_finished=True, is_diverged=False):
     """A study with the benchmarks of its winner and of the default; both experiments."""
     store = Store(f"sqlite:///{path}")
     first = experiment(name="winner", study=True, runs=runs, **SMALL)
     second = experiment(name="default", study=True, runs=runs, **SMALL)
     names = [f"mln_{run + 1}" for run in range(runs)]
-    fill(store, second, effects=dict.fromkeys(names, 0.0), salt=1)
-    fill(store, first, effects=dict.fromkeys(names, winner), salt=2)
+    cells = itertools.product(
+        SMALL["tasks"], (*SMALL["losses"], *names), range(SMALL["seeds"]), ("tuned", "common")
+    )
+    ended = {"diverged": set(cells) if is_diverged else (), "measured": not is_diverged}
+    fill(store, second, effects=dict.fromkeys(names, 0.0), salt=1, **ended)
+    fill(store, first, effects=dict.fromkeys(names, winner), salt=2, **ended)
     if is_finished:
         finish(store, ranked_slots(store)[0])
     return store, first, second
@@ -71,6 +76,36 @@ def assert_named(report, trial):
     with (report.paths.directory / "tables/settings.csv").open() as file:
         settings = {row["setting"]: row["winner"] for row in csv.DictReader(file)}
     assert settings == {name: str(value) for name, value in trial["params"].items()}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("error")
+def test_winner_and_default_that_both_diverged_are_refused(tmp_path):
+    store, winner, default = stored(tmp_path / "a.db", is_diverged=True)
+    report = write_study(store, winner, default, tmp_path / "out", [])
+    assert {gain.decision.verdict for gain in report.gains} == {"refused"}
+    assert all("every run of both" in gain.decision.reason for gain in report.gains)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("state", ["fail", "pruned"])
+@pytest.mark.parametrize("complete", [0, 1])
+def test_a_study_without_a_finished_trial_is_reported(tmp_path, state, complete):
+    store = Store(f"sqlite:///{tmp_path / 'a.db'}")
+    described = experiment(name="winner", study=True, **SMALL)
+    store.put(
+        tables.trials,
+        [
+            {"study": "tuned", "slot": slot, "number": slot, "value": 0.0 if done else None,
+             "state": "complete" if done else state, "params": {"mode": "ga"} if done else {},
+             "intermediate": {}, "member_steps": 0}
+            for slot in range(3)
+            for done in [slot < complete]
+        ],
+    )  # fmt: skip
+    report = write_study(store, described, None, tmp_path / "out", [])
+    assert report.paths.html.exists()
+    assert bool(report.data.best) == bool(complete)
 
 
 def test_a_better_winner_is_found_on_fresh_seeds(tmp_path):
