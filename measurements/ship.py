@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.cli.commands import command_line
 from bench.errors import InputError
 from bench.experiment.checks import load_checked
 from bench.experiment.model import Experiment
@@ -115,7 +116,7 @@ def rate(reports: list[dict[str, Any]], candidate: str) -> Rate:
 
 def made(options: argparse.Namespace) -> tuple[Path, Card]:
     """The file of the chosen loss, and its card. Raises ValueError where something is missing."""
-    experiment = load_checked(options.experiment, read_data=False)
+    experiment = load_checked(options.experiment, options.overrides, read_data=False)
     evolved = [x for path in options.evolved for x in json.loads(path.read_text(encoding="utf-8"))]
     reports = [json.loads(path.read_text(encoding="utf-8")) for path in options.report]
     chosen = best(evolved)
@@ -135,7 +136,7 @@ def made(options: argparse.Namespace) -> tuple[Path, Card]:
         words=words,
         state=saved.spec.state,
         evolution=Evolution(
-            f"mln-bench evolve {options.experiment}",
+            command_line("evolve", options.experiment, overrides=options.overrides),
             experiment.seed,
             int(saved.provenance["run"]) + 1,
             int(chosen["member_steps"]),
@@ -156,6 +157,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("name")
     parser.add_argument("--experiment", required=True, help="that the losses were evolved by")
+    parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE")
     parser.add_argument("--evolved", type=Path, action="append", required=True)
     parser.add_argument("--report", type=Path, action="append", required=True)
     parser.add_argument("--candidate", help="what the reports call the loss")
