@@ -63,12 +63,14 @@ class PostgresServer:
         # A killed server loses no write that the system has: only a power cut would need fsync.
         settings = ("listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off")
         command += [word for setting in settings for word in ("-c", setting)]
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd=self.folder, **unprivileged()
-            )
         engine = create_engine(self.url())
         for _ in range(START_SECONDS * 10):
+            # It ends at once while children of a killed one hold its memory.
+            if self.process is None or self.process.poll() is not None:
+                with (self.folder / "log").open("ab") as log:
+                    self.process = subprocess.Popen(
+                        command, stdout=log, stderr=log, cwd=self.folder, **unprivileged()
+                    )
             try:
                 engine.connect().close()
                 break

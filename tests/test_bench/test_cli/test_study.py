@@ -45,7 +45,7 @@ def test_the_best_settings_become_an_experiment(run_cli: Cli, tmp_path: Path) ->
     command = "mln-bench dashboard --storage sqlite:///mln.db"
     assert again.out.splitlines()[-1] == f"Review it:  {command}"
 
-    beside = run_cli("study", *SMALL_STUDY, *where[:1], "--compare", "study", "--json")
+    beside = run_cli("study", *SMALL_STUDY, *where[:1], "--compare", "first-study", "--json")
     assert beside.code == 0, beside.err
     told = json.loads(beside.out)
     assert [one["trials"] for one in told["studies"]] == [2, 2]
@@ -56,4 +56,4 @@ def test_the_best_settings_become_an_experiment(run_cli: Cli, tmp_path: Path) ->
     ):
         refused = run_cli("study", *SMALL_STUDY, *where[:1], "--compare", other)
         assert (refused.code, message in refused.err) == (2, True)
-    assert run_cli("study", *SMALL_STUDY, "--compare", "study", "--trials=3").code == 2
+    assert run_cli("study", *SMALL_STUDY, "--compare", "first-study", "--trials=3").code == 2

@@ -24,9 +24,11 @@ def test_the_benchmarks_learners_are_the_cells_that_a_run_stores(tmp_path: Path)
 
 
 def test_parts_come_in_the_order_in_which_they_run_and_need_no_timing() -> None:
-    parts = costs(load("demo"), judged=5, timed=False)
+    demo = load("demo")
+    assert demo.evolution is not None
+    parts = costs(demo, judged=5, timed=False)
     assert [part.part for part in parts] == ["study", "evolve", "benchmark"]
-    assert [part.member_steps for part in parts[:2]] == [5, 3 * 1_600_000]
+    assert [part.member_steps for part in parts[:2]] == [5, demo.evolution.runs * demo.evolution.settings.budget]
     assert all(part.minutes is None for part in parts)
 
 
