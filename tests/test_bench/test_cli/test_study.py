@@ -51,7 +51,7 @@ def test_the_best_settings_become_an_experiment(run_cli: Cli, tmp_path: Path) ->
     assert [one["trials"] for one in told["studies"]] == [2, 2]
     assert Path(told["report"]).name == "report.html"
     for other, message in (
-        ("screen", "no finished trial in this storage"),
+        ("screening", "no finished trial in this storage"),
         ("nowhere", "neither a study with a finished trial"),
     ):
         refused = run_cli("study", *SMALL_STUDY, *where[:1], "--compare", other)
