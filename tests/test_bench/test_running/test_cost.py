@@ -28,7 +28,10 @@ def test_parts_come_in_the_order_in_which_they_run_and_need_no_timing() -> None:
     assert demo.evolution is not None
     parts = costs(demo, judged=5, timed=False)
     assert [part.part for part in parts] == ["study", "evolve", "benchmark"]
-    assert [part.member_steps for part in parts[:2]] == [5, demo.evolution.runs * demo.evolution.settings.budget]
+    assert [part.member_steps for part in parts[:2]] == [
+        5,
+        demo.evolution.runs * demo.evolution.settings.budget,
+    ]
     assert all(part.minutes is None for part in parts)
 
 

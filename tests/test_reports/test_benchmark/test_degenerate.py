@@ -36,7 +36,10 @@ STATES = {
     "one seed diverged": {"seeds": 1, "diverged": cells(seeds=1), "measured": False},
     "two seeds diverged": {"seeds": 2, "diverged": cells(seeds=2), "measured": False},
     "one task": {"tasks": ("moons",), "diverged": cells(tasks=("moons",)), "measured": False},
-    "six runs": {"runs": 6, "diverged": cells(losses=(*LOSSES, *(f"mln_{k}" for k in range(1, 7))))},
+    "six runs": {
+        "runs": 6,
+        "diverged": cells(losses=(*LOSSES, *(f"mln_{k}" for k in range(1, 7)))),
+    },
     "no candidate": {"losses": ("ce", "mse"), "runs": 0},
     "one loss": {"losses": ("ce",), "runs": 0, "report": {"baselines": ["ce"]}},
     "perfect": {"response": ideal},
