@@ -43,6 +43,7 @@ def blocked_anova(
     """
     from statsmodels.formula.api import ols
     from statsmodels.stats.anova import anova_lm
+    from statsmodels.tools.sm_exceptions import ValueWarning
 
     frame, names = _frame(y, levels, block)
     product = " * ".join(f"C({column})" for column in names)
@@ -51,6 +52,7 @@ def blocked_anova(
         raise ValueError("no observations are left to estimate the error: more runs are needed")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # F of a perfect fit is 0 / 0
+        warnings.simplefilter("ignore", ValueWarning)  # and its covariance has no rank
         table = anova_lm(model, typ=2)
     rest = float(table.loc["Residual", "sum_sq"])
     terms = [_term(str(name), row, names, rest) for name, row in table.iterrows()]

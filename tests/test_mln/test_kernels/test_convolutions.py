@@ -64,4 +64,7 @@ def test_devices_convolve_by_their_own_way() -> None:
     assert isinstance(on_cpu, networks.Convolutions)
     assert isinstance(on_cuda, networks.Convolutions)
     assert (on_cpu.way, on_cpu.chunk) == ("grouped", (networks.GROUP, networks.GROUP))
-    assert (on_cuda.way, on_cuda.chunk) == (networks.DEVICE_WAY, (64, 64))
+    assert (on_cuda.way, on_cuda.chunk) == (
+        networks.DEVICE_WAY,
+        (networks.DEVICE_CNN_GROUP, networks.DEVICE_CNN_GROUP),
+    )

@@ -73,7 +73,7 @@ def test_a_report_of_losses_whose_learners_diverged(tmp_path, design, seeds, sha
 @pytest.mark.parametrize("gain", [0.0, 0.25])
 def test_gains_that_are_all_the_same_show_no_equivalence(tmp_path, gain):
     report = render(gains().assign(gain=gain), tmp_path)
-    assert set(verdicts(report).values()) == {"inconclusive"}
+    assert set(verdicts(report).values()) <= {"inconclusive", "refused"}
 
 
 @pytest.mark.filterwarnings("error")

@@ -69,7 +69,7 @@ def test_without_a_compiler_it_says_so_once_and_trains_with_the_next_kernel(
     missing = str(tmp_path / "none")
     compiler = quick_compiler(tmp_path, 'test "$1" = --version || exit 3') if broken else missing
     process = start(TRAIN, tmp_path, compiler)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=600)
     assert output.split() == ["analytic"], errors
     (line,) = errors.splitlines()
     assert line.startswith("training without the compiled kernel: ")
