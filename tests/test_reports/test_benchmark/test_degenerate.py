@@ -37,14 +37,7 @@ STATES = {
     "one seed diverged": {"seeds": 1, "diverged": cells(seeds=1), "measured": False},
     "two seeds diverged": {"seeds": 2, "diverged": cells(seeds=2), "measured": False},
     "one task": {"tasks": ("moons",), "diverged": cells(tasks=("moons",)), "measured": False},
-<<<<<<< HEAD
-    "six runs": {
-        "runs": 6,
-        "diverged": cells(losses=(*LOSSES, *(f"mln_{k}" for k in range(1, 7)))),
-    },
-=======
     "six runs": {"runs": 6, "diverged": cells(losses=(*LOSSES, *SIX))},
->>>>>>> dev-w17r
     "no candidate": {"losses": ("ce", "mse"), "runs": 0},
     "one loss": {"losses": ("ce",), "runs": 0, "report": {"baselines": ["ce"]}},
     "perfect": {"response": ideal},
@@ -54,13 +47,7 @@ STATES = {
     "a loss is missing": {"absent": cells(losses=("mse",)), "diverged": cells(losses=("ce",))},
     "a task is missing": {"absent": cells(tasks=("moons",))},
     "a seed is missing": {"absent": {cell for cell in cells() if cell[2] == 3}},
-<<<<<<< HEAD
-    "one cell is left": {
-        "absent": cells() - {("moons", "ce", 0, policy) for policy in ("tuned", "common")}
-    },
-=======
     "one learner is left": {"absent": cells() - cells(TASKS[:1], ("ce",), seeds=1)},
->>>>>>> dev-w17r
     "diverged and less is better": {
         "report": {"metric": "nll"}, "diverged": cells(), "measured": False,
     },
