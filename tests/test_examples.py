@@ -45,6 +45,7 @@ def test_the_loop_imports_nothing_of_the_suite() -> None:
     assert not any(f"from {name}" in source for name in ("mln", "bench", "reports", "studies"))
 
 
+@pytest.mark.slow
 def test_the_notebook_shows_what_its_cells_give_now(folder: Path) -> None:
     """Executed as a user would, in a process of its own; its stored outputs must be the same."""
     execute = (

@@ -138,6 +138,7 @@ def test_the_new_search_algorithm_is_one_of_those_a_study_tunes(extended: Path) 
     assert "comma" in domain
 
 
+@pytest.mark.slow
 def test_all_of_them_in_one_experiment(extended: Path) -> None:
     (extended / "recipes.toml").write_text(EXPERIMENT, encoding="utf-8")
     run(extended, VERB, "run", "recipes.toml", "--jobs", "1", "--json")

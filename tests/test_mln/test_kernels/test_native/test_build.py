@@ -62,7 +62,7 @@ def libraries(cache: Path) -> list[Path]:
     return list((cache / "kernels").glob("rollout-*.so"))
 
 
-@pytest.mark.parametrize("broken", [False, True])
+@pytest.mark.parametrize("broken", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_without_a_compiler_it_says_so_once_and_trains_with_the_next_kernel(
     tmp_path: Path, broken: bool
 ) -> None:
