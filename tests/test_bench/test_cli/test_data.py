@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 from test_bench.test_cli.calling import Cli, Stored
 
+from bench.cli.describing import print_head
+from bench.describing.describe import describe
 from bench.describing.model import TaskDescription
+from bench.errors import InputError
+from bench.tasks.resolve import resolve
+from reports.page.described import task_section
 
 ROWS = [f"{i + 1},{i % 7}.5,{'NA' if i % 5 else 'Both'},{'uv'[i % 2]}" for i in range(60)]
 NAME = "table:t.csv,label=label+noise=0.2"
@@ -47,6 +52,37 @@ def test_bad_data_is_one_line(run_cli: Cli, table: Path) -> None:
     assert run_cli("data", "digit").code == 2
 
 
+def test_the_head_of_a_run_and_the_section_of_a_report(
+    table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ref = resolve(f"table:{table},label=label+noise=0.2")
+    about = describe(ref, roles=["benchmark"])
+    print_head([about])
+    lines = capsys.readouterr().err.splitlines()
+    assert f"task {ref.name}: 2 classes, 3 columns as 4 inputs, 30/6/6/18 examples" in lines[0]
+    assert f"note: task '{ref.name}': column 'rownames' is an index" in lines[1]
+    print_head([about], is_short=True)
+    assert capsys.readouterr().err.splitlines() == lines[1:]
+    section = task_section([about], [about.task, "other"])
+    assert section.text == ["Nothing is known here but the name of other."]
+    overview, notes = section.tables
+    assert overview.numbers["test"].tolist() == ["18"]
+    assert notes.numbers["what"].tolist() == ["warning", "decided"]
+    assert [each.name for each in section.folded] == [
+        "task_classes",
+        "task_columns",
+        "task_regimes",
+    ]
+    assert task_section([]).tables == []
+    table.unlink()  # as on another machine: the name alone needs no data
+    assert resolve(ref.name, read_data=False).name == ref.name
+    with pytest.raises(InputError, match="does not exist"):
+        resolve(ref.name)
+    with pytest.raises(InputError, match="needs a number or a range"):
+        resolve(ref.name.replace("0.2", "x"), read_data=False)
+
+
+@pytest.mark.slow
 def test_run_begins_with_it_and_a_report_needs_no_data(run_cli: Cli, table: Path) -> None:
     changes = {
         "benchmark.tasks": f"['{NAME}']",
