@@ -228,7 +228,9 @@ def _storage(url: str) -> RDBStorage:
     is_sqlite = make_url(url).get_backend_name() == "sqlite"
     arguments = {"connect_args": {"timeout": BUSY_TIMEOUT_MS / 1000}} if is_sqlite else {}
     try:
-        storage = RDBStorage(url, engine_kwargs=arguments)
+        # Optuna fills a version into braces of a URL: those of a path are doubled.
+        plain = url.replace("{", "{{").replace("}", "}}")
+        storage = RDBStorage(plain, engine_kwargs=arguments)
     except (SQLAlchemyError, OptunaError, RuntimeError, ImportError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"storage {public_url(url)}: {reason}") from error

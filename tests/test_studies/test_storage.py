@@ -6,6 +6,7 @@ from test_studies import tiny
 from bench.errors import InputError
 from studies.results import best_evolution
 from studies.space import POPULATION
+from studies.storage import opened
 
 pytestmark = pytest.mark.usefixtures("inline")
 
@@ -33,3 +34,9 @@ def test_a_bad_url_is_refused(bad):
     for use in (tiny.run, best_evolution):
         with pytest.raises(InputError, match="storage"):
             use(tiny.experiment(), bad)
+
+
+def test_braces_in_a_path_are_no_template(tmp_path):
+    with opened(f"sqlite:///{tmp_path}/a {{b}} 'ü.db") as storage:
+        assert storage.get_all_studies() == []
+    assert (tmp_path / "a {b} 'ü.db").is_file()
