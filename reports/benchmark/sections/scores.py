@@ -1,5 +1,7 @@
 """Sections of scores, and of the comparisons between them."""
 
+from collections.abc import Sequence
+
 from bench.catalogue.losses import UNEVOLVED
 from bench.catalogue.metrics import Aspect
 from reports.benchmark import tables
@@ -78,7 +80,23 @@ def caption_of(material: Material, items: list[Comparison]) -> str:
         f"Holm p: corrected within the family of {len(items)}. d_z: mean over SD of the "
         "differences; P(A>B): share of seeds won, half for ties. "
         f"ROPE: {PLUS_MINUS}{unit.value(items[0].rope)} {unit.difference}; equivalence by two "
-        "one-sided t tests, not corrected. A difference leads to its rows."
+        f"one-sided t tests, not corrected{steps_of(items)}. A difference leads to its rows."
+    )
+
+
+def steps_of(items: Sequence[Comparison]) -> str:
+    """What the caption of a table of comparisons says of the steps in which scores move."""
+    known = [item for item in items if item.resolution is not None and item.least_sd is not None]
+    if not known:
+        return ""
+    unit = unit_of(items[0].metric)
+    steps, least = (
+        " to ".join(dict.fromkeys(unit.value(end) for end in (min(values), max(values))))
+        for values in zip(*((item.resolution, item.least_sd) for item in known), strict=True)
+    )
+    return (
+        f"; a score moves in steps of {steps} {unit.difference}, for which the SD of the "
+        f"differences is taken for {least} at least"
     )
 
 
