@@ -174,11 +174,19 @@ class Recount:
         d[np.abs(d) <= 2.0**-21 * max(np.abs([*a, *b]).max(initial=0), 1e-300)] = 0.0
         own = {"n": len(pair), "refused": len(pair) < max(planned, MIN_SEEDS) or uneven, "p": 1.0}
         if len(pair) >= 2:
-            own |= self.numbers(item, d, pair.to_numpy().ravel())
+            lost = [
+                set(self.runs[key].index[self.runs[key]["status"] == "diverged"]) for key in keys
+            ]
+            own |= self.numbers(item, d, pair.to_numpy().ravel(), len(lost[0] & lost[1]))
         return own
 
-    def numbers(self, item: dict[str, Any], d: np.ndarray, scores: np.ndarray) -> dict[str, float]:
-        """Mean, t interval, p, and p of the two one-sided tests."""
+    def numbers(
+        self, item: dict[str, Any], d: np.ndarray, scores: np.ndarray, lost: int
+    ) -> dict[str, float]:
+        """Mean, t interval, p, and p of the two one-sided tests.
+
+        lost: pairs that diverged under both losses: differences of 0 that show no equivalence.
+        """
         alpha, rope = self.document["alpha"], self.document["metrics"][item["metric"]]["rope"]
         mean, n, step = float(d.mean()), d.size, item["resolution"] or 0.0
         constant = np.ptp(d) <= 1e-9 * max(np.abs(d).max(), 1e-300)
@@ -187,8 +195,16 @@ class Recount:
         low, high = mean - half, mean + half
         # Scores move in steps: the SD of a difference as large as the region, and half a step.
         sd = max(sd, step / 6**0.5, (rope * step) ** 0.5)
-        over = abs(mean) + step / (2 * n) - rope
-        equivalent = stats.t.cdf(over * n**0.5 / sd, n - 1) if sd else 1.0
+        kept = n - lost
+        if lost and kept > 1:
+            own = np.delete(d, np.flatnonzero(d == 0)[:lost])
+            spread = (
+                0.0 if np.ptp(own) <= 1e-9 * max(np.abs(own).max(), 1e-300) else own.std(ddof=1)
+            )
+            sd = max(float(spread), step / 6**0.5, (rope * step) ** 0.5)
+        over = abs(mean) * n / max(kept, 1) + step / (2 * max(kept, 1)) - rope
+        told = sd and kept >= min(n, MIN_SEEDS)
+        equivalent = stats.t.cdf(over * kept**0.5 / sd, kept - 1) if told else 1.0
         own = {"mean_difference": mean, "ci_low": float(low), "ci_high": float(high)}
         return own | {"p": sign_flip(d, scores), "equivalent": float(equivalent)}
 

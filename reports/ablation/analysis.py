@@ -113,7 +113,8 @@ def analyse(
     refusals = [*([NOT_FINISHED] if gap_text else []), *gate.too_few(n, "run")]
     crossed = _is_crossed(runs, names, levels)
     terms: list[Term] = []
-    varied = [name for name in names if len(levels[name]) > 1]
+    constant = float(np.ptp(runs["gain"])) <= 1e-12 * float(runs["gain"].abs().max())
+    varied = [] if constant else [name for name in names if len(levels[name]) > 1]
     if design == "factorial" and crossed and n > 1 and varied:
         chosen = {short(name): runs[name].tolist() for name in varied}
         terms = blocked_anova(runs["gain"], chosen, runs["seed"].tolist())
@@ -196,9 +197,11 @@ def _resolution(complete: pd.DataFrame) -> float | None:
     """The step between two gains of one cell and seed, means over families; None if none is seen.
 
     The gain on a family is a mean over tasks of shares of their examples, less cross-entropy's.
-    Means over several cells move in smaller steps; the largest is taken for all.
+    Means over several cells move in smaller steps; the largest is taken for all. Gains of learners
+    that diverged, which are those of the worst score, say nothing of steps.
     """
-    steps = [stats.resolution_of(own["gain"]) for _, own in complete.groupby("family")]
+    ended = complete[complete["diverged"] == 0]
+    steps = [stats.resolution_of(own["gain"]) for _, own in ended.groupby("family")]
     known = [step for step in steps if step is not None]
     return float(np.mean(known)) / len(steps) if known and len(known) == len(steps) else None
 

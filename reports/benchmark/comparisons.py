@@ -18,7 +18,7 @@ from reports.page.wording import finite, unit_of
 from reports.verdicts import gate
 from reports.verdicts.decision import SCOPES, Decision, Question, Scope, decide
 from reports.verdicts.kinds import Verdict
-from reports.verdicts.verdict import Replicate, Rules
+from reports.verdicts.verdict import Replicate, Rules, is_coarse
 
 MAX_ANALYSED = 3000
 """Comparisons up to which the secondary ones have all sensitivity analyses, too."""
@@ -69,6 +69,7 @@ class Comparison:
     bca_high: float | None
     resolution: float | None
     least_sd: float | None
+    is_coarse: bool
     detectable_difference: float | None
     seeds_for_rope: int | None
     diverged_candidate: int
@@ -180,7 +181,14 @@ def compare(data: ReportData) -> list[Comparison]:
             )
             step = scores.resolution(task, pairing.metric)
             questions.append(
-                Question(*names, pairs.candidate, pairs.baseline, refusals, resolution=step)
+                Question(
+                    *names,
+                    pairs.candidate,
+                    pairs.baseline,
+                    refusals,
+                    resolution=step,
+                    both_diverged=scores.both_diverged(*own),
+                )
             )
             blocks.append(own)
         decisions = decide(
@@ -239,6 +247,9 @@ def comparison(
         n=numbers.n if numbers else 0,
         **{name: values.get(name) for name in _DESCRIPTIVE},
         **{name: values.get(name) if tested else None for name in _TESTS},
+        is_coarse=decision.verdict == "inconclusive"
+        and numbers is not None
+        and is_coarse(numbers, family.rules),
         p_holm=decision.p_holm,
         verdict=decision.verdict,
         reason=decision.reason,

@@ -12,6 +12,8 @@ from reports.verdicts.gate import MIN_SEEDS
 from reports.verdicts.kinds import VERDICTS, label_of, ranked_verdicts, tone_of
 from reports.verdicts.prospects import MIN_RUNS, shortfall
 
+MAX_REASONS = 3
+
 
 def findings(
     data: ReportData, comparisons: Sequence[Comparison], claims: Sequence[MethodClaim]
@@ -26,6 +28,7 @@ def findings(
         sentences += _by_candidate(primary)
     sentences += _extremes(data, primary)
     sentences += in_words(data, comparisons)
+    sentences += _coarse(primary)
     sentences += _too_few(data, primary)
     sentences += _method(data, claims)
     sentences += _failures(data)
@@ -86,6 +89,15 @@ def _extremes(data: ReportData, primary: Sequence[Comparison]) -> list[str]:
     if sign * (worst.mean_difference or 0.0) < 0:
         sentences.append(f"Largest loss, on {worst.task}: {worst.sentence}")
     return sentences
+
+
+def _coarse(primary: Sequence[Comparison]) -> list[str]:
+    """Comparisons that look equivalent and are not called so, with the reasons."""
+    reasons = Counter(item.reason for item in primary if item.is_coarse)
+    return [
+        f"{counted(count, 'comparison')} with hardly a difference not called equivalent: {reason}."
+        for reason, count in reasons.most_common(MAX_REASONS)
+    ]
 
 
 def _too_few(data: ReportData, primary: Sequence[Comparison]) -> list[str]:

@@ -142,6 +142,14 @@ class ReportScores:
         own = [self._diverged[block.first : block.last] for block in blocks]
         return all(part.size for part in own) and all(part.all() for part in own)
 
+    def both_diverged(self, candidate: Block, baseline: Block) -> int:
+        """Seeds on which both losses diverged."""
+        lost = [
+            self._seeds[block.first : block.last][self._diverged[block.first : block.last]]
+            for block in (candidate, baseline)
+        ]
+        return int(np.intersect1d(lost[0], lost[1]).size)
+
     def diverged(self, block: Block) -> int:
         """Diverged runs of a block."""
         return int(self._diverged[block.first : block.last].sum())

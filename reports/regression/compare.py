@@ -23,10 +23,12 @@ from reports.regression.read import read_run
 from reports.verdicts.decision import Decision, Question, decide
 from reports.verdicts.gate import refusal_lines, too_few
 from reports.verdicts.kinds import is_decided, label_of, tone_of
-from reports.verdicts.verdict import Rules
+from reports.verdicts.verdict import Rules, is_coarse
 
 KEYS = ["task", "learner", "loss", "policy"]
 ALPHA = 0.05
+MAX_NAMED = 5
+"""Changes whose reason for not being called equivalent the findings name."""
 
 
 class Change(NamedTuple):
@@ -114,6 +116,15 @@ class Regression:
             for change in self.changes
             if change.decision and is_decided(change.verdict)
         ]
+        sentences += [
+            f"{change.loss} on {change.task}, {title_of(change.policy)}, is not called equivalent: "
+            f"{change.decision.reason}."
+            for change in self.changes
+            if change.decision
+            and change.decision.numbers
+            and change.verdict == "inconclusive"
+            and is_coarse(change.decision.numbers, self.rules)
+        ][:MAX_NAMED]
         return tuple(sentences)
 
     @property

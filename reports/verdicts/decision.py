@@ -37,6 +37,7 @@ class Question(NamedTuple):
     `crossed`: where runs and seeds are both drawn, the analysis that sees both; it gives the
     interval and equivalence, and the test's p-value may not fall below its own. `resolution`: the
     step between two scores of one pair, where it is known (reports.stats.equivalence).
+    `both_diverged`: pairs in which neither run came to its end.
     """
 
     candidate: str
@@ -46,6 +47,7 @@ class Question(NamedTuple):
     refusals: tuple[str, ...] = ()
     crossed: Crossed | None = None
     resolution: float | None = None
+    both_diverged: int = 0
 
 
 class Decision(NamedTuple):
@@ -121,6 +123,7 @@ def _measured(
         sensitivity=sensitivity,
         bca=bca,
         resolution=question.resolution,
+        both_diverged=question.both_diverged,
     )
     both = question.crossed
     if both is None or not math.isfinite(both.p):

@@ -13,7 +13,7 @@ MIN_SEEDS = 6
 MIN_TASKS = 6
 """Tasks that a claim about new tasks needs."""
 
-ALL_DIVERGED = "every run of both losses diverged, so there is nothing to compare"
+ALL_DIVERGED = "every run of both diverged, so there is nothing to compare"
 
 TRAINING_METRICS = frozenset({"loss", "train_loss", "training_loss"})
 

@@ -55,6 +55,7 @@ class Numbers(NamedTuple):
 
     `resolution` is the step between two scores of one pair, NaN where it is not known; `least_sd`
     what the SD was taken for at least in the test of equivalence (reports.stats.equivalence).
+    `both_diverged` counts the pairs that are alike for that reason alone.
 
     `bca_low` and `bca_high` are NaN where no bootstrap interval was drawn (`decision`). Without
     sensitivity analyses `p_wilcoxon`, `rank_biserial` and `median_difference` are, too.
@@ -79,6 +80,7 @@ class Numbers(NamedTuple):
     bca_high: float
     resolution: float = math.nan
     least_sd: float = 0.0
+    both_diverged: int = 0
 
 
 class PowerPlan(NamedTuple):
@@ -102,11 +104,13 @@ def measure(
     sensitivity: bool = True,
     bca: stats.Interval | None = None,
     resolution: float | None = None,
+    both_diverged: int = 0,
 ) -> Numbers:
     """The numbers of one comparison from paired scores of shape (n,), n >= 2.
 
     bca: its bootstrap interval, if one was drawn. resolution: the step between two scores of one
-    pair (1 / test examples), by default as the scores themselves show it.
+    pair (1 / test examples), by default as the scores themselves show it. both_diverged: pairs
+    in which neither run came to its end; their differences of 0 are no evidence of equivalence.
 
     The test is the sign-flip permutation test, over tasks Wilcoxon's signed-rank test: tasks
     differ too much in scale for their means to be exchangeable in size.
@@ -129,7 +133,9 @@ def measure(
         p=test.p,
         p_exact=test.exact,
         p_wilcoxon=ranked.p if ranked else math.nan,
-        p_equivalence=stats.equivalence(d, rules.rope, resolution),
+        p_equivalence=stats.equivalence(_without_zeros(d, both_diverged), rules.rope, resolution)
+        if d.size - both_diverged >= min(d.size, MIN_UNITS[unit])
+        else 1.0,
         dz=stats.d_z(d),
         rank_biserial=stats.rank_biserial(d) if sensitivity else math.nan,
         p_better=stats.superiority(favourable),
@@ -140,7 +146,14 @@ def measure(
         bca_high=bca.high if bca else math.nan,
         resolution=math.nan if resolution is None else resolution,
         least_sd=stats.least_sd(resolution, rules.rope),
+        both_diverged=both_diverged,
     )
+
+
+def _without_zeros(d: stats.Vector, count: int) -> stats.Vector:
+    """Differences without so many of those that are 0."""
+    zeros = np.flatnonzero(d == 0)[:count]
+    return np.delete(d, zeros)
 
 
 def judge(numbers: Numbers, p_holm: float, rules: Rules) -> Verdict:
@@ -222,6 +235,11 @@ def is_coarse(numbers: Numbers, rules: Rules) -> bool:
 def coarse_text(numbers: Numbers, basis: Basis) -> str:
     """Why such differences are not called equivalent, and how many pairs would do."""
     noun, shown = NOUNS[basis.unit], basis.shown
+    if numbers.both_diverged:
+        return (
+            f"in {numbers.both_diverged} of {counted(numbers.n, noun)} both runs diverged, which "
+            "is no evidence of equivalence"
+        )
     if math.isnan(numbers.resolution):
         return (
             "all differences are the same, and how finely a score is resolved (the number of test "

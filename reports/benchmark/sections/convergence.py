@@ -37,7 +37,10 @@ def convergence(material: Material) -> Section | None:
     if REACHED in data.rows:
         pictures += _times(material)
     else:
-        text.append("Without tuned ce there is no threshold to time: that part is left out.")
+        text.append(
+            "No run of tuned ce came to its end, so there is no threshold to time: that part is "
+            "left out."
+        )
     compared = aspect_tables(material, "convergence")
     return Section("convergence", "Convergence", text, compared, pictures)
 

@@ -77,7 +77,7 @@ def test_a_report_of_runs_that_all_diverged(tmp_path):
     document, page = written(tmp_path, diverged=cells(), measured=False)
     assert {item["verdict"] for item in document["comparisons"]} == {"refused"}
     reasons = {item["reason"] for item in document["comparisons"] if item["scope"][:4] == "this"}
-    assert reasons == {"every run of both losses diverged, so there is nothing to compare"}
+    assert reasons == {"every run of both diverged, so there is nothing to compare"}
     assert "learning_curves" in page
     assert "nan" not in page.lower().replace("nanometre", "").split("<svg")[0]
 

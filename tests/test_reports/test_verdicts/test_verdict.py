@@ -105,6 +105,23 @@ def test_alike_by_luck_is_not_equivalent():
     assert alike(8, 1 / 1000).verdict == "equivalent"
 
 
+def test_pairs_that_both_diverged_are_no_evidence_of_equivalence():
+    scores = np.r_[np.zeros(4), np.full(8, 0.9)]
+    ended, lost = (
+        decide(
+            [Question("a", "b", scores, scores, resolution=1e-4, both_diverged=count)],
+            RULES,
+            POINTS,
+            "seed",
+        )[0]
+        for count in (4, 8)
+    )
+    assert ended.verdict == "equivalent"
+    assert ended.numbers.p_equivalence == stats.equivalence(np.zeros(8), 0.005, 1e-4)
+    assert lost.verdict == "inconclusive"
+    assert lost.reason.startswith("in 8 of 12 pairs both runs diverged")
+
+
 def test_scores_that_show_no_step_are_not_equivalent_for_being_alike():
     unknown = alike(8)
     assert unknown.verdict == "inconclusive"
