@@ -209,13 +209,13 @@ def explain(verdict: Verdict, numbers: Numbers, p_holm: float, basis: Basis) -> 
         return "significant, but the interval reaches into the ROPE"
     if significant:
         return "the test is significant but the t interval includes 0"
+    if is_coarse(numbers, rules):
+        return coarse_text(numbers, basis)
     if lowest_p(numbers.n, family) >= rules.alpha:
         return (
             f"{numbers.n} {NOUNS[basis.unit]}s are too few for {counted(family, 'comparison')}: "
             f"Holm p cannot fall below {lowest_p(numbers.n, family):.2g}"
         )
-    if is_coarse(numbers, rules):
-        return coarse_text(numbers, basis)
     if low > 0 or high < 0:
         return "the interval excludes 0 but the test does not survive the correction"
     return "neither a difference nor equivalence could be shown"
