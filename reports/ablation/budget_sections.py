@@ -10,9 +10,9 @@ from reports.ablation.analysis import Analysis
 from reports.ablation.budgets import AtBudgets, mean_intervals
 from reports.ablation.gaps import short
 from reports.page.model import Picture, Section
-from reports.page.table import Table, interval_text
-from reports.page.wording import DASH, PLUS_MINUS, counted, p_cell, unit_of
-from reports.verdicts.kinds import label_of
+from reports.page.table import Table
+from reports.page.wording import PLUS_MINUS, counted, p_cell, unit_of
+from reports.verdicts.cells import decision_cells
 from reports.verdicts.verdict import Rules
 
 
@@ -61,22 +61,9 @@ def _table(found: AtBudgets, analysis: Analysis, metric: str, rules: Rules) -> T
     rows = [(budget, effect) for budget, effects in found.effects.items() for effect in effects]
     shown, tags, notes = [], {}, {}
     for place, (budget, effect) in enumerate(rows):
-        numbers, decision = effect.decision.numbers, effect.decision
-        is_tested = numbers is not None and decision.verdict != "refused"
-        shown.append(
-            [
-                budget,
-                effect.factor,
-                effect.level,
-                effect.reference,
-                unit.gain(numbers.mean_difference) if numbers else DASH,
-                interval_text(numbers.ci_low, numbers.ci_high, unit) if numbers else DASH,
-                p_cell(numbers.p) if numbers and is_tested else DASH,
-                p_cell(decision.p_holm),
-                f"{numbers.wins}/{numbers.n}" if numbers else DASH,
-                label_of(decision.verdict),
-            ]
-        )
+        decision = effect.decision
+        named = [budget, effect.factor, effect.level, effect.reference]
+        shown.append([*named, *decision_cells(decision, unit)])
         tags[place, 9], notes[place, 9] = decision.verdict, decision.reason
     return Table(
         name="at_budgets",

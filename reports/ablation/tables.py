@@ -8,9 +8,9 @@ import pandas as pd
 from bench.experiment.study import VARIANT
 from reports.ablation.analysis import Analysis
 from reports.ablation.data import level_text
-from reports.page.table import Table, interval_text
-from reports.page.wording import DASH, PLUS_MINUS, counted, p_cell, signed_minus, unit_of
-from reports.verdicts.kinds import label_of
+from reports.page.table import Table
+from reports.page.wording import DASH, PLUS_MINUS, counted, signed_minus, unit_of
+from reports.verdicts.cells import decision_cells
 from reports.verdicts.verdict import Rules
 
 LONGEST_LIST = 5
@@ -47,22 +47,11 @@ def effects_table(analysis: Analysis, metric: str, rules: Rules) -> Table:
     """Every effect with its interval, test and verdict."""
     unit, shown = unit_of(metric), []
     for effect in analysis.effects:
-        numbers, decision = effect.decision.numbers, effect.decision
-        tested = decision.verdict != "refused"
-        shown.append(
-            [
-                effect.factor,
-                effect.level,
-                effect.reference,
-                unit.gain(numbers.mean_difference) if numbers else DASH,
-                interval_text(numbers.ci_low, numbers.ci_high, unit) if numbers else DASH,
-                p_cell(numbers.p) if numbers and tested else DASH,
-                p_cell(decision.p_holm),
-                signed_minus(numbers.dz, 2) if numbers else DASH,
-                f"{numbers.wins}/{numbers.n}" if numbers else DASH,
-                label_of(decision.verdict),
-            ]
-        )
+        numbers = effect.decision.numbers
+        *measured, wins, verdict_label = decision_cells(effect.decision, unit)
+        d_z = signed_minus(numbers.dz, 2) if numbers else DASH
+        named = [effect.factor, effect.level, effect.reference]
+        shown.append([*named, *measured, d_z, wins, verdict_label])
     tags = [effect.decision.verdict for effect in analysis.effects]
     notes = [effect.decision.reason for effect in analysis.effects]
     columns = [

@@ -8,11 +8,11 @@ import pandas as pd
 from bench.store import schema as tables
 from bench.store.store import Store
 from reports.page.model import Section
-from reports.page.table import Table, interval_text
-from reports.page.wording import DASH, PLUS_MINUS, counted, p_cell, unit_of
+from reports.page.table import Table
+from reports.page.wording import DASH, PLUS_MINUS, counted, unit_of
 from reports.verdicts import gate
+from reports.verdicts.cells import decision_cells
 from reports.verdicts.decision import Decision, Question, decide
-from reports.verdicts.kinds import label_of
 from reports.verdicts.verdict import Rules
 
 CALLED = {"incumbent": "the incumbent", "paper": "the defaults"}
@@ -102,20 +102,7 @@ def confirmed_section(found: Confirmation, metric: str, rules: Rules) -> Section
     """The table of differences by evolution seed, and what everything spent."""
     unit, shown, tags, notes = unit_of(metric), [], {}, {}
     for place, (other, decision) in enumerate(zip(found.others, found.decisions, strict=True)):
-        numbers = decision.numbers
-        is_tested = numbers is not None and decision.verdict != "refused"
-        shown.append(
-            [
-                found.first.name,
-                other.name,
-                unit.gain(numbers.mean_difference) if numbers else DASH,
-                interval_text(numbers.ci_low, numbers.ci_high, unit) if numbers else DASH,
-                p_cell(numbers.p) if numbers and is_tested else DASH,
-                p_cell(decision.p_holm),
-                f"{numbers.wins}/{numbers.n}" if numbers else DASH,
-                label_of(decision.verdict),
-            ]
-        )
+        shown.append([found.first.name, other.name, *decision_cells(decision, unit)])
         tags[place, 7], notes[place, 7] = decision.verdict, decision.reason
     percent = f"{100 * (1 - rules.alpha):g} %"
     columns = ["configuration", "against", f"difference ({unit.difference})", f"{percent} CI",

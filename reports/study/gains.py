@@ -8,12 +8,12 @@ import pandas as pd
 
 from reports.data.model import rules_of
 from reports.page.table import Table, interval_text
-from reports.page.wording import DASH, PLUS_MINUS, counted, p_cell, unit_of
+from reports.page.wording import PLUS_MINUS, counted, unit_of
 from reports.stats.crossed import Crossed, crossed
 from reports.study.data import StudyData
 from reports.verdicts import gate
+from reports.verdicts.cells import decision_cells
 from reports.verdicts.decision import Decision, Question, decide
-from reports.verdicts.kinds import label_of
 
 
 class Gain(NamedTuple):
@@ -82,17 +82,14 @@ def gain_table(data: StudyData, gains: Sequence[Gain]) -> Table:
     unit = unit_of(report.metric)
     shown, tags, notes = [], {}, {}
     for place, gain in enumerate(gains):
-        tested = gain.decision.verdict != "refused"
-        numbers = gain.decision.numbers
+        # The interval is the crossed analysis's, the rest the decision's own.
+        _, _, *judged = decision_cells(gain.decision, unit)
         shown.append(
             [
                 gain.task,
                 unit.gain(gain.crossed.estimate),
                 interval_text(gain.crossed.low, gain.crossed.high, unit),
-                p_cell(numbers.p) if numbers and tested else DASH,
-                p_cell(gain.decision.p_holm),
-                f"{numbers.wins}/{numbers.n}" if numbers else DASH,
-                label_of(gain.decision.verdict),
+                *judged,
             ]
         )
         tags[place, 6], notes[place, 6] = gain.decision.verdict, gain.decision.reason
