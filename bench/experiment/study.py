@@ -13,6 +13,9 @@ from bench.experiment.sections import SectionBase
 ORIGINS = ("sampler", "incumbent", "paper", "enqueued", "cell")
 """Where a slot's parameters may come from, besides a variant, which is called by its name."""
 
+CALLED = {"incumbent": "the incumbent", "paper": "the defaults"}
+"""The names of configurations that are no variants."""
+
 MAX_NAME = 20
 
 MIN_EVOLUTION_SEEDS = 4
@@ -299,3 +302,8 @@ def dotted(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[name] = value
     return flat
+
+
+def called(origin: str) -> str:
+    """What a configuration is called for where it came from; "" where it has no name."""
+    return CALLED.get(origin, "" if origin in ORIGINS else origin)

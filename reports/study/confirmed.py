@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from bench.experiment.study import CALLED, called
 from bench.store import schema as tables
 from bench.store.store import Store
 from reports.page.model import Section
@@ -14,9 +15,6 @@ from reports.verdicts import gate
 from reports.verdicts.cells import decision_cells
 from reports.verdicts.decision import Decision, Question, decide
 from reports.verdicts.verdict import Rules
-
-CALLED = {"incumbent": "the incumbent", "paper": "the defaults"}
-UNNAMED = ("sampler", "enqueued", "cell")
 
 
 class Named(NamedTuple):
@@ -54,13 +52,13 @@ def load_confirmation(
     named = []
     for slot in sorted(set(gains["slot"].tolist())):
         part = gains[gains["slot"] == slot]
-        origin = origins.get(slot, "sampler")
-        if origin in UNNAMED:
+        name = called(origins.get(slot, "sampler"))
+        if not name:
             continue
         sums = part.groupby("seed")[["weighted", "tasks"]].sum()
         spent = int(part.groupby("seed")["member_steps"].first().sum())
         by_seed = sums["weighted"] / sums["tasks"]
-        named.append(Named(CALLED.get(origin, origin), slot, by_seed, spent))
+        named.append(Named(name, slot, by_seed, spent))
     if len(named) < 2:
         return None
     first, *others = named

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bench.experiment.study import ORIGINS, AblateStudy, ScreenStudy, StudyBase
+from bench.experiment.study import AblateStudy, ScreenStudy, StudyBase, called
 from bench.running.intervals import mean_and_half_width
 from studies.dashboard.data import ReviewData, seed_means
 from studies.dashboard.importance import TRIALS_FOR_EVIDENCE
@@ -12,7 +12,6 @@ from studies.outcome import StudyTrial
 from studies.plan import StudyPlan
 from studies.protocol import short
 
-CALLED = {"incumbent": "the incumbent", "paper": "the defaults"}
 MENTIONED = 3
 
 
@@ -38,11 +37,6 @@ def answer(study: StudyBase, plan: StudyPlan, review: ReviewData) -> str:
 def named_trials(review: ReviewData) -> list[StudyTrial]:
     """The incumbent, the defaults and the variants, where they were tried."""
     return [t for t in review.result.trials if called(review.origins[t.slot])]
-
-
-def called(origin: str) -> str:
-    """What a trial is called for where its parameters came from; "" where it has no name."""
-    return CALLED.get(origin, "" if origin in ORIGINS else origin)
 
 
 def against(review: ReviewData, one: StudyTrial, other: StudyTrial) -> str:

@@ -6,7 +6,8 @@ import optuna
 from optuna.trial import FrozenTrial
 from optuna_dashboard import get_note, save_note
 
-from studies.dashboard.answer import against, called, named_trials
+from bench.experiment.study import called
+from studies.dashboard.answer import against, named_trials
 from studies.dashboard.data import ReviewData
 from studies.naming import trial_name
 from studies.objectives import regime_gains

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.experiment.model import Experiment
-from bench.experiment.study import AblateStudy, ScreenStudy, StudyBase
+from bench.experiment.study import AblateStudy, ScreenStudy, StudyBase, called
 from bench.running.intervals import mean_and_half_width
 from bench.store.store import Row
-from studies.dashboard.answer import answer, called, named_trials
+from studies.dashboard.answer import answer, named_trials
 from studies.dashboard.data import ReviewData, seed_means
 from studies.dashboard.importance import TRIALS_FOR_EVIDENCE
 from studies.naming import trial_name
