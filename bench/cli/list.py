@@ -10,8 +10,6 @@ from bench.cli.console import print_rows
 from bench.cli.options import JsonOption, StorageOption
 from bench.store.url import DEFAULT_URL
 
-RUNS = "runs"
-
 
 def list_names(
     what: Annotated[str, typer.Argument(metavar="tasks|regimes|losses|learners|experiments|runs")],
@@ -23,7 +21,7 @@ def list_names(
 ) -> None:
     """List what an experiment can name, or the `runs` that a storage holds."""
     from bench.catalogue import plugins
-    from bench.cli.listing import listing
+    from bench.cli.listing import RUNS, listing
 
     plugins.load_files(plugin or ())
     rows = _runs(storage) if what == RUNS else listing(what)

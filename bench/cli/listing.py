@@ -14,6 +14,9 @@ from mln.pretrained import NAMES, facts
 
 Rows = list[dict[str, Any]]
 
+RUNS = "runs"
+"""What `list` shows besides, of a storage."""
+
 
 def _tasks() -> Rows:
     return [info._asdict() for info in available()]
@@ -74,5 +77,5 @@ def listing(what: str) -> Rows:
         InputError: `what` is no key of LISTINGS.
     """
     if what not in LISTINGS:
-        raise InputError(f"list {what!r}: unknown{nearest(what, [*LISTINGS, 'runs'])}")
+        raise InputError(f"list {what!r}: unknown{nearest(what, [*LISTINGS, RUNS])}")
     return LISTINGS[what]()

@@ -43,7 +43,6 @@ def _judged(experiment: "Experiment") -> int | None:
     """Member-steps of the evolutions that the experiment's study runs, at most."""
     if experiment.study is None:
         return None
-    from studies.plan import plan
+    from studies.plan import plan, seeds_of
 
-    seeds = getattr(experiment.study, "seeds", 1)
-    return plan(experiment).total * seeds * experiment.study.budget
+    return plan(experiment).total * seeds_of(experiment.study) * experiment.study.budget

@@ -7,14 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.cells.loss_ref import LossRef, named_losses
+from bench.cells.loss_ref import LossRef
 from bench.cells.seeds import Purpose, seed_for
 from bench.cells.training import LEARNER, TASK, class_counts
 from bench.cells.tuning import configurations
 from bench.experiment.model import Experiment
+from bench.running.status import planned_losses
 from bench.tasks.resolve import TaskRef, resolve
-from bench.workers.processes import default_jobs
-from mln.config import LearnerSpec, LossSpec, TrainingSpec
+from bench.workers.devices import default_workers
+from mln.config import LearnerSpec, TrainingSpec
 from mln.kernels import engine
 from mln.random import child
 
@@ -23,8 +24,8 @@ LEARNERS, STEPS, RATE = 16, 100, 0.001
 
 
 class Cost(NamedTuple):
-    """One part of an experiment. minutes: on `workers` processors of this machine, None where it
-    was not timed; it leaves out drawing tasks and measuring learners."""
+    """One part of an experiment. minutes: on the `workers` that a run has here by default, None
+    where it was not timed; it leaves out drawing tasks and measuring learners."""
 
     part: str
     learners: int | None
@@ -60,16 +61,11 @@ def costs(experiment: Experiment, judged: int | None = None, *, timed: bool = Tr
 
 
 def _benchmarking(experiment: Experiment, timed: bool) -> Cost:
-    benchmark, evolution = experiment.benchmark, experiment.evolution
+    benchmark = experiment.benchmark
     assert benchmark is not None
-    spec = evolution.loss if evolution else LossSpec()
-    losses = [
-        *named_losses(benchmark, spec),
-        *(LossRef(name, "mln", spec=spec) for name in experiment.evolved_losses()),
-    ]
     steps, seconds, learners = benchmark.training.steps, 0.0, 0
     known: dict[object, float] = {}
-    for task, loss in product(map(resolve, benchmark.tasks), losses):
+    for task, loss in product(map(resolve, benchmark.tasks), planned_losses(experiment)):
         number = benchmark.seeds * len(configurations(experiment.tuning, loss))
         learner = benchmark.learner_of(task.image is not None)
         alike = task.shape, learner, loss.form if loss.spec else "hand-made"
@@ -79,7 +75,7 @@ def _benchmarking(experiment: Experiment, timed: bool) -> Cost:
             )
         learners += number
         seconds += number * steps * known.get(alike, 0.0)
-    return _cost("benchmark", learners, learners * steps, seconds if timed else None)
+    return _cost(experiment, "benchmark", learners, learners * steps, seconds if timed else None)
 
 
 def _evolving(experiment: Experiment, part: str, member_steps: int, timed: bool) -> Cost:
@@ -87,19 +83,26 @@ def _evolving(experiment: Experiment, part: str, member_steps: int, timed: bool)
     assert section is not None
     settings = section.settings
     if not timed:
-        return _cost(part, None, member_steps, None)
+        return _cost(experiment, part, None, member_steps, None)
     shapes = {(ref := resolve(name)).shape: ref for name in section.families}
     loss = LossRef("evolved", "mln", spec=section.loss)
     each = [
         _seconds_of_a_step(experiment, _Timed(ref, settings.learner, settings.training, loss))
         for ref in shapes.values()
     ]
-    return _cost(part, None, member_steps, member_steps * float(np.mean(each)))
+    return _cost(experiment, part, None, member_steps, member_steps * float(np.mean(each)))
 
 
-def _cost(part: str, learners: int | None, member_steps: int, seconds: float | None) -> Cost:
-    jobs = default_jobs()
-    return Cost(part, learners, member_steps, seconds / jobs / 60 if seconds else None, jobs)
+def _cost(
+    experiment: Experiment,
+    part: str,
+    learners: int | None,
+    member_steps: int,
+    seconds: float | None,
+) -> Cost:
+    workers = default_workers(experiment.device)
+    minutes = seconds / workers / 60 if seconds else None
+    return Cost(part, learners, member_steps, minutes, workers)
 
 
 def _seconds_of_a_step(experiment: Experiment, timed: _Timed) -> float:

@@ -60,11 +60,16 @@ def summary(experiment: Experiment, store: Store) -> RunSummary:
     return RunSummary(*present, total - sum(present))
 
 
-def _configurations(experiment: Experiment) -> int:
-    """In how many configurations all losses together are trained."""
+def planned_losses(experiment: Experiment) -> list[LossRef]:
+    """All losses of the benchmark; those that are to be evolved have no genome yet."""
     spec = experiment.evolution.loss if experiment.evolution else LossSpec()
     losses = named_losses(experiment.benchmark, spec) if experiment.benchmark else []
-    losses += [LossRef(name, "mln") for name in experiment.evolved_losses()]
+    return losses + [LossRef(name, "mln", spec=spec) for name in experiment.evolved_losses()]
+
+
+def _configurations(experiment: Experiment) -> int:
+    """In how many configurations all losses together are trained."""
+    losses = planned_losses(experiment)
     return sum(len(configurations(experiment.tuning, loss)) for loss in losses)
 
 
