@@ -1,7 +1,7 @@
 """Evolution of a meta-loss: the algorithm, on one screen."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -154,9 +154,7 @@ def evolve(
     result = EvolutionResult(spec, genome, start, history, spent, state.handover, learners)
     if validation is None:
         return result
-    last = {k: delivered[k] for k, row in enumerate(history) if row.phase == history[-1].phase}
-    turns = in_turn(validation, strata=True)
-    found = validate(config, last, turns, child(seed, VALIDATION_KEY), protocol, map)
+    found = chosen(config, history, delivered, validation, seed, protocol, map)
     return replace(
         result,
         genome=delivered[found.generation],
@@ -164,6 +162,24 @@ def evolve(
         member_steps=spent + found.member_steps,
         validation=found,
     )
+
+
+def chosen(
+    config: EvolutionConfig,
+    history: Sequence[Generation],
+    genomes: Sequence[Genomes],
+    validation: TaskSource,
+    seed: SeedSequence,
+    protocol: FitnessProtocol,
+    map: Map | None = None,
+) -> Validation:
+    """What a run with this seed delivers if it ends after this history, as `validate` finds.
+
+    genomes: those delivered after each generation; it is chosen among those of the last phase.
+    """
+    last = {k: genomes[k] for k, row in enumerate(history) if row.phase == history[-1].phase}
+    turns = in_turn(validation, strata=True)
+    return validate(config, last, turns, child(seed, VALIDATION_KEY), protocol, map)
 
 
 def _validation_cost(config: EvolutionConfig, validation: TaskSource | None) -> int:

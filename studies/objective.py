@@ -16,17 +16,14 @@ from bench.experiment.model import EvolutionSection
 from bench.experiment.study import BUDGET, AblateStudy, ConfirmStudy, ScreenStudy, StudyBase
 from bench.tasks.resolve import mixture
 from mln.evolution import (
-    VALIDATION_KEY,
     EvolutionResult,
     Execution,
     Generation,
+    chosen,
     evolve,
-    in_turn,
 )
 from mln.pieces import FitnessProtocol
-from mln.random import child
 from mln.search.base import Genomes
-from mln.validation import validate
 from studies.judging import judge
 from studies.outcome import FamilyGain, ReportValue, Run, TrialJob, TrialOutcome
 from studies.plan import instances, points, space_of, study_of
@@ -189,12 +186,14 @@ def _delivered(
     last, settings = history[-1], evolution.settings
     if not evolution.validation:
         return _Delivered(genomes[-1], last.member_steps)
-    found = validate(
+    experiment = job.experiment
+    found = chosen(
         settings,
-        {row.number: genomes[row.number] for row in history if row.phase == last.phase},
-        in_turn(mixture(evolution.validation, test=False), strata=True),
-        child(study_seed(job.experiment.seed, EVOLVE[study.kind], job.slot), VALIDATION_KEY),
-        FitnessProtocol.of(settings, evolution.loss, job.experiment.device, job.experiment.kernel),
+        history,
+        genomes,
+        mixture(evolution.validation, test=False),
+        study_seed(experiment.seed, EVOLVE[study.kind], job.slot),
+        FitnessProtocol.of(settings, evolution.loss, experiment.device, experiment.kernel),
     )
     return _Delivered(genomes[found.generation], last.member_steps + found.member_steps)
 
