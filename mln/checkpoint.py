@@ -18,6 +18,7 @@ from safetensors.numpy import save
 from mln.atomic import write_atomically
 from mln.coevolution import Cohort
 from mln.config import EvolutionConfig, LossSpec
+from mln.files import SavedLoss
 from mln.search.base import Genomes
 from mln.search.genetic import GeneticState
 from mln.search.hybrid import Handover, SearchState
@@ -52,11 +53,12 @@ class Checkpoint(NamedTuple):
     delivered: Sequence[Genomes] = ()
 
 
-def identity(spec: LossSpec, config: EvolutionConfig, seed: SeedSequence) -> str:
-    """What a checkpoint belongs to: another configuration or seed does not continue from it."""
-    return json.dumps(
-        [asdict(spec), asdict(config), str(seed.entropy), list(seed.spawn_key)], sort_keys=True
-    )
+def identity(loss: LossSpec | SavedLoss, config: EvolutionConfig, seed: SeedSequence) -> str:
+    """What a checkpoint belongs to: another loss, configuration or seed does not go on from it."""
+    spec = loss if isinstance(loss, LossSpec) else loss.spec
+    start = [] if isinstance(loss, LossSpec) else [[float(gene) for gene in loss.genome]]
+    parts = [asdict(spec), asdict(config), str(seed.entropy), list(seed.spawn_key), *start]
+    return json.dumps(parts, sort_keys=True)
 
 
 def write(

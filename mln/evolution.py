@@ -15,6 +15,7 @@ from mln import coevolution
 from mln.ahead import Ahead
 from mln.coevolution import Cohort, FinalLearners
 from mln.config import EvolutionConfig, LossSpec
+from mln.files import SavedLoss
 from mln.fitness import Evaluated, evaluate
 from mln.genome import start_genome
 from mln.kernels.engine import KernelChoice
@@ -96,7 +97,7 @@ DEFAULT_EXECUTION = Execution()
 
 
 def evolve(
-    spec: LossSpec,
+    loss: LossSpec | SavedLoss,
     config: EvolutionConfig,
     source: TaskSource,
     seed: SeedSequence,
@@ -106,6 +107,7 @@ def evolve(
     """Evolve a meta-loss on tasks drawn from `source`: a pure function of the first four
     arguments, `validation` and the kernel.
 
+    loss: the form of the loss, or a loss from a file, which evolution then starts from.
     validation: draws tasks from families that `source` does not draw from, on which the delivered
     genome is chosen; without it that is the last one. Raises ValueError where the kernel cannot
     train the learners or the budget has no room for a generation and the validation, and OSError
@@ -113,8 +115,8 @@ def evolve(
     """
     callback, checkpoint, device, kernel, map = execution
     budget = config.budget - _validation_cost(config, validation)
-    identity = checkpoints.identity(spec, config, seed)
-    start = start_genome(spec, generator(seed, START_KEY, 0))
+    spec, start = beginning(loss, seed)
+    identity = checkpoints.identity(loss, config, seed)
     saved = checkpoints.read(checkpoint, identity) if checkpoint else None
     if saved and len(saved.delivered) != (len(saved.history) if validation else 0):
         saved = None  # of a run that was to end without a validation, or with one
@@ -162,6 +164,13 @@ def evolve(
         member_steps=spent + found.member_steps,
         validation=found,
     )
+
+
+def beginning(loss: LossSpec | SavedLoss, seed: SeedSequence) -> tuple[LossSpec, Genomes]:
+    """The form of what is evolved, and the genome [G] that evolution starts from."""
+    if isinstance(loss, LossSpec):
+        return loss, start_genome(loss, generator(seed, START_KEY, 0))
+    return loss.spec, np.asarray(loss.genome, np.float32)
 
 
 def chosen(

@@ -6,8 +6,9 @@ from dataclasses import replace
 from bench.errors import InputError
 from bench.experiment.model import EvolutionSection, with_settings
 from bench.experiment.study import BUDGET, VARIANT, AblateStudy
+from studies.domains import Choices
 from studies.outcome import Params
-from studies.space import BY_NAME, Choices, Parameter, Space, is_active, ordered
+from studies.space import BY_NAME, Parameter, Space, is_active, ordered
 
 EQUAL_FOR_ALL = (BUDGET, "evolution.runs", "evolution.settings_from_study")
 """What no cell of an ablation may change."""

@@ -14,6 +14,7 @@ import torch
 
 from bench.experiment.model import EvolutionSection
 from bench.experiment.study import BUDGET, AblateStudy, ConfirmStudy, ScreenStudy, StudyBase
+from bench.running.evolution import evolved_from
 from bench.tasks.resolve import mixture
 from mln.evolution import (
     EvolutionResult,
@@ -159,7 +160,7 @@ def _evolve(
 ) -> EvolutionResult:
     validation = evolution.validation
     return evolve(
-        evolution.loss,
+        evolved_from(evolution),
         evolution.settings,
         mixture(evolution.families, test=False),
         study_seed(job.experiment.seed, EVOLVE[study.kind], seed),

@@ -24,17 +24,11 @@ from bench.tasks.resolve import resolve
 from mln.config import EvolutionConfig, LossSpec
 from mln.random import generator
 from studies.ablating import ablated_cells, ablated_space
+from studies.domains import Choices, Range
 from studies.objectives import second_of
 from studies.outcome import Params
 from studies.seeds import Use, study_seed
-from studies.space import (
-    SPACE,
-    Choices,
-    Parameter,
-    Range,
-    Space,
-    tuned_space,
-)
+from studies.space import SPACE, Parameter, Space, tuned_space
 
 
 class KnownSlot(NamedTuple):

@@ -6,10 +6,10 @@ from bench.describing.describe import describe
 from bench.experiment.model import Experiment
 from bench.experiment.study import AblateStudy, ConfirmStudy, ScreenStudy, StudyBase, TuningStudy
 from bench.tasks.resolve import resolve
+from studies.domains import spell
 from studies.objectives import METRIC, second_of
 from studies.plan import StudyPlan, points, seeds_of
 from studies.sampler import population_of
-from studies.space import spell
 
 
 def question(study: StudyBase) -> str:

@@ -28,10 +28,11 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from bench.experiment.study import StudyBase, TuningStudy
+from studies.domains import Range
 from studies.outcome import Params
 from studies.plan import StudyPlan
 from studies.seeds import Use, study_seed
-from studies.space import Parameter, Range
+from studies.space import Parameter
 
 SLOT = "slot"
 """The user attribute that says which slot a trial worked on."""

@@ -3,42 +3,19 @@
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 from optuna.trial import BaseTrial
 
 from bench.errors import InputError, nearest
 from bench.experiment.model import EvolutionSection, with_settings
-from bench.experiment.study import BUDGET, RANGE_KEYS, VARIANT, TuningStudy
+from bench.experiment.study import BUDGET, VARIANT, TuningStudy
 from mln.search.config import StrategyKind
+from studies.domains import Choices, Domain, Range, contains, domain_of, spell, values_of
 from studies.outcome import Params, ParamValue
 
 SPACE_VERSION = 2
 """Raised when a parameter is added, renamed or changes its kind: Optuna cannot resume over that."""
-
-
-class Choices(NamedTuple):
-    """A categorical domain."""
-
-    values: tuple[ParamValue, ...]
-
-
-@dataclass(frozen=True)
-class Range:
-    """A numeric domain with both ends; whole numbers where both are."""
-
-    low: float
-    high: float
-    log: bool = False
-    step: float | None = None
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether its values are whole numbers."""
-        return isinstance(self.low, int) and isinstance(self.high, int)
-
-
-Domain = Choices | Range
 
 
 @dataclass(frozen=True)
@@ -195,7 +172,7 @@ class Space:
         """
         cells: list[Params] = [{}]
         for parameter in self.parameters:
-            values = _values(parameter)
+            values = values_of(parameter.name, parameter.domain)
             cells = [
                 cell | {parameter.name: value} if active else cell
                 for cell in cells
@@ -224,9 +201,15 @@ def tuned_space(study: TuningStudy, evolution: EvolutionSection) -> Space:
     if study.tune is not None and len(set(study.tune)) < len(study.tune):
         raise InputError("study.tune: a parameter is named twice")
     # A name in `space` alone is free too: who narrows a parameter wants it tuned.
-    wanted = set(BY_NAME if study.tune is None else study.tune) | set(study.space)
+    named = {*(study.tune or ()), *study.space}
+    wanted = named | (set(BY_NAME) if study.tune is None else set())
     if BUDGET in wanted:
         raise InputError(f"study.space: {BUDGET} is equal for all trials; use study.budget")
+    if evolution.start_from is not None:
+        # The form of the loss is that of the file.
+        if forms := sorted(name for name in named if name.startswith(LOSS_PREFIX)):
+            raise InputError(f"study: {forms[0]!r} cannot vary beside evolution.start_from")
+        wanted = {name for name in wanted if not name.startswith(LOSS_PREFIX)}
     fixed: Params = {}
     parameters = []
     for name in ordered(wanted):
@@ -235,7 +218,7 @@ def tuned_space(study: TuningStudy, evolution: EvolutionSection) -> Space:
             fixed[name] = given
             continue
         parameter = BY_NAME.get(name)
-        domain = _domain(name, given) if given is not None else BY_NAME[name].domain
+        domain = domain_of(name, given) if given is not None else BY_NAME[name].domain
         parameters.append(
             replace(parameter, domain=domain) if parameter else Parameter(name, domain)
         )
@@ -281,48 +264,6 @@ def setting(evolution: EvolutionSection, name: str) -> Any:
     return list(place) if isinstance(place, tuple) else place
 
 
-def contains(domain: Domain, value: Any) -> bool:
-    """Whether a value lies in a domain."""
-    if isinstance(domain, Choices):
-        return any(value == known and type(value) is type(known) for known in domain.values)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    if not domain.low <= value <= domain.high or (domain.is_whole and value != int(value)):
-        return False
-    if domain.step is None:
-        return True
-    steps = (value - domain.low) / domain.step
-    return abs(steps - round(steps)) < 1e-9
-
-
-def spell(domain: Domain) -> str:
-    """A domain for a reader."""
-    if isinstance(domain, Choices):
-        return "{" + ", ".join(map(str, domain.values)) + "}"
-    tail = ", log" if domain.log else f", step {domain.step:g}" if domain.step else ""
-    return f"[{domain.low:g}, {domain.high:g}{tail}]"
-
-
-def _domain(name: str, given: Any) -> Domain:
-    """A domain from TOML: a list of choices, or a table {low, high, log, step}."""
-    if isinstance(given, list | tuple):
-        if not given or len(set(map(repr, given))) < len(given):
-            raise InputError(f"study.space: {name}: needs at least one choice, each once: {given}")
-        if not all(isinstance(value, str | int | float) for value in given):
-            raise InputError(f"study.space: {name}: choices are words or numbers: {given}")
-        return Choices(tuple(given))
-    if not set(given) <= RANGE_KEYS or not {"low", "high"} <= set(given):
-        raise InputError(f"study.space: {name}: a range is {{low, high}}, perhaps with log or step")
-    domain = Range(**given)
-    if not domain.low < domain.high:
-        raise InputError(f"study.space: {name}: the range must rise, not {spell(domain)}")
-    if domain.log and (domain.low <= 0 or domain.step is not None):
-        raise InputError(f"study.space: {name}: a log range begins above 0 and has no step")
-    if domain.step is not None and domain.step <= 0:
-        raise InputError(f"study.space: {name}: step must be positive")
-    return domain
-
-
 def _suggest(trial: BaseTrial, parameter: Parameter) -> ParamValue:
     name, domain = parameter.name, parameter.domain
     if isinstance(domain, Choices):
@@ -333,17 +274,3 @@ def _suggest(trial: BaseTrial, parameter: Parameter) -> ParamValue:
         step = int(domain.step or 1)
         return trial.suggest_int(name, int(domain.low), int(domain.high), log=domain.log, step=step)
     return trial.suggest_float(name, domain.low, domain.high, log=domain.log, step=domain.step)
-
-
-def _values(parameter: Parameter) -> list[ParamValue]:
-    domain = parameter.domain
-    if isinstance(domain, Choices):
-        return list(domain.values)
-    step = domain.step or (1 if domain.is_whole else None)
-    if step is None or domain.log:
-        raise InputError(
-            f"study: {parameter.name} has no end of values; give it choices or a step, or choose "
-            "another sampler"
-        )
-    count = int((domain.high - domain.low) / step + 1e-9) + 1
-    return [domain.low + k * step for k in range(count)]

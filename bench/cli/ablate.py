@@ -2,6 +2,7 @@
 
 import typer
 
+from bench.cli.commands import command_line
 from bench.cli.options import (
     ARTIFACTS,
     ArtifactsOption,
@@ -35,4 +36,7 @@ def ablate(
         raise InputError(f"experiment {loaded.name}: has no [study] of kind 'ablate'")
     result = tune_settings(loaded, storage, artifacts, workers)
     print_study(loaded, result, storage, as_json)
+    if not as_json and not result.failed:
+        following = command_line("report", experiment, overrides=overrides or (), storage=storage)
+        typer.echo(f"Next:  {following}")
     raise typer.Exit(1 if result.failed else 0)

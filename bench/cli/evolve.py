@@ -1,11 +1,13 @@
 """The verb `evolve`: the losses of an experiment."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from bench.cli.commands import after_evolve, command_line
 from bench.cli.console import print_errors, print_notes, print_rows
 from bench.cli.options import (
     ARTIFACTS,
@@ -29,6 +31,14 @@ def evolve(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="copy of the evolved loss")
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="LOSS",
+            help="go on from an evolved loss: a file, or pretrained:NAME",
+        ),
+    ] = None,
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_URL,
     data_root: DataRootOption = None,
@@ -42,7 +52,8 @@ def evolve(
     from bench.running.evolution import notes_of, validation_of
     from bench.running.session import running
 
-    resolved = resolved_settings(load_checked(experiment, overrides or (), data_root), storage)
+    chosen = [*(overrides or []), *([] if start is None else [_starting(start)])]
+    resolved = resolved_settings(load_checked(experiment, chosen, data_root), storage)
     if resolved.evolution is None:
         raise InputError(f"experiment {resolved.name}: has no [evolution] section")
     if out is not None and out.is_dir():
@@ -67,7 +78,23 @@ def evolve(
     print_rows(evolved, as_json, title)
     print_notes(notes_of(resolved.evolution, rows))
     print_errors(errors)
+    if evolved and not errors and not as_json:
+        best = max(evolved, key=lambda row: row.get("validation_gain", row["gain_last_generation"]))
+        file = Path(best["file"])
+        typer.echo(f"Its law:  {command_line('explain', str(file))}")
+        following = after_evolve(resolved, experiment, chosen, file.absolute(), storage)
+        typer.echo(f"Next:  {following}")
     raise typer.Exit(1 if errors else 0)
+
+
+def _starting(loss: str) -> str:
+    """The override that says what evolution starts from; a path is that of the working folder."""
+    from bench.experiment.saved_losses import FILE, is_saved
+
+    name = loss if is_saved(loss) else f"{FILE}{loss}"
+    if name.startswith(FILE):
+        name = f"{FILE}{Path(name.removeprefix(FILE)).absolute()}"
+    return f"evolution.start_from={json.dumps(name, ensure_ascii=False)}"
 
 
 def _validated(found: dict[str, Any] | None) -> dict[str, Any]:

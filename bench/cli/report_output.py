@@ -34,8 +34,12 @@ def print_significance(report: "Report", as_json: bool) -> None:
     from bench.policies import title_of
     from reports.benchmark.report import verdict_rows
 
+    if as_json:
+        rows = [item.as_json() for item in report.primary]
+        print_json({"report": str(report.paths.html), "verdicts": rows})
+        return
     title = f"Verdicts: {title_of(report.data.policy)}, primary family"
-    print_verdicts(verdict_rows(report), title, report.paths.html, as_json)
+    print_verdicts(verdict_rows(report), title, report.paths.html, False)
 
 
 def print_verdicts(

@@ -1,10 +1,12 @@
 """The verb `study`: an Optuna study of an experiment's settings."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cli.commands import command_line
 from bench.cli.options import (
     ARTIFACTS,
     ArtifactsOption,
@@ -21,6 +23,9 @@ from bench.cli.study_output import compare_studies, print_study
 from bench.errors import InputError
 from bench.files import require_writable
 from bench.store.url import DEFAULT_URL
+
+if TYPE_CHECKING:
+    from studies.outcome import StudyResult
 
 TrialsOption = Annotated[int | None, typer.Option(min=1, help="number of trials in all")]
 ExportOption = Annotated[
@@ -76,4 +81,23 @@ def study(
 
         write_best(loaded, result.best, export)
     print_study(loaded, result, storage, as_json)
+    if not as_json and not result.failed:
+        typer.echo(f"Next:  {_following(experiment, overrides or (), storage, export, result)}")
     raise typer.Exit(1 if result.failed else 0)
+
+
+def _following(
+    experiment: str,
+    overrides: Sequence[str],
+    storage: str,
+    exported: Path | None,
+    result: "StudyResult",
+) -> str:
+    """The command to type next."""
+    if exported is not None:
+        loss = exported.with_suffix(".safetensors")
+        return command_line("evolve", str(exported), "--out", str(loss), storage=storage)
+    if result.kind == "screen" and result.best is not None:
+        words = (experiment, "--export", "best.toml")
+        return command_line("study", *words, overrides=overrides, storage=storage)
+    return command_line("report", experiment, overrides=overrides, storage=storage)

@@ -5,6 +5,7 @@ Reading one imports no torch: tasks, losses and learners are names here.
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from bench.catalogue import plugins
 from bench.errors import InputError, nearest
 from bench.experiment.overrides import apply_override, merged, scales_named, scales_of
-from bench.experiment.saved_losses import with_saved_losses
+from bench.experiment.saved_losses import SavedLossSection, with_saved_losses
 from bench.experiment.sections import (
     BenchmarkSection,
     ReportSection,
@@ -52,6 +53,11 @@ class EvolutionSection(SectionBase):
         default=(), description="other families, on which the delivered genome is chosen"
     )
     loss: LossSpec = LossSpec()
+    start_from: SavedLossSection | None = Field(
+        default=None,
+        exclude_if=lambda start: start is None,
+        description="a loss to go on from, file:PATH or pretrained:NAME; else as loss.start says",
+    )
     settings: EvolutionConfig = EvolutionConfig()
     settings_from_study: bool = Field(
         default=False, description="take the settings that the study of this experiment found best"
@@ -63,6 +69,19 @@ class EvolutionSection(SectionBase):
         if isinstance(settings, dict) and "learner" in settings:
             return settings | {"learner": specified(settings["learner"])}
         return settings
+
+    @model_validator(mode="after")
+    def _starts_from_its_own_form(self) -> "EvolutionSection":
+        if self.start_from is None:
+            return self
+        wanted, held = asdict(self.loss), asdict(self.start_from.spec)
+        for name in wanted:
+            if name != "start" and wanted[name] != held[name]:
+                raise ValueError(
+                    f"start_from: the file's loss has {name} = {held[name]!r}, loss.{name} is "
+                    f"{wanted[name]!r}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _room_for_the_validation(self) -> "EvolutionSection":

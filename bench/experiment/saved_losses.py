@@ -37,11 +37,12 @@ def with_saved_losses(content: Mapping[str, Any], folder: Path, source: str) -> 
     """An experiment's content in which such losses have been read.
 
     Their names, in benchmark.losses and report.baselines, are replaced by those that reports show;
-    benchmark.saved_losses holds what was read, by these. A path is relative to `folder`. Raises
+    benchmark.saved_losses holds what was read, by these. What evolution.start_from names is
+    replaced by what it holds. A path is relative to `folder`. Raises
     InputError, one line that begins with `source`, for what is no loss or cannot be read, and for a
     loss that is named twice.
     """
-    read = dict(content)
+    read = _with_start(content, folder, source)
     section = read.get("benchmark")
     named = section.get("losses") if isinstance(section, dict) else None
     wanted = [name for name in named if is_saved(name)] if isinstance(named, list) else []
@@ -63,6 +64,18 @@ def with_saved_losses(content: Mapping[str, Any], folder: Path, source: str) -> 
         known = [shown.get(name, name) if isinstance(name, str) else name for name in baselines]
         read["report"] = report | {"baselines": known}
     return read
+
+
+def _with_start(content: Mapping[str, Any], folder: Path, source: str) -> dict[str, Any]:
+    """An experiment's content in which the loss that evolution starts from has been read."""
+    section = content.get("evolution")
+    name = section.get("start_from") if isinstance(section, dict) else None
+    if not isinstance(section, dict) or not isinstance(name, str):
+        return dict(content)
+    where = f"{source}: evolution.start_from"
+    if not is_saved(name):
+        raise InputError(f"{where}: {name!r}: name {FILE}PATH or {PRETRAINED}NAME")
+    return {**content, "evolution": section | {"start_from": _read(name, folder, where)}}
 
 
 def _shown(wanted: Sequence[str], others: Sequence[object]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The first error of a validation, in one line that names the key and the nearest valid one."""
 
+import json
 import types
 import typing
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ def first_error(error: ValidationError, model: type[BaseModel]) -> str:
     message = first["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     given = first["input"]
+    if isinstance(given, str) and first["type"] in ("tuple_type", "list_type"):
+        return f"{key}: must be a list, as [{json.dumps(given)}] (given: {given!r})"
     plain = isinstance(given, (str, int, float, bool))
     return f"{key}: {message}{f' (given: {given!r})' if key and plain else ''}".removeprefix(": ")
 

@@ -25,6 +25,7 @@ from mln.kernels.engine import KernelName
 
 if TYPE_CHECKING:
     from mln.evolution import EvolutionResult
+    from mln.files import SavedLoss
     from mln.pieces import Map
     from mln.search.hybrid import Handover
 
@@ -91,6 +92,7 @@ def evolution_jobs(experiment: Experiment, artifacts: Path) -> list[EvolutionJob
                 "families": families,
                 "validation": validation,
                 "loss": asdict(section.loss),
+                **({} if section.start_from is None else {"start": section.start_from.genome}),
                 "settings": asdict(section.settings),
                 "learner": learner_identity(section.settings.learner),
                 "seed": [experiment.seed, int(Purpose.EVOLVE), run],
@@ -113,7 +115,7 @@ def evolve_job(job: EvolutionJob, map: "Map | None" = None) -> Evolved:
     started = time.perf_counter()
     section = job.section
     result = evolve(
-        section.loss,
+        evolved_from(section),
         section.settings,
         mixture(section.families),
         seed_for(job.root_seed, Purpose.EVOLVE, job.run),
@@ -154,6 +156,15 @@ def evolve_job(job: EvolutionJob, map: "Map | None" = None) -> Evolved:
         "provenance": provenance(job.device, job.kernel),
     }
     return Evolved(row, None if result.learners is None else packed(result.learners))
+
+
+def evolved_from(section: EvolutionSection) -> "LossSpec | SavedLoss":
+    """What `mln.evolution.evolve` begins with: the form of the loss, or a loss of that form."""
+    from mln.files import SavedLoss
+
+    if section.start_from is None:
+        return section.loss
+    return SavedLoss(section.loss, np.array(section.start_from.genome, np.float32), {})
 
 
 def write_loss_file(path: Path, experiment: Experiment, row: Row) -> None:

@@ -58,8 +58,9 @@ class Live:
             disable=not self.console.is_terminal,
         )
         self._bar: TaskID | None = None
-        self._name, self._total, self._done, self._earlier = "", 0, 0, 0
+        self._name, self._total, self._done = "", 0, 0
         self._started = self._printed = 0.0
+        self._warm: tuple[float, int] | None = None
 
     def __enter__(self) -> Self:
         self.bars.start()
@@ -75,8 +76,9 @@ class Live:
 
     def phase(self, name: str, total: int, done: int = 0) -> None:
         """Begin a phase: a new bar, or a line."""
-        self._name, self._total, self._done, self._earlier = name, total, done, done
+        self._name, self._total, self._done = name, total, done
         self._started = self._printed = time.monotonic()
+        self._warm = None
         if self.console.is_terminal:
             self._bar = self.bars.add_task(name, total=total, completed=done, note="")
         else:
@@ -91,12 +93,22 @@ class Live:
             return
         now = time.monotonic()
         finished = self._done >= self._total
+        if not finished and self._warm is None:
+            # The first units pay for starting workers and compiling; the estimate does not.
+            self._warm, self._printed = (now, self._done), now
         if finished or now - self._printed >= PLAIN_INTERVAL_SECONDS:
             self._printed = now
-            spent, new = now - self._started, self._done - self._earlier
-            left = spent / new * (self._total - self._done) if new else 0.0
-            tail = f"took {spent:.0f} s" if finished else f"about {left:.0f} s left"
+            tail = f"took {now - self._started:.0f} s" if finished else self._left(now)
             self._line(f"{self._name}: {self._done / self._total:.0%}, {tail} {note}".rstrip())
+
+    def _left(self, now: float) -> str:
+        """What the pace since the first units makes of the rest."""
+        assert self._warm is not None
+        began, done = self._warm
+        new = self._done - done
+        if not new:
+            return "time left not known yet"
+        return f"about {(now - began) / new * (self._total - self._done):.0f} s left"
 
     def update(self, done: int, note: str = "") -> None:
         """Move to `done` units."""

@@ -11,12 +11,13 @@ from bench.store.store import Row
 from studies.dashboard.answer import answer, named_trials
 from studies.dashboard.data import ReviewData, seed_means
 from studies.dashboard.importance import TRIALS_FOR_EVIDENCE
+from studies.domains import Range, spell
 from studies.naming import trial_name
 from studies.objectives import eligible, second_of
 from studies.outcome import StudyResult, StudyTrial
 from studies.plan import StudyPlan, study_of
 from studies.protocol import budget_text, protocol_text, question, short
-from studies.space import BY_NAME, Range, spell
+from studies.space import BY_NAME
 
 MAX_SHOWN = 5
 """Trials in the table of the best."""

@@ -10,10 +10,11 @@ from bench.experiment.study import AblateStudy, StudyBase
 from bench.store.store import Row
 from reports.figures import palette
 from studies.dashboard.data import Importances, ReviewData, seed_means
+from studies.domains import Range
 from studies.outcome import StudyResult
 from studies.plan import StudyPlan
 from studies.protocol import short
-from studies.space import MODE, MUTATION_SIGMA, SWITCH_POINT, Range
+from studies.space import MODE, MUTATION_SIGMA, SWITCH_POINT
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

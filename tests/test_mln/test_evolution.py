@@ -11,6 +11,7 @@ from test_mln.helpers import linear_task
 from mln import Execution, evolve
 from mln.config import EvolutionConfig, LearnerSpec, LossSpec, TrainingSpec
 from mln.evolution import EvolutionResult, draw_tasks
+from mln.files import SavedLoss
 from mln.fitness import paired_gain, tuned_gain
 from mln.layout import layout
 from mln.pieces import FitnessProtocol, Piece, train
@@ -51,6 +52,26 @@ def test_a_rerun_gives_the_same_bits_and_another_seed_does_not() -> None:
     first = evolve(SPEC, TINY, mixed_task, SEED)
     assert same(first, evolve(SPEC, TINY, mixed_task, SEED))
     assert not np.array_equal(first.genome, evolve(SPEC, TINY, mixed_task, SeedSequence(4)).genome)
+
+
+def test_a_loss_from_a_file_is_where_evolution_starts() -> None:
+    first = evolve(SPEC, TINY, mixed_task, SEED)
+    saved = SavedLoss(SPEC, first.genome, {})
+    further = evolve(saved, TINY, mixed_task, SEED)
+    assert np.array_equal(further.start, first.genome)
+    assert np.array_equal(evolve(saved, TINY, mixed_task, SEED).genome, further.genome)
+    assert not np.array_equal(further.genome, first.genome)
+    # A search that hardly moves delivers what it started from.
+    still = replace(TINY, mode="es", strategy=StrategyConfig(sigma=1e-6))
+    assert np.allclose(evolve(saved, still, mixed_task, SEED).genome, first.genome, atol=1e-3)
+
+
+def test_a_checkpoint_of_another_start_is_not_gone_on_from(tmp_path: Path) -> None:
+    file = tmp_path / "checkpoint"
+    first = evolve(SPEC, TINY, mixed_task, SEED, Execution(checkpoint=file))
+    saved = SavedLoss(SPEC, first.genome, {})
+    again = evolve(saved, TINY, mixed_task, SEED, Execution(checkpoint=file))
+    assert same(again, evolve(saved, TINY, mixed_task, SEED))
 
 
 def test_budget_phases_and_history() -> None:

@@ -1,20 +1,18 @@
 """The search space: conditions, narrowing, and what decides over others."""
 
 import optuna
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_studies import tiny
 
+from bench.errors import InputError
+from bench.experiment.saved_losses import SavedLossSection
+from mln.layout import layout
 from studies import space
+from studies.domains import Choices, Range
 from studies.plan import space_of
-from studies.space import (
-    MODE,
-    POPULATION,
-    SETTINGS_PREFIX,
-    SWITCH_POINT,
-    Choices,
-    Range,
-)
+from studies.space import MODE, POPULATION, SETTINGS_PREFIX, SWITCH_POINT
 
 SIGMA, STRATEGY = space.MUTATION_SIGMA, space.STRATEGY
 
@@ -75,3 +73,22 @@ def test_what_decides_may_be_fixed_or_left_to_the_experiment():
     params = fixed.walk(lambda parameter: 0)
     assert SIGMA not in params
     assert SETTINGS_PREFIX + "strategy.sigma" in params
+
+
+def test_the_form_of_a_loss_that_evolution_goes_on_from_does_not_vary():
+    plain = tiny.untuned()
+    spec = plain.evolution.loss
+    genome = [0.0] * layout(spec).size
+    start = SavedLossSection(spec=spec, genome=tuple(genome))
+
+    def going_on(study):
+        evolution = plain.evolution.model_copy(update={"start_from": start})
+        return plain.model_copy(update={"evolution": evolution, "study": study})
+
+    free = space_of(going_on(plain.study.model_copy(update={"tune": None, "space": {}})))
+    names = [parameter.name for parameter in free.parameters]
+    assert MODE in names
+    assert not any(name.startswith(space.LOSS_PREFIX) for name in names)
+    varied = plain.study.model_copy(update={"tune": ("evolution.loss.head",)})
+    with pytest.raises(InputError, match=r"'evolution\.loss\.head' cannot vary beside"):
+        space_of(going_on(varied))

@@ -8,8 +8,9 @@ import pytest
 from optuna.storages import RDBStorage
 from optuna_dashboard import _serializer
 
+from studies.domains import Range
 from studies.sampler import IndexedQMC, distribution
-from studies.space import Parameter, Range
+from studies.space import Parameter
 
 
 @pytest.fixture

@@ -34,6 +34,9 @@ def test_machines_get_the_verdicts_and_the_page(run_cli: Cli, benchmarked: Store
     document = json.loads(ended.out)
     assert document["report"] == "there/report.html"
     pairs = {(row["candidate"], row["baseline"]) for row in document["verdicts"]}
+    for row in document["verdicts"]:
+        assert row["ci_low"] <= row["mean_difference"] <= row["ci_high"]
+        assert 0 <= row["p"] <= row["p_holm"] <= 1
     assert pairs == {("mae", "ce"), ("mae", "mse")}
 
 
