@@ -5,8 +5,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 
 import optuna
@@ -17,28 +15,21 @@ from sqlalchemy import event, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
-from bench.catalogue.learners import learner_identity
-from bench.cells.provenance import determinants, versions
 from bench.errors import InputError
 from bench.experiment.model import Experiment
 from bench.experiment.study import ConfirmStudy, ScreenStudy, StudyBase
-from bench.keys import digest
 from bench.store.database import BUSY_TIMEOUT_MS, public_url, sqlite_pragmas
 from bench.store.store import Store
-from bench.tasks.resolve import resolve
+from studies.identity import first_difference, identity, study_fingerprint
 from studies.objectives import METRIC, second_of
-from studies.plan import StudyPlan, evolved_on, points, study_of
+from studies.plan import StudyPlan, points, study_of
 from studies.protocol import protocol_text, question
 from studies.sampler import SlotHyperband, SlotSampler
 from studies.space import SPACE_VERSION
 
-DETERMINING_FILES = (
-    "ablating", "judging", "objective", "objectives", "outcome", "plan", "sampler", "seeds",
-    "space",
-)  # fmt: skip
-"""The files of this package that a trial's value or proposal depends on."""
-
 CREATION_ATTEMPTS = 10
+IDENTITY = "mln_bench:identity"
+"""The attribute that keeps what a study is; one of the system's, which the dashboard hides."""
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -65,8 +56,10 @@ def create_study(experiment: Experiment, url: str) -> None:
                 load_if_exists=True,
             )
             if "fingerprint" not in made.user_attrs:
+                key = storage.get_study_id_from_name(study.name)
+                storage.set_study_system_attr(key, IDENTITY, identity(experiment))
                 _describe(made, experiment, study)
-            _refuse_mismatch(made, experiment, url)
+            _refuse_mismatch(storage, made, experiment, url)
 
     _with_retries(url, create)
 
@@ -106,7 +99,8 @@ def has_study(experiment: Experiment, url: str) -> bool:
     with opened(url) as storage:
         if name not in optuna.get_all_study_names(storage):
             return False
-        _refuse_mismatch(optuna.load_study(study_name=name, storage=storage), experiment, url)
+        made = optuna.load_study(study_name=name, storage=storage)
+        _refuse_mismatch(storage, made, experiment, url)
     return True
 
 
@@ -140,38 +134,6 @@ def refuse_without_studies(url: str) -> None:
     )
 
 
-def study_fingerprint(experiment: Experiment) -> str:
-    """A hash of all that a trial's value and proposal depend on.
-
-    The number of trials is left out, since a study may be extended.
-
-    Raises:
-        InputError: the experiment has no study, or names an unknown family or learner.
-    """
-    study = study_of(experiment)
-    config = experiment.model_dump(mode="json", include={"seed", "device", "evolution", "tuning"})
-    for key in ("runs", "settings_from_study"):
-        del config["evolution"][key]
-    del config["evolution"]["settings"]["budget"]
-    config["tuning"] = {"rates": config["tuning"]["rates"]}
-    config["study"] = study.model_dump(mode="json", exclude={"name", "trials"})
-    families = (*evolved_on(experiment), *study.families)
-    config["tasks"] = [resolve(family).identity() for family in families]
-    if experiment.evolution:
-        config["learner"] = learner_identity(experiment.evolution.settings.learner)
-    config["optuna"] = versions()["optuna"]
-    config["determinants"] = determinants(experiment.device, experiment.evolution_kernel())
-    config["source"] = source_hash()
-    return digest(config | {"space": SPACE_VERSION})
-
-
-@lru_cache
-def source_hash() -> str:
-    """Hash of this package's files that determine what a trial is and what it is worth."""
-    folder = resources.files("studies")
-    return digest([folder.joinpath(f"{name}.py").read_text("utf-8") for name in DETERMINING_FILES])
-
-
 def _pruner(study: StudyBase, sampler: SlotSampler) -> BasePruner:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
@@ -199,13 +161,17 @@ def _describe(made: optuna.Study, experiment: Experiment, study: StudyBase) -> N
     made.set_user_attr("fingerprint", study_fingerprint(experiment))
 
 
-def _refuse_mismatch(study: optuna.Study, experiment: Experiment, url: str) -> None:
-    if study.user_attrs.get("fingerprint") != study_fingerprint(experiment):
-        raise InputError(
-            f"study {study.study_name!r} in {public_url(url)} has another configuration, "
-            "source or library versions; "
-            "choose another study.name or another --storage"
-        )
+def _refuse_mismatch(
+    storage: RDBStorage, study: optuna.Study, experiment: Experiment, url: str
+) -> None:
+    if study.user_attrs.get("fingerprint") == study_fingerprint(experiment):
+        return
+    attrs = storage.get_study_system_attrs(storage.get_study_id_from_name(study.study_name))
+    raise InputError(
+        f"study {study.study_name!r} in {public_url(url)} is another one: "
+        f"{first_difference(attrs.get(IDENTITY, {}), identity(experiment))}; "
+        "choose another study.name or another --storage"
+    )
 
 
 def _with_retries(url: str, create: Callable[[], None]) -> None:

@@ -4,6 +4,7 @@ import pytest
 from test_studies import tiny
 
 from bench.errors import InputError
+from studies import identity
 from studies.results import best_evolution
 from studies.space import POPULATION
 from studies.storage import opened
@@ -12,19 +13,30 @@ pytestmark = pytest.mark.usefixtures("inline")
 
 
 @pytest.mark.parametrize(
-    "changed",
+    ("changed", "words"),
     [
-        tiny.experiment(budget=400),
-        tiny.experiment(space={POPULATION: [4]}),
-        tiny.experiment(settings={"tasks_per_generation": 1}),
-        tiny.experiment().model_copy(update={"seed": 4}),
+        (tiny.experiment(budget=400), r"study\.budget is \d+ there and 400 here"),
+        (tiny.experiment(space={POPULATION: [4]}), rf"study\.space\.{POPULATION} is .* here"),
+        (
+            tiny.experiment(settings={"tasks_per_generation": 1}),
+            r"evolution\.settings\.tasks_per_generation is \d+ there and 1 here",
+        ),
+        (tiny.experiment().model_copy(update={"seed": 4}), "seed is 3 there and 4 here"),
     ],
 )
-def test_another_configuration_is_refused(url, changed):
+def test_another_configuration_is_refused_by_the_key_that_differs(url, changed, words):
     tiny.run(tiny.experiment(), url, trials=2)
     for use in (tiny.run, best_evolution):
-        with pytest.raises(InputError, match=r"choose another study\.name or another --storage"):
+        with pytest.raises(InputError, match=words) as caught:
             use(changed, url)
+        assert "choose another study.name or another --storage" in str(caught.value)
+
+
+def test_other_sources_are_no_key(url, monkeypatch):
+    tiny.run(tiny.experiment(), url, trials=2)
+    monkeypatch.setattr(identity, "source_hash", lambda: "another")
+    with pytest.raises(InputError, match="made by other sources or library versions"):
+        tiny.run(tiny.experiment(), url, trials=2)
 
 
 @pytest.mark.parametrize(
