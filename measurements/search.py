@@ -4,7 +4,7 @@
     python -m measurements.search --out docs
 
 Same population size, start, first step size and target for all; 11 seeds, each with its own
-start. It writes search.md and search.csv; a library that is not installed is left out, and what
+start. It writes search-algorithms.md and search.csv; a library that is not installed is left out, and what
 search.csv already holds is not run again.
 """
 
@@ -227,7 +227,7 @@ def stored(out: Path) -> dict[SearchCell, list[float]]:
 
 
 def write(out: Path, evaluations: dict[SearchCell, list[float]], libraries: list[str]) -> None:
-    """search.csv with every run, search.md with the medians."""
+    """search.csv with every run, search-algorithms.md with the medians."""
     with (out / "search.csv").open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow([*SearchCell._fields, "population", "target", "seed", "evaluations"])
@@ -239,7 +239,7 @@ def write(out: Path, evaluations: dict[SearchCell, list[float]], libraries: list
     for algorithm in PEER_SETTINGS:
         parts += [f"## {algorithm}\n", *table(evaluations, algorithm), ""]
         parts += [" ".join([*verdict(evaluations, algorithm), NOTES[algorithm]]) + "\n"]
-    (out / "search.md").write_text("\n".join(parts))
+    (out / "search-algorithms.md").write_text("\n".join(parts))
 
 
 def main() -> None:
