@@ -4,8 +4,8 @@
     python -m measurements.search --out docs
 
 Same population size, start, first step size and target for all; 11 seeds, each with its own
-start. It writes search-algorithms.md and search.csv; a library that is not installed is left out, and what
-search.csv already holds is not run again.
+start. It writes search-algorithms.md and search.csv; a library that is not installed is left out,
+and what search.csv already holds is not run again.
 """
 
 import argparse
