@@ -187,7 +187,8 @@ def _next(
         )
         things.append(
             f"`{short(name)}`: {share:.0%} of the importance in the {shares.trials} random trials"
-            f"{at} (PED-ANOVA{doubt})."
+            f"{at} (PED-ANOVA{doubt}). The dashboard's own panel takes all trials, also those that "
+            "the sampler placed where it expected to gain: its shares are others."
         )
     things.append("The timeline: how long trials took, and where workers were idle.")
     things.append("Each trial's `seeds.csv`: whether one family carries the mean gain.")

@@ -56,7 +56,7 @@ def importance_bars(shares: Importances) -> "Figure | None":
     import plotly.graph_objects as go
 
     ordered = sorted(shares.shares.items(), key=lambda item: item[1])
-    at = f" by their value at {shares.point}" if shares.point else ""
+    at = f" at {shares.point}" if shares.point else ""
     figure = go.Figure(
         go.Bar(
             x=[share for _, share in ordered],
@@ -66,9 +66,10 @@ def importance_bars(shares: Importances) -> "Figure | None":
             text=[f"{share:.0%}" for _, share in ordered],
         )
     )
-    return _styled(
-        figure, f"Importances in the {shares.trials} random trials{at}", "share (PED-ANOVA)", ""
-    )
+    # Else the two charts of importances on one page contradict each other without a word.
+    why = "without those that the sampler placed, which the panel above counts"
+    title = f"Importances in the {shares.trials} random trials{at}<br><sup>{why}</sup>"
+    return _styled(figure, title, "share (PED-ANOVA)", "")
 
 
 def response(plan: StudyPlan, result: StudyResult) -> "Figure | None":
