@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from test_bench.test_cli.calling import Cli
 
 from bench.experiment.model import load
@@ -40,6 +41,7 @@ def stable(report: Path) -> dict:
     return content
 
 
+@pytest.mark.slow
 def test_the_demo_closes_the_loop_and_repeats_itself(run_cli: Cli, tmp_path: Path) -> None:
     for name, jobs in (("a", "2"), ("b", "1")):
         where = ["--out", name, "--storage", f"sqlite:///{name}.db", "--jobs", jobs]
@@ -72,6 +74,21 @@ def test_the_demo_closes_the_loop_and_repeats_itself(run_cli: Cli, tmp_path: Pat
     ended = run_cli("report", "demo", "--strict", "--out", "c", *by_hand)
     assert ended.code == 0, ended.err
     assert stable(tmp_path / "c" / "report.json") == first
+
+
+def test_the_demo_leads_to_a_report(run_cli: Cli, tmp_path: Path) -> None:
+    small = [*TINY_DEMO, "--set=benchmark.tasks=['spirals']", "--set=study.trials=2"]
+    small += ["--set=benchmark.losses=['ce','mse','pretrained:adaptive']"]
+    ended = run_cli("demo", "--seed", "3", "--out", "a", "--jobs", "1", *small)
+    assert ended.code == 0, ended.err
+    assert "mln-bench dashboard" in ended.out
+    for phase in ("study", "evolve 2 losses", "benchmark"):
+        assert f"{phase}: 100%" in ended.err
+    assert stable(tmp_path / "a" / "report.json")["missing"] == []
+    # Other seeds ask for another study of the same name, and the key is named.
+    other = run_cli("demo", "--seed", "4", *small)
+    assert other.code == 2
+    assert "seed is 3 there and 4 here" in other.err
 
 
 def test_the_demo_keeps_its_promises() -> None:
