@@ -3,12 +3,13 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bench.cli.commands import after_evolve, command_line
 from bench.cli.console import print_errors, print_notes, print_rows
+from bench.cli.gains import gain_text, gain_unit
 from bench.cli.options import (
     ARTIFACTS,
     ArtifactsOption,
@@ -24,6 +25,9 @@ from bench.cli.settings import resolved_settings
 from bench.errors import InputError
 from bench.files import require_writable
 from bench.store.url import DEFAULT_URL
+
+if TYPE_CHECKING:
+    from bench.experiment.model import Experiment
 
 
 def evolve(
@@ -74,8 +78,8 @@ def evolve(
             }
             for row in rows
         ]
-    title = "Evolved losses: mean gain over CE in the last generation (fraction; nats for nll)"
-    print_rows(evolved, as_json, title)
+    title = f"Evolved losses: mean gain over CE in the last generation ({gain_unit(resolved)})"
+    print_rows(evolved if as_json else _in_units(resolved, evolved), as_json, title)
     print_notes(notes_of(resolved.evolution, rows))
     print_errors(errors)
     if evolved and not errors and not as_json:
@@ -95,6 +99,15 @@ def _starting(loss: str) -> str:
     if name.startswith(FILE):
         name = f"{FILE}{Path(name.removeprefix(FILE)).absolute()}"
     return f"evolution.start_from={json.dumps(name, ensure_ascii=False)}"
+
+
+def _in_units(experiment: "Experiment", rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows for a reader: gains in points or nats."""
+    gains = ("gain_last_generation", "validation_gain", "validation_low", "validation_high")
+    return [
+        row | {name: gain_text(experiment, row[name]) for name in gains if name in row}
+        for row in rows
+    ]
 
 
 def _validated(found: dict[str, Any] | None) -> dict[str, Any]:

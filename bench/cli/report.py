@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli.commands import ReportKind, reproducing_commands
+from bench.cli.gains import gain_text, gain_unit
 from bench.cli.options import DataRootOption, JsonOption, OutOption, SetOption, StorageOption
 from bench.cli.report_given import (
     AlphaOption,
@@ -145,7 +146,11 @@ def _ablation(
     written = writer("ablation")(store, loaded[0], out, commands)
     effects = [effect.as_json() for effect in written.analysis.effects]
     rows = [{name: effect.get(name) for name in EFFECT_FIELDS} for effect in effects]
-    print_verdicts(rows, "Effects: difference in gain over CE", written.paths.html, as_json)
+    if not as_json:
+        gains = EFFECT_FIELDS[3:6]
+        rows = [row | {name: gain_text(loaded[0], row[name]) for name in gains} for row in rows]
+    title = f"Effects: difference in gain over CE ({gain_unit(loaded[0])})"
+    print_verdicts(rows, title, written.paths.html, as_json)
     return not written.is_whole
 
 
@@ -153,20 +158,22 @@ def _study(
     store: "Store", loaded: "list[Experiment]", out: Path, commands: list[str], as_json: bool
 ) -> bool:
     from reports import writer
+    from reports.page.wording import unit_of
 
     if len(loaded) > 2:
         raise InputError("--kind study: name the winner and the default, no more")
     default = loaded[1] if len(loaded) > 1 else None
+    unit = unit_of(loaded[0].report.metric)
     written = writer("study")(store, loaded[0], default, out, commands)
     rows = [
         {
             "task": gain.task,
-            "difference": gain.crossed.estimate,
+            "difference": gain.crossed.estimate if as_json else unit.gain(gain.crossed.estimate),
             "p_holm": gain.decision.p_holm,
             "verdict": gain.decision.verdict,
         }
         for gain in written.gains
     ]
-    title = "What tuning gained: winner minus default"
+    title = f"What tuning gained: winner minus default ({unit.difference})"
     print_verdicts(rows, title, written.paths.html, as_json)
     return bool(written.warnings)

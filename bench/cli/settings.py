@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.cli.gains import gain_text, gain_unit
 from bench.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def tune_settings(
             if not started:
                 live.phase("study", progress.total, progress.done)
                 started = True
-            live.update(progress.done, _note(progress))
+            live.update(progress.done, _note(experiment, progress))
 
         return run_study(
             experiment,
@@ -78,7 +79,8 @@ def tune_settings(
         )
 
 
-def _note(progress: "StudyProgress") -> str:
-    best = "" if progress.best_value is None else f"best {progress.best_value:+.4f}"
+def _note(experiment: "Experiment", progress: "StudyProgress") -> str:
+    best = f"best {gain_text(experiment, progress.best_value)} {gain_unit(experiment)}"
+    best = "" if progress.best_value is None else best
     share = progress.pruned / progress.done if progress.pruned else 0
     return ", ".join(part for part in (best, f"{share:.0%} pruned" if share else "") if part)

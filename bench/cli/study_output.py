@@ -1,6 +1,7 @@
 """What the verbs `study` and `ablate` print."""
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ import typer
 
 from bench.cli.commands import command_line
 from bench.cli.console import print_json, print_rows
+from bench.cli.gains import gain_text, gain_unit
 from bench.errors import InputError
 from bench.files import require_writable
 
@@ -26,7 +28,8 @@ def print_study(
         return
     if result.kind == "ablate":
         done = sorted(result.trials, key=lambda trial: -(trial.value or 0.0))
-        print_rows(_rows(done), False, "Cells: mean gain over tuned CE on the study's tasks")
+        title = f"Cells: mean gain over tuned CE on the study's tasks ({gain_unit(experiment)})"
+        print_rows(_rows(experiment, done), False, title)
     elif result.best:
         if result.front:
             print_rows(_front(experiment, result), False, "Pareto front, and the chosen trial")
@@ -37,9 +40,11 @@ def print_study(
                 for name, value in best.params.items()
             ],
             False,
-            f"{'Chosen' if result.front else 'Best'} settings: trial {best.number}, gain over "
-            f"tuned CE {best.value:+.4f} on the study's tasks (fraction)",
+            f"{'Chosen' if result.front else 'Best'} settings: trial {best.number}, "
+            f"{gain_text(experiment, best.value)} {gain_unit(experiment)} over tuned CE on the "
+            "study's tasks",
         )
+        typer.echo(f"To paste:  {' '.join(overrides_of(best.params))}")
     else:
         typer.echo("No trial is complete and feasible; their notes are in the dashboard.")
     typer.echo(f"Review it:  {command_line('dashboard', storage=storage)}")
@@ -57,8 +62,8 @@ def _front(experiment: "Experiment", result: "StudyResult") -> list[dict[str, An
         {
             "trial": trial.number,
             "what": trial_name(space, trial.params),
-            "gain": trial.value,
-            "worst_regime": trial.worst,
+            "gain": gain_text(experiment, trial.value),
+            "worst_regime": gain_text(experiment, trial.worst),
             "member_steps": trial.member_steps,
             "chosen": "*" if trial.slot == chosen else "",
         }
@@ -119,12 +124,17 @@ def _study_name(store: "Store", other: str) -> str:
     return experiment.study.name
 
 
-def _rows(trials: "Sequence[StudyTrial]") -> list[dict[str, Any]]:
+def overrides_of(params: Mapping[str, Any]) -> list[str]:
+    """Settings as a shell takes them: --set KEY=VALUE, the keys as in a TOML file."""
+    return [f"--set {shlex.quote(f'{name}={value}')}" for name, value in params.items()]
+
+
+def _rows(experiment: "Experiment", trials: "Sequence[StudyTrial]") -> list[dict[str, Any]]:
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))
     return [
         {
             "trial": trial.number,
-            "gain": trial.value,
+            "gain": gain_text(experiment, trial.value),
             "member_steps": trial.member_steps,
             **{name.removeprefix("evolution."): trial.params.get(name) for name in names},
         }

@@ -72,7 +72,7 @@ def test_each_command_of_the_loop_names_the_next(run_cli: Cli, tmp_path: Path) -
     ended = run_cli("study", *SMALL_STUDY, *where, "--workers=1", "--export", "best.toml")
     evolve = next_command(ended.out)
     assert evolve[:2] == ["evolve", "best.toml"]
-    ended = run_cli(*evolve)
+    ended = run_cli(*evolve, "--jobs=1")
     assert ended.code == 0, ended.err
     files = {path.stem for path in tmp_path.glob("best-*.safetensors")}
     assert files == {"best-1", "best-2", "best-3"}
@@ -80,7 +80,7 @@ def test_each_command_of_the_loop_names_the_next(run_cli: Cli, tmp_path: Path) -
     assert run[:2] == ["run", "quickstart"]
     tiny = ["--set=benchmark.tasks=['spirals']", "--set=benchmark.seeds=2"]
     tiny += ["--set=benchmark.training.steps=10", "--set=tuning.rates=[0.01]"]
-    ended = run_cli(*run, *tiny)
+    ended = run_cli(*run, *tiny, "--jobs=1")
     assert ended.code == 0, ended.err
     report = next_command(ended.out)
     ended = run_cli(*report, "--json")
@@ -92,6 +92,7 @@ def test_each_command_of_the_loop_names_the_next(run_cli: Cli, tmp_path: Path) -
 
 def test_evolution_goes_on_from_a_file_with_a_larger_budget(run_cli: Cli, tmp_path: Path) -> None:
     tiny = [word for word in SMALL_STUDY[1:] if word.startswith("--set=evolution")]
+    tiny.append("--jobs=1")
     first = run_cli("evolve", "one-loss", *tiny, "--out", "a.safetensors")
     assert first.code == 0, first.err
     larger = ["--set=evolution.settings.budget=4000", "--from", "a.safetensors"]
