@@ -19,7 +19,8 @@ from mln.learners import initial_weights
 from mln.random import generator
 from mln.task import Split, Task
 
-INITIAL_WEIGHTS, BATCHES, DRIFT = 0, 1, 2
+INITIAL_WEIGHTS, BATCHES, DRIFT, DRAWS = 0, 1, 2, 4
+"""Keys below a slot's seed; 3 is that of `mln.pieces`."""
 
 
 class Evaluation(NamedTuple):
@@ -37,8 +38,10 @@ class Problem:
 
     pool: all examples, [M, D], float32 or bytes; a learner sees pool * scale + shift (float32,
     [D] or [1]). batch_index and batch_y: rows of the pool and labels of each step's minibatch,
-    int64 [K, T, B]. initial: float32 [K, W]. evaluations: for each split its phases, in the order
-    of their `since`, the first of which is 0. image: the features' (channels, height, width).
+    int64 [K, T, B]. initial: float32 [K, W], of a module its parameters and then its buffers.
+    draws: int64 [K], what a module's own random numbers come from. evaluations: for each split
+    its phases, in the order of their `since`, the first of which is 0. image: the features'
+    (channels, height, width).
     """
 
     features: int
@@ -49,6 +52,7 @@ class Problem:
     batch_index: NDArray[np.int64]
     batch_y: NDArray[np.int64]
     initial: NDArray[np.float32]
+    draws: NDArray[np.int64]
     evaluations: dict[str, tuple[Evaluation, ...]]
     scale: NDArray[np.float32] = field(default_factory=lambda: ONE)
     shift: NDArray[np.float32] = field(default_factory=lambda: ZERO)
@@ -93,6 +97,7 @@ def make_problem(
         batch_index=np.stack([slot.rows for slot in slots]),
         batch_y=np.stack([slot.y for slot in slots]),
         initial=np.stack([slot.initial for slot in slots]),
+        draws=np.array([generator(seed, DRAWS).integers(2**63) for seed in seeds]),
         evaluations={name: _phases([slot.evaluations[name] for slot in slots]) for name in splits},
         scale=scale,
         shift=shift,

@@ -36,8 +36,8 @@ class DeviceData:
     """A problem's arrays on its device, padded so that every stacked matrix is aligned.
 
     Padding changes nothing: added features are 0, and their weights have no gradient; added
-    examples of a minibatch have `example_weight` 0; added rows of an evaluation have label -1.
-    features: the padded number of them.
+    examples of a minibatch have `example_weight` 0, and a module, which may mix examples, gets
+    none; added rows of an evaluation have label -1. features: the padded number of them.
     """
 
     problem: Problem
@@ -49,6 +49,7 @@ class DeviceData:
     batch_y: Tensor
     example_weight: Tensor
     initial: Tensor
+    draws: Tensor
     splits: dict[tuple[str, int], tuple[Tensor, Tensor]] = field(default_factory=dict)
     """Rows and labels [K, E] of the splits that were scored, by the step their phase is since."""
 
@@ -63,7 +64,7 @@ class DeviceData:
             return tensor.to(device, dtype if tensor.is_floating_point() else None)
 
         batch_size = problem.training.batch_size
-        extra = aligned(batch_size) - batch_size
+        extra = 0 if problem.learner.kind == "module" else aligned(batch_size) - batch_size
         weight = torch.full((batch_size,), 1 / batch_size, device=device, dtype=dtype)
         return cls(
             problem=problem,
@@ -75,6 +76,7 @@ class DeviceData:
             batch_y=pad(move(problem.batch_y), (0, extra)),
             example_weight=pad(weight, (0, extra)),
             initial=move(problem.initial),
+            draws=move(problem.draws),
         )
 
     def start(self, members: Members, chosen: np.ndarray) -> Tensor:
@@ -91,6 +93,10 @@ class DeviceData:
         alike = (chosen == chosen[0]).all() and self.pool.device.type == "cpu"
         number = torch.from_numpy(chosen[:1] if alike else chosen)
         return MemberSlots(number.to(self.pool.device), len(chosen))
+
+    def keys(self, slots: MemberSlots) -> Tensor:
+        """What the members' training steps draw from, int64 [P]."""
+        return slots.spread(self.draws.index_select(0, slots.number))
 
     def batch(self, slots: MemberSlots, step: int | Tensor) -> tuple[Tensor, Tensor]:
         """Minibatch of a step, counted from 0 (or int64 [1], on the device): x [P, D, B] and
