@@ -14,7 +14,7 @@ from bench.experiment.model import Experiment, load
 from bench.experiment.saved_losses import PRETRAINED
 from bench.tasks.data_root import use_data_root
 from bench.tasks.resolve import TaskRef, resolve
-from mln.config import LearnerSpec, LossSpec
+from mln.config import LearnerSpec, LossSpec, TrainingSpec
 from mln.learners import learner_name, plan, try_module
 from mln.pretrained import NAMES
 
@@ -121,19 +121,22 @@ def _read_data(named: NamedTasks) -> None:
 def _check_learners(experiment: Experiment, named: NamedTasks) -> None:
     """Every learner must be able to learn from the tasks it meets."""
     evolution, benchmark = experiment.evolution, experiment.benchmark
-    pairs: list[tuple[LearnerSpec, TaskRef, int]] = []
+    pairs: list[tuple[LearnerSpec, TaskRef, TrainingSpec]] = []
     if evolution:
-        drawn, batch = (*named.evolution, *named.validation), evolution.settings.training.batch_size
-        pairs += [(evolution.settings.learner, task, batch) for task in drawn]
+        drawn, settings = (*named.evolution, *named.validation), evolution.settings
+        pairs += [(settings.learner, task, settings.training) for task in drawn]
     if benchmark:
         pairs += [
-            (benchmark.learner_of(task.image is not None), task, benchmark.training.batch_size)
+            (benchmark.learner_of(task.image is not None), task, benchmark.training)
             for task in named.benchmark
         ]
-    for learner, task, batch in pairs:
+    for learner, task, training in pairs:
+        obstacle = training.augmentation.obstacle(task.image)
+        if obstacle is not None:
+            raise InputError(f"task {task.name!r}: {obstacle}")
         try:
             if learner.kind == "module":
-                try_module(learner, task.shape, task.image, min(batch, 2))
+                try_module(learner, task.shape, task.image, min(training.batch_size, 2))
             else:
                 plan(learner, *task.shape, task.image)
         except Exception as error:  # a module is the user's: anything can happen in it

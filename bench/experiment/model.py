@@ -143,7 +143,14 @@ class Experiment(SectionBase):
         section = self.evolution
         if section is None:
             raise ValueError("the experiment has no [evolution] section")
-        return engine.choose(section.settings.learner, section.loss, self.device, self.kernel)
+        settings = section.settings
+        return engine.choose(
+            settings.learner,
+            section.loss,
+            self.device,
+            self.kernel,
+            settings.training.augmentation.changes,
+        )
 
     def losses(self) -> tuple[str, ...]:
         """All losses of the benchmark: the baselines, then the evolved ones."""

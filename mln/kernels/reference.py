@@ -27,6 +27,7 @@ from mln.kernels.optimizer import Optimizer
 from mln.kernels.recorder import Recorder, in_chunks, one_thread
 from mln.kernels.repeated import GraphMemory, train_on_device
 from mln.losses.base import StackedLoss, state_of
+from mln.losses.soft import on_probabilities
 from mln.problem import Problem
 from mln.rollout import DEFAULT_OPTIONS, Members, RolloutOptions, RolloutResult, SplitScores
 
@@ -83,8 +84,9 @@ class _Chunk:
         loss: StackedLoss,
         chosen: np.ndarray,
     ) -> None:
-        self.network, self.data, self.loss, self.chosen = network, data, loss, chosen
+        self.network, self.data, self.chosen = network, data, chosen
         self.training = data.problem.training
+        self.loss = on_probabilities(loss) if self.training.augmentation.mixup else loss
         self.slots = data.slots(members.slot[chosen])
         self.keys = data.keys(self.slots)
         self.weights = network.flat(data.start(members, chosen))

@@ -24,3 +24,23 @@ def test_what_cannot_train_is_refused(factory: str, batch_size: int, reason: str
         return
     with pytest.raises(InputError, match=f"learner {factory} on task .*{reason}"):
         load_checked("quickstart", overrides)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        (["benchmark.training.augmentation.crop=-1"], "crop must be a whole number of pixels"),
+        (["benchmark.training.augmentation.mixupp=1"], "did you mean 'mixup'"),
+        (
+            ['benchmark.tasks=["moons"]', "benchmark.training.augmentation.flip=true"],
+            "'moons': augmentation by crop, flip",
+        ),
+        (
+            ['benchmark.tasks=["digits"]', "benchmark.training.augmentation.cutout=8"],
+            "'digits': augmentation: crop and cutout must be smaller than the pictures' 8 pixels",
+        ),
+    ],
+)
+def test_augmentation_that_cannot_be_is_refused(overrides: list[str], reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        load_checked("quickstart", overrides)
