@@ -10,6 +10,7 @@ Each check takes a name and raises AssertionError with the reason. With pytest:
 
 import pickle
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -21,12 +22,12 @@ from bench.catalogue.losses import LOSSES
 from bench.cells.loss_ref import LossRef, reference
 from bench.tasks.regimes.catalogue import REGIMES, Stage
 from bench.tasks.resolve import TaskRef, resolve
-from mln.config import LossSpec, TrainingSpec
+from mln.config import LearnerSpec, LossSpec, TrainingSpec
 from mln.examples import Examples
 from mln.kernels import engine
 from mln.kernels.draws import Moment
 from mln.kernels.reference import network_of
-from mln.learners import build_module, initial_weights
+from mln.learners import build_module, initial_weights, try_module
 from mln.losses.base import StackedLoss, logit_gradient
 from mln.problem import make_problem
 from mln.rollout import Members, RolloutOptions
@@ -298,12 +299,45 @@ def _stacked(name: str, members: int, classes: int) -> StackedLoss:
 
 
 def _tasks_for(name: str) -> Iterator[Task]:
-    """Tasks that a learner can learn from."""
+    """Tasks that a learner can learn from; for a module it may raise ValueError to say not."""
     spec = learner_named(name)
-    for task in ("digits", "moons", "wine"):
-        drawn = resolve(task).source(test=False)(TASK_SEEDS[0])
-        if spec.kind != "cnn" or drawn.image is not None:
-            yield drawn
+    drawn = [
+        resolve(task).source(test=False)(TASK_SEEDS[0]) for task in ("digits", "moons", "wine")
+    ]
+    fitting = [task for task in drawn if _fits(spec, task)]
+    fitting = fitting or [task for task in [_twice_as_large(drawn[0])] if _fits(spec, task)]
+    assert fitting, "learns neither from 64 numbers, pictures of 16 x 16, nor tables"
+    yield from fitting
+
+
+def _fits(spec: LearnerSpec, task: Task) -> bool:
+    if spec.kind != "module":
+        return spec.kind != "cnn" or task.image is not None
+    try:
+        try_module(spec, (task.features, task.classes), task.image, 2)
+    except ValueError:
+        return False
+    return True
+
+
+def _twice_as_large(task: Task) -> Task:
+    """A task of pictures whose pixels are squares of four."""
+    assert task.image is not None
+    channels, height, width = task.image
+
+    def grown(split: Split) -> Split:
+        x = np.asarray(split.x[:100]).reshape(-1, *task.image)  # type: ignore[misc]
+        large = x.repeat(2, axis=2).repeat(2, axis=3).reshape(len(x), -1)
+        return Split(np.ascontiguousarray(large), split.y[:100])
+
+    return replace(
+        task,
+        features=4 * task.features,
+        image=(channels, 2 * height, 2 * width),
+        train=grown(task.train),
+        inner_valid=grown(task.inner_valid),
+        outer_valid=grown(task.outer_valid),
+    )
 
 
 def _shape(task: Task) -> tuple[int, int, tuple[int, int, int] | None]:

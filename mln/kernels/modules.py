@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.func import functional_call, vmap
 
 from mln.kernels.draws import Moment, OwnDropout, seeded
-from mln.kernels.networks import RowNetwork
+from mln.kernels.networks import TOGETHER, RowNetwork
 from mln.learners import buffers_of, build_module
 from mln.problem import Problem
 
@@ -53,6 +53,9 @@ class Modules(RowNetwork):
 
     def forward(self, weights: Tensor, x: Tensor) -> Tensor:
         """Logits [P, C, B] of x [P, D, B], as the learner is used: nothing of it changes."""
+        if x.shape[2] > TOGETHER:
+            some = torch.split(x, TOGETHER, 2)
+            return torch.cat([self.forward(weights, part) for part in some], 2)
         self._mode(training=False)
         if len(weights) == 1:
             return self._called(weights[0], x[0])[0][None]

@@ -50,7 +50,12 @@ def test_a_built_in_loss_conforms(name: str, check: Check) -> None:
     check(name)
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+SLOW = ("all_cnn_c", "wide_mlp")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(x, marks=pytest.mark.slow) if x in SLOW else x for x in LEARNERS]
+)
 def test_a_built_in_learner_conforms(name: str) -> None:
     LEARNER_CHECKS[-1](name)
 
