@@ -11,6 +11,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -127,7 +128,7 @@ def compared(problem: Problem, lr: float, device: str) -> dict[str, list[float]]
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
-    parser.add_argument("--data-root", default=None)
+    parser.add_argument("--data-root", type=Path, default=None)
     parser.add_argument("--task", default="cifar10_jpeg")
     parser.add_argument("--learner", default="resnet20")
     parser.add_argument("--epochs", type=float, default=3)

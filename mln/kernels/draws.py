@@ -28,7 +28,7 @@ class Moment(NamedTuple):
 
     def step_keys(self) -> Tensor:
         """What the step draws from, int64 [P]."""
-        return _mixed(self.keys + _mixed(GOLDEN * (torch.as_tensor(self.step) + 1)))
+        return _mixed(self.keys + _mixed(GOLDEN * (torch.as_tensor(self.step).long() + 1)))
 
 
 def uniform(key: Tensor, place: int, count: int) -> Tensor:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from test_mln.helpers import small_problem, some_losses
+from test_mln.test_kernels.test_repeated import as_on_a_device
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -183,3 +184,11 @@ def test_the_numbers_are_uniform_and_unrelated() -> None:
 def test_a_buffer_that_float32_cannot_hold_is_refused() -> None:
     with pytest.raises(ValueError, match="buffer 'places'"):
         problem_of("Counting")
+
+
+def test_the_steps_of_a_device_draw_and_keep_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = problem_of("normed")
+    (here,) = trained(problem, ("ce",), [0, 1], (5, 12))
+    monkeypatch.setattr(reference, "_train_on_cpu", as_on_a_device(reference))
+    (there,) = trained(problem, ("ce",), [0, 1], (5, 12))
+    np.testing.assert_array_equal(here.weights, there.weights)
