@@ -10,6 +10,7 @@ Each check takes a name and raises AssertionError with the reason. With pytest:
 
 import pickle
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -21,10 +22,12 @@ from bench.catalogue.losses import LOSSES
 from bench.cells.loss_ref import LossRef, reference
 from bench.tasks.regimes.catalogue import REGIMES, Stage
 from bench.tasks.resolve import TaskRef, resolve
-from mln.config import LossSpec, TrainingSpec
+from mln.config import LearnerSpec, LossSpec, TrainingSpec
 from mln.examples import Examples
 from mln.kernels import engine
-from mln.learners import build_module, initial_weights
+from mln.kernels.draws import Moment
+from mln.kernels.reference import network_of
+from mln.learners import build_module, initial_weights, try_module
 from mln.losses.base import StackedLoss, logit_gradient
 from mln.problem import make_problem
 from mln.rollout import Members, RolloutOptions
@@ -107,7 +110,7 @@ def task_takes_every_regime(name: str) -> None:
     ref = resolve(name)
     family = ref.family
     for regime in REGIMES.values():
-        if regime.obstacle(family) is not None or regime.stage is Stage.OVER:
+        if regime.obstacle(family) is not None or regime.stage is Stage.OVER or regime.content:
             continue
         low, high = regime.limits(family)
         value = 2 * low + 2 if regime.whole or regime.neutral == 1 else 0.3
@@ -189,22 +192,47 @@ LOSS_CHECKS: tuple[Callable[[str], None], ...] = (
 
 
 def learner_gives_logits(name: str) -> None:
-    """Logits [B, C] from features [B, D], for two numbers of classes."""
+    """Logits [B, C] from features [B, D], in training and after it."""
     for task in _tasks_for(name):
         module = build_module(learner_named(name), *_shape(task))
-        z = module(torch.zeros(5, task.features))
-        assert z.shape == (5, task.classes), "logits must be [B, classes]"
-        assert z.isfinite().all()
+        for training in (True, False):
+            z = module.train(training)(torch.zeros(5, task.features))
+            assert z.shape == (5, task.classes), "logits must be [B, classes]"
+            assert z.isfinite().all()
 
 
-def learner_treats_examples_alone(name: str) -> None:
-    """No example changes another's logits and none is random: no batch norm, no dropout."""
+def learner_evaluates_examples_alone(name: str) -> None:
+    """Where it is not trained, no example changes another's logits, none is random, and nothing
+    of the learner changes."""
     task = next(_tasks_for(name))
-    module = build_module(learner_named(name), *_shape(task))
+    module = build_module(learner_named(name), *_shape(task)).eval()
+    kept = {part: value.clone() for part, value in module.state_dict().items()}
     x = torch.from_numpy(np.asarray(task.train.x[:8]))
     whole, few = module(x), module(x[:3])
     torch.testing.assert_close(few, whole[:3], rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(module(x), whole, rtol=0, atol=0)
+    for part, value in module.state_dict().items():
+        assert torch.equal(value, kept[part]), f"an evaluation changes {part}"
+
+
+def learner_is_paired(name: str) -> None:
+    """What is random in a training step, dropout for example, comes from the learner's own seed:
+    every loss sees the same, and torch's generator is left as it was."""
+    spec, training = learner_named(name), TrainingSpec(steps=1, batch_size=8)
+    task = next(_tasks_for(name))
+    problem = make_problem([task], [TASK_SEEDS[0]], spec, training, ("inner_valid",))
+    network = network_of(problem, "cpu", torch.float32)
+    before = torch.get_rng_state()
+    x = torch.from_numpy(np.asarray(task.train.x[:8])).T[None]
+    weights = torch.from_numpy(problem.initial)
+    step = Moment(torch.from_numpy(problem.draws), 0)
+    with torch.no_grad():
+        (z, left), (again, left_again) = (network.trained(weights, x, step) for _ in range(2))
+    same = torch.equal(z, again) and (
+        left is None or left_again is None or torch.equal(left, left_again)
+    )
+    assert same, "a training step depends on more than the learner's seed"
+    assert torch.equal(before, torch.get_rng_state()), "training moves torch's own generator"
 
 
 def learner_trains(name: str) -> None:
@@ -232,7 +260,8 @@ def learner_trains(name: str) -> None:
 
 LEARNER_CHECKS: tuple[Callable[[str], None], ...] = (
     learner_gives_logits,
-    learner_treats_examples_alone,
+    learner_evaluates_examples_alone,
+    learner_is_paired,
     learner_trains,
 )
 """The first two are for modules; of built-in kinds the kernels' own tests prove as much."""
@@ -270,12 +299,45 @@ def _stacked(name: str, members: int, classes: int) -> StackedLoss:
 
 
 def _tasks_for(name: str) -> Iterator[Task]:
-    """Tasks that a learner can learn from."""
+    """Tasks that a learner can learn from; for a module it may raise ValueError to say not."""
     spec = learner_named(name)
-    for task in ("digits", "moons", "wine"):
-        drawn = resolve(task).source(test=False)(TASK_SEEDS[0])
-        if spec.kind != "cnn" or drawn.image is not None:
-            yield drawn
+    drawn = [
+        resolve(task).source(test=False)(TASK_SEEDS[0]) for task in ("digits", "moons", "wine")
+    ]
+    fitting = [task for task in drawn if _fits(spec, task)]
+    fitting = fitting or [task for task in [_twice_as_large(drawn[0])] if _fits(spec, task)]
+    assert fitting, "learns neither from 64 numbers, pictures of 16 x 16, nor tables"
+    yield from fitting
+
+
+def _fits(spec: LearnerSpec, task: Task) -> bool:
+    if spec.kind != "module":
+        return spec.kind != "cnn" or task.image is not None
+    try:
+        try_module(spec, (task.features, task.classes), task.image, 2)
+    except ValueError:
+        return False
+    return True
+
+
+def _twice_as_large(task: Task) -> Task:
+    """A task of pictures whose pixels are squares of four."""
+    assert task.image is not None
+    channels, height, width = task.image
+
+    def grown(split: Split) -> Split:
+        x = np.asarray(split.x[:100]).reshape(-1, *task.image)  # type: ignore[misc]
+        large = x.repeat(2, axis=2).repeat(2, axis=3).reshape(len(x), -1)
+        return Split(np.ascontiguousarray(large), split.y[:100])
+
+    return replace(
+        task,
+        features=4 * task.features,
+        image=(channels, 2 * height, 2 * width),
+        train=grown(task.train),
+        inner_valid=grown(task.inner_valid),
+        outer_valid=grown(task.outer_valid),
+    )
 
 
 def _shape(task: Task) -> tuple[int, int, tuple[int, int, int] | None]:

@@ -5,7 +5,7 @@ the cache key. A value out of range raises ValueError with the name of the key.
 """
 
 from dataclasses import dataclass, field, fields
-from math import cos, inf, pi
+from math import inf
 from typing import Literal, get_args, get_type_hints
 
 from mln.checks import FORBID_UNKNOWN, check
@@ -16,9 +16,11 @@ from mln.search.config import (
     StrategyConfig,
     ValidationConfig,
 )
+from mln.training_config import AugmentationSpec, TrainingSpec
 
 __all__ = [
     "STATE_FEATURES",
+    "AugmentationSpec",
     "EvolutionConfig",
     "FitnessConfig",
     "GeneticConfig",
@@ -192,56 +194,6 @@ class LearnerSpec:
     def sizes(self, features: int, classes: int) -> tuple[int, ...]:
         """Widths of all layers of an mlp, input and output included."""
         return (features, *self.hidden, classes)
-
-
-@dataclass(frozen=True)
-class TrainingSpec:
-    """How one learner is trained: `steps` minibatches of `batch_size` examples.
-
-    optimizer: `sgd` with `momentum`, perhaps Nesterov's; `adam`; `adamw`, whose `weight_decay` is
-    decoupled (elsewhere it is added to the gradient); all as in torch. schedule: the learning
-    rate stays `constant`, falls to 0 as half a `cosine`, or is multiplied by `gamma` at each of
-    the `milestones`, fractions of the steps (`step`).
-    """
-
-    steps: int = 150
-    batch_size: int = 16
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    momentum: float = 0.9
-    nesterov: bool = False
-    weight_decay: float = 0.0
-    schedule: Literal["constant", "cosine", "step"] = "constant"
-    milestones: tuple[float, ...] = (0.5, 0.75)
-    gamma: float = 0.1
-
-    __pydantic_config__ = FORBID_UNKNOWN
-
-    def __post_init__(self) -> None:
-        check(self.steps >= 1, f"steps must be at least 1, not {self.steps}")
-        check(self.batch_size >= 1, f"batch_size must be at least 1, not {self.batch_size}")
-        check(0 <= self.momentum < 1, f"momentum must lie in [0, 1), not {self.momentum}")
-        check(
-            not self.nesterov or (self.optimizer == "sgd" and self.momentum > 0),
-            "nesterov needs optimizer sgd and a momentum",
-        )
-        check(
-            0 <= self.weight_decay < inf, f"weight_decay must not be negative: {self.weight_decay}"
-        )
-        check(0 < self.gamma <= 1, f"gamma must lie in (0, 1], not {self.gamma}")
-        check(
-            all(0 < place < 1 for place in self.milestones),
-            f"milestones must lie between 0 and 1: {self.milestones}",
-        )
-
-    def rate_factors(self) -> tuple[float, ...]:
-        """What the learning rate is multiplied by in each step, [T]; torch's CosineAnnealingLR
-        (T_max = steps) and MultiStepLR, stepped after each minibatch."""
-        if self.schedule == "cosine":
-            return tuple((1 + cos(pi * t / self.steps)) / 2 for t in range(self.steps))
-        if self.schedule == "step":
-            falls = [round(place * self.steps) for place in self.milestones]
-            return tuple(self.gamma ** sum(t >= fall for fall in falls) for t in range(self.steps))
-        return (1.0,) * self.steps
 
 
 @dataclass(frozen=True)

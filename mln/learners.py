@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from mln.config import LearnerSpec
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 Image = tuple[int, int, int]
+LARGEST_WHOLE = 2**24
+"""Whole numbers up to this one are exact in float32."""
 
 
 class Layer(NamedTuple):
@@ -120,7 +122,8 @@ def initial_weights(
 ) -> NDArray[np.float32]:
     """Weights and biases from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), as torch draws them.
 
-    A module's own are drawn by its constructor, from torch's generator seeded for the occasion.
+    A module's own are drawn by its constructor, from torch's generator seeded for the occasion;
+    its buffers follow its parameters.
     """
     if spec.kind == "module":
         return _module_weights(spec, features, classes, generator, image)
@@ -154,6 +157,24 @@ def build_module(
     return module
 
 
+def try_module(
+    spec: LearnerSpec, shape: tuple[int, int], image: Image | None, examples: int
+) -> None:
+    """Build a network and call it on `examples` zeros as training does; shape: (features, classes).
+
+    Raises ValueError where it gives no logits [B, C], and whatever the module raises: batch norm
+    cannot train on a single example.
+    """
+    import torch
+
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        module = build_module(spec, *shape, image)
+        buffers_of(module)
+        z = module(torch.zeros(examples, shape[0]))
+    if tuple(z.shape) != (examples, shape[1]):
+        raise ValueError(f"gives {tuple(z.shape)} for logits {(examples, shape[1])}")
+
+
 def _module_weights(
     spec: LearnerSpec,
     features: int,
@@ -166,8 +187,24 @@ def _module_weights(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(generator.integers(2**63)))
         module = build_module(spec, features, classes, image)
-    parameters = torch.nn.utils.parameters_to_vector(module.parameters())
-    return parameters.detach().float().numpy()
+        parts = [*module.parameters(), *buffers_of(module).values()]
+    return torch.cat([part.detach().flatten().float() for part in parts]).numpy()
+
+
+def buffers_of(module: "nn.Module") -> "dict[str, Tensor]":
+    """The buffers of a module by name: what it keeps besides its parameters.
+
+    Raises ValueError for one that float32 cannot hold.
+    """
+    buffers = dict(module.named_buffers())
+    for name, part in buffers.items():
+        if part.is_complex() or not (part.is_floating_point() or _is_small(part)):
+            raise ValueError(f"buffer {name!r} holds numbers that float32 has not")
+    return buffers
+
+
+def _is_small(whole: "Tensor") -> bool:
+    return not whole.numel() or int(whole.long().abs().max()) <= LARGEST_WHOLE
 
 
 def learner_name(spec: LearnerSpec) -> str:

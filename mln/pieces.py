@@ -155,7 +155,13 @@ def train_piece(piece: Piece) -> Trained:
         piece.splits,
     )
     # Cross-entropy is trained by the candidates' kernel: a gain is not a difference of kernels.
-    kernel = engine.choose(protocol.learner, protocol.spec, protocol.device, protocol.kernel)
+    kernel = engine.choose(
+        protocol.learner,
+        protocol.spec,
+        protocol.device,
+        protocol.kernel,
+        protocol.training.augmentation.changes,
+    )
     count = len(piece.genomes)
     theta = torch.from_numpy(piece.genomes).to(protocol.device)
     slots = np.repeat(np.arange(draws), width)

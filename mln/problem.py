@@ -12,14 +12,16 @@ import numpy as np
 from numpy.random import Generator, SeedSequence
 from numpy.typing import NDArray
 
+from mln.augmentation import Augmentation, drawn, stacked
 from mln.config import LearnerSpec, TrainingSpec
 from mln.drift import Timing
 from mln.examples import ONE, ZERO, Examples, Table
 from mln.learners import initial_weights
-from mln.random import generator
+from mln.random import child, generator
 from mln.task import Split, Task
 
-INITIAL_WEIGHTS, BATCHES, DRIFT = 0, 1, 2
+INITIAL_WEIGHTS, BATCHES, DRIFT, DRAWS, AUGMENTATION = 0, 1, 2, 4, 5
+"""Keys below a slot's seed; 3 is that of `mln.pieces`."""
 
 
 class Evaluation(NamedTuple):
@@ -37,8 +39,10 @@ class Problem:
 
     pool: all examples, [M, D], float32 or bytes; a learner sees pool * scale + shift (float32,
     [D] or [1]). batch_index and batch_y: rows of the pool and labels of each step's minibatch,
-    int64 [K, T, B]. initial: float32 [K, W]. evaluations: for each split its phases, in the order
-    of their `since`, the first of which is 0. image: the features' (channels, height, width).
+    int64 [K, T, B]. initial: float32 [K, W], of a module its parameters and then its buffers.
+    draws: int64 [K], what a module's own random numbers come from. augmentation: of all slots.
+    evaluations: for each split its phases, in the order of their `since`, the first of which is 0.
+    image: the features' (channels, height, width).
     """
 
     features: int
@@ -49,6 +53,8 @@ class Problem:
     batch_index: NDArray[np.int64]
     batch_y: NDArray[np.int64]
     initial: NDArray[np.float32]
+    draws: NDArray[np.int64]
+    augmentation: Augmentation
     evaluations: dict[str, tuple[Evaluation, ...]]
     scale: NDArray[np.float32] = field(default_factory=lambda: ONE)
     shift: NDArray[np.float32] = field(default_factory=lambda: ZERO)
@@ -73,7 +79,7 @@ def make_problem(
 ) -> Problem:
     """One slot per task and seed; the seed gives the initial weights and the minibatches.
 
-    Raises ValueError where the tasks' shapes differ.
+    Raises ValueError where the tasks' shapes differ, or cannot be augmented as the training says.
     """
     first = tasks[0]
     if any((t.features, t.classes, t.image) != _shape(first) for t in tasks):
@@ -93,6 +99,10 @@ def make_problem(
         batch_index=np.stack([slot.rows for slot in slots]),
         batch_y=np.stack([slot.y for slot in slots]),
         initial=np.stack([slot.initial for slot in slots]),
+        augmentation=stacked(
+            [drawn(training, first.image, child(seed, AUGMENTATION)) for seed in seeds]
+        ),
+        draws=np.array([generator(seed, DRAWS).integers(2**63) for seed in seeds]),
         evaluations={name: _phases([slot.evaluations[name] for slot in slots]) for name in splits},
         scale=scale,
         shift=shift,

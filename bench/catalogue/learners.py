@@ -38,6 +38,12 @@ class LearnerEntry:
         )
 
 
+def _published(name: str, description: str) -> LearnerEntry:
+    return LearnerEntry(
+        name, description, LearnerSpec(hidden=(), kind="module", module=f"mln.published:{name}")
+    )
+
+
 LEARNERS = Register(
     "learners",
     "learner",
@@ -64,6 +70,21 @@ LEARNERS = Register(
             "cnn_small",
             "two 3 x 3 convolutions of 8 and 16 channels, for quick experiments",
             LearnerSpec((32,), "cnn", (8, 16), kernel=3, padding=1),
+        ),
+        _published(
+            "resnet8", "residual net for CIFAR (He et al. 2016), n = 1: 75,290 parameters there"
+        ),
+        _published(
+            "resnet20",
+            "residual net for CIFAR (He et al. 2016), n = 3: 0.27 M parameters there",
+        ),
+        _published(
+            "all_cnn_c",
+            "All-CNN-C (Springenberg et al. 2015): convolutions and dropout, 1.4 M parameters on "
+            "CIFAR-10",
+        ),
+        _published(
+            "wide_mlp", "perceptron with two hidden layers of 1,024 ReLU units and batch norm"
         ),
     ),
 )

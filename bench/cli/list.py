@@ -12,7 +12,9 @@ from bench.store.url import DEFAULT_URL
 
 
 def list_names(
-    what: Annotated[str, typer.Argument(metavar="tasks|regimes|losses|learners|experiments|runs")],
+    what: Annotated[
+        str, typer.Argument(metavar="tasks|regimes|losses|learners|trainings|experiments|runs")
+    ],
     plugin: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="list what a plug-in adds, too")
     ] = None,

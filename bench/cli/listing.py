@@ -5,6 +5,7 @@ from typing import Any
 
 from bench.catalogue.learners import LEARNERS
 from bench.catalogue.losses import LOSSES
+from bench.catalogue.trainings import TRAININGS
 from bench.errors import InputError, nearest
 from bench.experiment.model import shipped
 from bench.experiment.saved_losses import PRETRAINED
@@ -52,6 +53,13 @@ def _learners() -> Rows:
     return [{"name": entry.name, "description": entry.description} for entry in LEARNERS.entries()]
 
 
+def _trainings() -> Rows:
+    return [
+        {"name": entry.name, "description": entry.description, "rate": entry.rate}
+        for entry in TRAININGS.entries()
+    ]
+
+
 def _regimes() -> Rows:
     parts = [line.partition(": ") for line in available_regimes()]
     return [{"name": example, "description": text} for example, _, text in parts]
@@ -66,6 +74,7 @@ LISTINGS: dict[str, Callable[[], Rows]] = {
     "regimes": _regimes,
     "losses": _losses,
     "learners": _learners,
+    "trainings": _trainings,
     "experiments": _experiments,
 }
 

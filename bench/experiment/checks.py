@@ -14,8 +14,8 @@ from bench.experiment.model import Experiment, load
 from bench.experiment.saved_losses import PRETRAINED
 from bench.tasks.data_root import use_data_root
 from bench.tasks.resolve import TaskRef, resolve
-from mln.config import LearnerSpec, LossSpec
-from mln.learners import build_module, learner_name, plan
+from mln.config import LearnerSpec, LossSpec, TrainingSpec
+from mln.learners import learner_name, plan, try_module
 from mln.pretrained import NAMES
 
 DEVICES = ("cpu", "cuda")
@@ -121,16 +121,22 @@ def _read_data(named: NamedTasks) -> None:
 def _check_learners(experiment: Experiment, named: NamedTasks) -> None:
     """Every learner must be able to learn from the tasks it meets."""
     evolution, benchmark = experiment.evolution, experiment.benchmark
-    pairs: list[tuple[LearnerSpec, TaskRef]] = []
+    pairs: list[tuple[LearnerSpec, TaskRef, TrainingSpec]] = []
     if evolution:
-        drawn = (*named.evolution, *named.validation)
-        pairs += [(evolution.settings.learner, task) for task in drawn]
+        drawn, settings = (*named.evolution, *named.validation), evolution.settings
+        pairs += [(settings.learner, task, settings.training) for task in drawn]
     if benchmark:
-        pairs += [(benchmark.learner_of(task.image is not None), task) for task in named.benchmark]
-    for learner, task in pairs:
+        pairs += [
+            (benchmark.learner_of(task.image is not None), task, benchmark.training)
+            for task in named.benchmark
+        ]
+    for learner, task, training in pairs:
+        obstacle = training.augmentation.obstacle(task.image)
+        if obstacle is not None:
+            raise InputError(f"task {task.name!r}: {obstacle}")
         try:
             if learner.kind == "module":
-                build_module(learner, *task.shape, task.image)
+                try_module(learner, task.shape, task.image, min(training.batch_size, 2))
             else:
                 plan(learner, *task.shape, task.image)
         except Exception as error:  # a module is the user's: anything can happen in it

@@ -14,7 +14,13 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from bench.catalogue import plugins
 from bench.errors import InputError, nearest
-from bench.experiment.overrides import apply_override, merged, scales_named, scales_of
+from bench.experiment.overrides import (
+    apply_override,
+    merged,
+    recipes_as_tables,
+    scales_named,
+    scales_of,
+)
 from bench.experiment.saved_losses import SavedLossSection, with_saved_losses
 from bench.experiment.sections import (
     BenchmarkSection,
@@ -22,6 +28,7 @@ from bench.experiment.sections import (
     SectionBase,
     TuningSection,
     specified,
+    trained,
     with_declared_metric,
 )
 from bench.experiment.study import StudySection, dotted
@@ -65,10 +72,13 @@ class EvolutionSection(SectionBase):
 
     @field_validator("settings", mode="before")
     @classmethod
-    def _named_learner(cls, settings: Any) -> Any:
-        if isinstance(settings, dict) and "learner" in settings:
-            return settings | {"learner": specified(settings["learner"])}
-        return settings
+    def _named_parts(cls, settings: Any) -> Any:
+        if not isinstance(settings, dict):
+            return settings
+        named = {"learner": specified, "training": trained}
+        return settings | {
+            key: read(settings[key]) for key, read in named.items() if key in settings
+        }
 
     @model_validator(mode="after")
     def _starts_from_its_own_form(self) -> "EvolutionSection":
@@ -162,7 +172,14 @@ class Experiment(SectionBase):
         section = self.evolution
         if section is None:
             raise ValueError("the experiment has no [evolution] section")
-        return engine.choose(section.settings.learner, section.loss, self.device, self.kernel)
+        settings = section.settings
+        return engine.choose(
+            settings.learner,
+            section.loss,
+            self.device,
+            self.kernel,
+            settings.training.augmentation.changes,
+        )
 
     def losses(self) -> tuple[str, ...]:
         """All losses of the benchmark: the baselines, then the evolved ones."""
@@ -286,7 +303,7 @@ def _read(source: str) -> dict[str, Any]:
                 f"experiment {source!r}: neither a TOML file nor a shipped experiment{hint}; "
                 "`mln-bench list experiments` shows them"
             )
-        return tomllib.loads(text)
+        return recipes_as_tables(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{source}: not valid TOML: {error}") from error
     except UnicodeDecodeError as error:

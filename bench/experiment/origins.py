@@ -25,7 +25,10 @@ def values(experiment: Experiment, source: str, overrides: Sequence[str] = ()) -
     """
     named: dict[str, str] = {}
     for origin, content in layers(source, overrides):
-        named |= dict.fromkeys(dotted(content), origin)
+        keys = dotted(content)
+        # A recipe says all of its training that is not said beside it.
+        recipes = [key.removesuffix(".recipe") for key in keys if key.endswith(".training.recipe")]
+        named |= dict.fromkeys([*recipes, *keys], origin)
     return [
         Value(key, value, _origin(key, named))
         for key, value in _leaves(experiment.model_dump(mode="json"))

@@ -14,6 +14,19 @@ FULL = "full"
 Content = dict[str, Any]
 
 
+def recipes_as_tables(content: Content) -> Content:
+    """Content in which `training = "he2016"` is a table with that `recipe`, which other layers and
+    overrides can add to."""
+    return {
+        key: {"recipe": value}
+        if key == "training" and isinstance(value, str)
+        else recipes_as_tables(value)
+        if isinstance(value, dict)
+        else value
+        for key, value in content.items()
+    }
+
+
 def apply_override(content: Content, override: str) -> None:
     """Set a key from `section.key=value` with a TOML value (a bare word is a string).
 

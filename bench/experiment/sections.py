@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validato
 from bench.catalogue.learners import learner
 from bench.catalogue.losses import LOSSES, MIN_GRID_VALUES
 from bench.catalogue.metrics import METRICS
+from bench.catalogue.trainings import trained as with_recipe
 from bench.errors import InputError, nearest
 from bench.experiment.saved_losses import SavedLossSection
 from mln.config import LearnerSpec, TrainingSpec
@@ -17,6 +18,14 @@ class SectionBase(BaseModel):
     """A part of an experiment: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def trained(named: Any) -> Any:
+    """A training as a table, where a recipe is named; raises ValueError for an unknown name."""
+    try:
+        return with_recipe(named)
+    except InputError as error:
+        raise ValueError(str(error)) from error
 
 
 def specified(named: Any) -> Any:
@@ -49,13 +58,21 @@ class BenchmarkSection(SectionBase):
     picture_learner: LearnerSpec | None = Field(
         default=None, description="the learner of tasks of pictures; by default `learner`"
     )
-    training: TrainingSpec = TrainingSpec(steps=500, batch_size=32)
+    training: TrainingSpec = Field(
+        default=TrainingSpec(steps=500, batch_size=32),
+        description='keys, or `recipe = "he2016"` of `list trainings` and keys that differ from it',
+    )
     curve_points: int = Field(default=20, ge=1, description="points of a stored learning curve")
 
     @field_validator("learner", "picture_learner", mode="before")
     @classmethod
     def _named_learner(cls, value: Any) -> Any:
         return specified(value)
+
+    @field_validator("training", mode="before")
+    @classmethod
+    def _named_recipe(cls, value: Any) -> Any:
+        return trained(value)
 
     @model_validator(mode="after")
     def _names_what_it_saves(self) -> "BenchmarkSection":
@@ -171,6 +188,7 @@ def with_declared_metric(content: Any) -> Any:
         return content
     place: Any = content
     for key in ("benchmark", "training", "steps"):
+        place = trained(place) if key == "steps" else place
         place = place.get(key) if isinstance(place, dict) else getattr(place, key, None)
     default = BenchmarkSection.model_fields["training"].default.steps
     steps = place if isinstance(place, int) else default

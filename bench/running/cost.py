@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.cells.loss_ref import LossRef
 from bench.cells.seeds import Purpose, seed_for
-from bench.cells.training import LEARNER, TASK, class_counts
+from bench.cells.training import LEARNER, TASK, class_counts, test_size
 from bench.cells.tuning import configurations
 from bench.experiment.model import Experiment
 from bench.running.status import planned_losses
@@ -21,17 +21,30 @@ from mln.random import child
 
 LEARNERS, STEPS, RATE = 16, 100, 0.001
 """What is timed: so many learners for so many steps at this rate."""
+FEW_LEARNERS, FEW_STEPS, SLOW_STEP = 2, 3, 0.005
+"""What is timed of learners whose step takes more seconds than the last."""
 
 
 class Cost(NamedTuple):
     """One part of an experiment. minutes: on the `workers` that a run has here by default, None
-    where it was not timed; it leaves out drawing tasks and measuring learners."""
+    where it was not timed; it leaves out drawing tasks. measuring, augmenting: the shares of that
+    time that learners are measured and minibatches augmented, None where they were not timed."""
 
     part: str
     learners: int | None
     member_steps: int
     minutes: float | None
     workers: int
+    measuring: float | None = None
+    augmenting: float | None = None
+
+
+class _Seconds(NamedTuple):
+    """Of one member-step, of what augmentation takes of it, and of one measured example."""
+
+    step: float
+    augmenting: float
+    measured: float
 
 
 class _Timed(NamedTuple):
@@ -63,68 +76,96 @@ def costs(experiment: Experiment, judged: int | None = None, *, timed: bool = Tr
 def _benchmarking(experiment: Experiment, timed: bool) -> Cost:
     benchmark = experiment.benchmark
     assert benchmark is not None
-    steps, seconds, learners = benchmark.training.steps, 0.0, 0
-    known: dict[object, float] = {}
+    steps, learners, training, measuring, augmenting = benchmark.training.steps, 0, 0.0, 0.0, 0.0
+    known: dict[object, _Seconds] = {}
+    measured: dict[str, int] = {}
     for task, loss in product(map(resolve, benchmark.tasks), planned_losses(experiment)):
         number = benchmark.seeds * len(configurations(experiment.tuning, loss))
+        learners += number
+        if not timed:
+            continue
         learner = benchmark.learner_of(task.image is not None)
         alike = task.shape, learner, loss.form if loss.spec else "hand-made"
-        if timed and alike not in known:
-            known[alike] = _seconds_of_a_step(
-                experiment, _Timed(task, learner, benchmark.training, loss)
-            )
-        learners += number
-        seconds += number * steps * known.get(alike, 0.0)
-    return _cost(experiment, "benchmark", learners, learners * steps, seconds if timed else None)
+        if alike not in known:
+            known[alike] = _seconds(experiment, _Timed(task, learner, benchmark.training, loss))
+        if task.name not in measured:
+            measured[task.name] = _measured_examples(experiment, task) * benchmark.curve_points
+        each = known[alike]
+        training += number * steps * each.step
+        augmenting += number * steps * each.augmenting
+        measuring += number * measured[task.name] * each.measured
+    workers = default_workers(experiment.device)
+    cost = Cost("benchmark", learners, learners * steps, None, workers)
+    if not timed:
+        return cost
+    total = training + measuring
+    return cost._replace(
+        minutes=total / workers / 60, measuring=measuring / total, augmenting=augmenting / total
+    )
+
+
+def _measured_examples(experiment: Experiment, task: TaskRef) -> int:
+    """Of inner_valid and of test, of which nothing but their number is looked at."""
+    drawn = task.source(test=True)(child(seed_for(experiment.seed, Purpose.PROBE, 0), TASK))
+    return len(drawn.inner_valid.y) + test_size(drawn)
 
 
 def _evolving(experiment: Experiment, part: str, member_steps: int, timed: bool) -> Cost:
     section = experiment.evolution
     assert section is not None
-    settings = section.settings
+    settings, workers = section.settings, default_workers(experiment.device)
+    cost = Cost(part, None, member_steps, None, workers)
     if not timed:
-        return _cost(experiment, part, None, member_steps, None)
+        return cost
     shapes = {(ref := resolve(name)).shape: ref for name in section.families}
     loss = LossRef("evolved", "mln", spec=section.loss)
     each = [
-        _seconds_of_a_step(experiment, _Timed(ref, settings.learner, settings.training, loss))
+        _seconds(experiment, _Timed(ref, settings.learner, settings.training, loss)).step
         for ref in shapes.values()
     ]
-    return _cost(experiment, part, None, member_steps, member_steps * float(np.mean(each)))
+    return cost._replace(minutes=member_steps * float(np.mean(each)) / workers / 60)
 
 
-def _cost(
-    experiment: Experiment,
-    part: str,
-    learners: int | None,
-    member_steps: int,
-    seconds: float | None,
-) -> Cost:
-    workers = default_workers(experiment.device)
-    minutes = seconds / workers / 60 if seconds else None
-    return Cost(part, learners, member_steps, minutes, workers)
+def _seconds(experiment: Experiment, timed: _Timed) -> _Seconds:
+    """What a training here takes, on one thread, once all is compiled; test is not drawn."""
+    few = _timed_training(experiment, timed, FEW_LEARNERS, FEW_STEPS)
+    return few if few.step > SLOW_STEP else _timed_training(experiment, timed, LEARNERS, STEPS)
 
 
-def _seconds_of_a_step(experiment: Experiment, timed: _Timed) -> float:
-    """Of one member-step, on one thread, once all is compiled; the test split is not drawn."""
+def _timed_training(
+    experiment: Experiment, timed: _Timed, learners: int, most_steps: int
+) -> _Seconds:
+    from mln.kernels.data import augmenting_seconds
     from mln.problem import make_problem
     from mln.rollout import Members, RolloutOptions
 
-    seeds = [seed_for(experiment.seed, Purpose.PROBE, index) for index in range(LEARNERS)]
+    seeds = [seed_for(experiment.seed, Purpose.PROBE, index) for index in range(learners)]
     draw = timed.task.source(test=False)
     tasks = [draw(child(seed, TASK)) for seed in seeds]
-    training = replace(timed.training, steps=min(STEPS, timed.training.steps))
+    training = replace(timed.training, steps=min(most_steps, timed.training.steps))
     problem = make_problem(
         tasks, [child(seed, LEARNER) for seed in seeds], timed.learner, training, ("inner_valid",)
     )
-    kernel = engine.choose(timed.learner, timed.loss.form, experiment.device, experiment.kernel)
+    kernel = engine.choose(
+        timed.learner,
+        timed.loss.form,
+        experiment.device,
+        experiment.kernel,
+        training.augmentation.changes,
+    )
     counts = class_counts(tasks) if timed.loss.needs_class_counts else None
-    members = Members(np.arange(LEARNERS), np.full(LEARNERS, RATE))
-    seconds = []
-    for _ in range(3):  # the first one compiles
-        loss = timed.loss.stacked(LEARNERS, problem.classes, experiment.device, counts)
+    members = Members(np.arange(learners), np.full(learners, RATE))
+
+    def seconds(points: list[int]) -> float:
+        loss = timed.loss.stacked(learners, problem.classes, experiment.device, counts)
         started = time.perf_counter()
         options = RolloutOptions(experiment.device)
-        engine.rollout(problem, members, loss, [training.steps], options, kernel)
-        seconds.append(time.perf_counter() - started)
-    return min(seconds[1:]) / (LEARNERS * training.steps)
+        engine.rollout(problem, members, loss, points, options, kernel)
+        return time.perf_counter() - started
+
+    seconds([training.steps])  # compiles
+    alone = min(seconds([]), seconds([]))
+    measured = max(seconds([training.steps]) - alone, 0.0)
+    steps, examples = learners * training.steps, sum(len(task.inner_valid.y) for task in tasks)
+    augmenting = augmenting_seconds(problem, experiment.device) / steps
+    return _Seconds(alone / steps, min(augmenting, alone / steps), measured / examples)

@@ -194,8 +194,9 @@ class Runner:
 
     def _kernel(self, learner: LearnerSpec, loss: LossSpec | str) -> KernelName:
         """What trains a learner under a loss."""
-        chosen = self.experiment
-        return engine.choose(learner, loss, chosen.device, chosen.kernel)
+        chosen, training = self.experiment, self._benchmark().training
+        augmented = training.augmentation.changes
+        return engine.choose(learner, loss, chosen.device, chosen.kernel, augmented)
 
     def _trainees(self, benchmark: BenchmarkSection, evolved: Sequence[Row]) -> list[Trainee]:
         """The experiment's learners, each task's under every loss; the evolved losses come last."""

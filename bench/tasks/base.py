@@ -42,6 +42,7 @@ class Concern(IntEnum):
     ROTATION_DRIFT = 21
     PRIOR_DRIFT = 22
     OVER = 23
+    HUMAN = 24
 
 
 class TaskFamily(Protocol):

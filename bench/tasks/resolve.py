@@ -105,6 +105,8 @@ def _with_train_size(family: TaskFamily, texts: Sequence[str], name: str) -> Tas
 
 def _setting(regime: Regime, text: str, family: TaskFamily | None, name: str) -> Setting:
     """A regime with its value; whether it fits is not known without a family."""
+    if regime.names:
+        return _named_setting(regime, text, family, name)
     numbers = [_number(piece) for piece in text.split(":")]
     if family is None:
         if len(numbers) > 2 or any(map(math.isnan, numbers)):
@@ -133,6 +135,18 @@ def _setting(regime: Regime, text: str, family: TaskFamily | None, name: str) ->
             "for each, not for each task"
         )
     return Setting(regime.key, numbers[0], numbers[-1])
+
+
+def _named_setting(regime: Regime, text: str, family: TaskFamily | None, name: str) -> Setting:
+    """A regime whose values have names."""
+    obstacle = regime.obstacle(family) if family is not None else None
+    if obstacle is not None:
+        raise InputError(f"task '{name}': {regime.key} {obstacle}")
+    if text not in regime.names:
+        hint = nearest(text, regime.names)
+        raise InputError(f"task '{name}': {regime.key}='{text}' is unknown{hint}")
+    number = regime.names.index(text)
+    return Setting(regime.key, number, number)
 
 
 def _from_files(family: TaskFamily) -> bool:

@@ -29,6 +29,9 @@ class Setting(NamedTuple):
     high: float
 
     def __str__(self) -> str:
+        regime = REGIMES.get(self.key)
+        if regime is not None and regime.names:
+            return f"{self.key}={regime.names[int(self.low)]}"
         low, high = spelled(self.low), spelled(self.high)
         return f"{self.key}={low}" if low == high else f"{self.key}={low}:{high}"
 
@@ -86,13 +89,15 @@ class TaskRef:
 
     def identity(self) -> list[str]:
         """What a result's key holds of the task: its name, with the data's digest in place of a
-        path, and the digests of plug-ins that it needs.
+        path, and the digests of plug-ins that it needs and of files that its regimes read.
 
         Raises InputError for data that cannot be read.
         """
         plugins = [FAMILIES.digest(part) for part in self.family.name.split("|")]
         stem = self._named_after(self.family.stem)
-        return [stem, self.family.content, *filter(None, plugins)]
+        reading = (REGIMES[setting.key].content for setting in self.regimes)
+        files = [content() for content in reading if content is not None]
+        return [stem, self.family.content, *filter(None, plugins), *files]
 
     def source(self, *, test: bool) -> TaskSource:
         """What draws tasks; without `test` their test split is None and never built."""

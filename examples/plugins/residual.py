@@ -6,7 +6,7 @@ from bench import LearnerEntry
 
 
 class ResidualMLP(nn.Module):
-    """Two residual blocks; group norm, since batch norm would mix the examples of a minibatch."""
+    """Two residual blocks; group norm, for minibatches of any size."""
 
     def __init__(self, features: int, classes: int, **_shape: object) -> None:
         super().__init__()  # `image`, (channels, height, width) or None, is given as well

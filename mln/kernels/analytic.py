@@ -18,6 +18,7 @@ from mln.kernels.recorder import Recorder, in_chunks, one_thread
 from mln.kernels.repeated import GraphMemory, train_on_device
 from mln.kernels.weights import PaddedLayer, Weights, forward, logits, padded_layers, per_weight
 from mln.losses.base import StackedLoss, logit_gradient, state_of
+from mln.losses.soft import on_probabilities
 from mln.problem import Problem
 from mln.rollout import DEFAULT_OPTIONS, Members, RolloutOptions, RolloutResult
 
@@ -100,8 +101,9 @@ class _Chunk:
         loss: StackedLoss,
         chosen: np.ndarray,
     ) -> None:
-        self.data, self.loss, self.chosen = data, loss, chosen
+        self.data, self.chosen = data, chosen
         self.training = data.problem.training
+        self.loss = on_probabilities(loss) if self.training.augmentation.mixup else loss
         self.slots = data.slots(members.slot[chosen])
         self.stacked = Weights.from_rows(data.start(members, chosen), layers)
         self.gradient = self.stacked.zeros(layers)

@@ -23,12 +23,19 @@ KERNELS: tuple[KernelName, ...] = get_args(KernelName)
 
 
 def obstacle(
-    kernel: KernelName, learner: LearnerSpec, loss: LossSpec | str, device: str
+    kernel: KernelName,
+    learner: LearnerSpec,
+    loss: LossSpec | str,
+    device: str,
+    augmented: bool = False,
 ) -> str | None:
     """Why a kernel cannot train these learners under a loss on this device, or None.
 
-    loss: the specification of a learned loss, or the kind of a hand-made one.
+    loss: the specification of a learned loss, or the kind of a hand-made one; augmented: whether
+    minibatches are changed before a learner sees them.
     """
+    if augmented and kernel in ("fused", "triton"):
+        return f"the {kernel} kernel takes examples as they are, without augmentation"
     if kernel == "fused":
         return native.obstacle(learner, loss, device)
     if kernel == "triton":
@@ -47,14 +54,17 @@ def choose(
     loss: LossSpec | str,
     device: str,
     wanted: KernelChoice = "auto",
+    augmented: bool = False,
 ) -> KernelName:
     """The fastest kernel that can; see `obstacle`. Raises CannotTrain where `wanted` cannot."""
     if wanted != "auto":
-        reason = obstacle(wanted, learner, loss, device)
+        reason = obstacle(wanted, learner, loss, device, augmented)
         if reason is not None:
             raise CannotTrain(f"kernel {wanted}: {reason}")
         return wanted
-    return next(kernel for kernel in KERNELS if obstacle(kernel, learner, loss, device) is None)
+    return next(
+        kernel for kernel in KERNELS if obstacle(kernel, learner, loss, device, augmented) is None
+    )
 
 
 def get(name: KernelName) -> "Kernel":
@@ -79,5 +89,6 @@ def rollout(
 
     options = options or RolloutOptions()
     loss: LossSpec | str = getattr(losses, "spec", losses.kind)
-    name = choose(problem.learner, loss, options.device, kernel)
+    augmented = problem.training.augmentation.changes
+    name = choose(problem.learner, loss, options.device, kernel, augmented)
     return get(name)(problem, members, losses, points, options)

@@ -1,14 +1,14 @@
-"""Stacked networks that autograd can differentiate: perceptrons, convolutional ones, modules."""
+"""Stacked networks that autograd can differentiate: perceptrons and convolutional ones."""
 
 from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
-from torch.func import functional_call
 from torch.nn.functional import conv2d, max_pool2d, pad
 
+from mln.kernels.draws import Moment
 from mln.kernels.weights import Weights, logits, padded_layers, per_weight
-from mln.learners import Convolution, Layer, build_module, plan
+from mln.learners import Convolution, Layer, plan
 from mln.problem import Problem
 
 GROUP = 8
@@ -55,8 +55,25 @@ class Network(Protocol):
         """Logits [P, C, B] of x [P, D, B]."""
         ...
 
+    def trained(self, weights: Tensor, x: Tensor, moment: Moment) -> tuple[Tensor, Tensor | None]:
+        """Logits [P, C, B] of a training step, and what it leaves in the last columns of the
+        buffer [P, S], or None."""
+        ...
 
-class Perceptrons:
+
+class Stateless:
+    """A network that trains as it is used."""
+
+    def forward(self, weights: Tensor, x: Tensor) -> Tensor:
+        """Logits [P, C, B] of x [P, D, B]."""
+        raise NotImplementedError
+
+    def trained(self, weights: Tensor, x: Tensor, _moment: Moment) -> tuple[Tensor, None]:
+        """Logits [P, C, B] of a training step; nothing else changes."""
+        return self.forward(weights, x), None
+
+
+class Perceptrons(Stateless):
     """Batched products of padded matrices, all layers in one flat buffer."""
 
     def __init__(self, problem: Problem, chunk: tuple[int, int] | None = None) -> None:
@@ -100,7 +117,7 @@ class RowNetwork:
         return weights[:members]
 
 
-class Convolutions(RowNetwork):
+class Convolutions(RowNetwork, Stateless):
     """Convolutional learners, `group` of them together: convolutions, then batched products.
 
     way: how they convolve (`Way`); pictures: of a minibatch, in one product with patches.
@@ -188,38 +205,3 @@ def _linear(weight: Tensor, bias: Tensor, layer: Layer, h: Tensor) -> Tensor:
     """Outputs [P, out, B] of h [P, in, B]."""
     matrix = weight.reshape(-1, layer.outputs, layer.inputs)
     return torch.baddbmm(bias.unsqueeze(2), matrix, h)
-
-
-class Modules(RowNetwork):
-    """A user's own network, one member after another."""
-
-    chunk: tuple[int, int] | None = (1, 1)
-
-    def __init__(self, problem: Problem, device: str, dtype: torch.dtype) -> None:
-        self.features = problem.features
-        self.module = build_module(
-            problem.learner, problem.features, problem.classes, problem.image
-        ).to(device, dtype)
-        self.shapes = {name: part.shape for name, part in self.module.named_parameters()}
-
-    def forward(self, weights: Tensor, x: Tensor) -> Tensor:
-        """Logits [P, C, B] of x [P, D, B]."""
-        parts = torch.split(weights[0], [shape.numel() for shape in self.shapes.values()])
-        parameters = {
-            name: part.view(shape)
-            for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
-        }
-        z: Tensor = functional_call(self.module, parameters, (x[0].T,))
-        return z.T[None]
-
-
-def network_of(problem: Problem, device: str, dtype: torch.dtype) -> Network:
-    """The stacked network of a problem's learners."""
-    on_cpu = torch.device(device).type == "cpu"
-    if problem.learner.kind == "module":
-        return Modules(problem, device, dtype)
-    if problem.learner.kind == "cnn":
-        if on_cpu:
-            return Convolutions(problem)
-        return Convolutions(problem, DEVICE_CNN_GROUP, DEVICE_WAY, DEVICE_PICTURES)
-    return Perceptrons(problem, None if on_cpu else (DEVICE_GROUP, DEVICE_GROUP))

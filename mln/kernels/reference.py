@@ -1,6 +1,6 @@
 """The yardstick: stacked parameters and one autograd backward on the sum of all losses.
 
-Any loss, any learner (`mln.kernels.networks`).
+Any loss, any learner (`mln.kernels.networks`, `mln.kernels.modules`).
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,22 @@ import torch
 from torch import Tensor
 
 from mln.kernels.data import DeviceData
-from mln.kernels.networks import Network, network_of
+from mln.kernels.draws import Moment
+from mln.kernels.modules import Modules
+from mln.kernels.networks import (
+    DEVICE_CNN_GROUP,
+    DEVICE_GROUP,
+    DEVICE_PICTURES,
+    DEVICE_WAY,
+    Convolutions,
+    Network,
+    Perceptrons,
+)
 from mln.kernels.optimizer import Optimizer
 from mln.kernels.recorder import Recorder, in_chunks, one_thread
 from mln.kernels.repeated import GraphMemory, train_on_device
 from mln.losses.base import StackedLoss, state_of
+from mln.losses.soft import on_probabilities
 from mln.problem import Problem
 from mln.rollout import DEFAULT_OPTIONS, Members, RolloutOptions, RolloutResult, SplitScores
 
@@ -73,9 +84,11 @@ class _Chunk:
         loss: StackedLoss,
         chosen: np.ndarray,
     ) -> None:
-        self.network, self.data, self.loss, self.chosen = network, data, loss, chosen
+        self.network, self.data, self.chosen = network, data, chosen
         self.training = data.problem.training
+        self.loss = on_probabilities(loss) if self.training.augmentation.mixup else loss
         self.slots = data.slots(members.slot[chosen])
+        self.keys = data.keys(self.slots)
         self.weights = network.flat(data.start(members, chosen))
         rates = torch.from_numpy(members.lr[chosen]).to(self.weights)
         self.optimizer = Optimizer(self.training, self.weights, network.spread(rates))
@@ -85,15 +98,17 @@ class _Chunk:
         self.logit_sums = self.weights.new_zeros(self.training.steps, len(chosen))
 
     def gradient(self, x: Tensor, y: Tensor, step: int | Tensor) -> tuple[Tensor, Tensor]:
-        """The gradient of the weights on a batch, and the logits; the state takes it in."""
+        """The gradient of the weights on a batch, and the logits; state and buffers take it in."""
         with torch.enable_grad():
             flat = self.weights.detach().clone().requires_grad_()
-            z = self.network.forward(flat, x)
+            z, buffers = self.network.trained(flat, x, Moment(self.keys, step))
             if self.state is not None:
                 p = z.detach().softmax(1)
                 self.state.observe(p, y, self.data.example_weight, step, self.training.steps)
             total = (self.loss.value(z, y) * self.data.example_weight).sum()
         (gradient,) = torch.autograd.grad(total, flat)
+        if buffers is not None:
+            self.weights[:, -buffers.shape[1] :] = buffers
         return gradient, z.detach()
 
     def evaluate(self, step: int, recorder: Recorder) -> None:
@@ -122,6 +137,18 @@ def _step_on_device(chunk: _Chunk, at: Tensor) -> None:
     gradient, z = chunk.gradient(x, y, at.to(chunk.weights.dtype))
     chunk.logit_sums.index_copy_(0, at, z.sum((1, 2))[None])
     chunk.optimizer.step_at(gradient, at)
+
+
+def network_of(problem: Problem, device: str, dtype: torch.dtype) -> Network:
+    """The stacked network of a problem's learners."""
+    on_cpu = torch.device(device).type == "cpu"
+    if problem.learner.kind == "module":
+        return Modules(problem, device, dtype)
+    if problem.learner.kind == "cnn":
+        if on_cpu:
+            return Convolutions(problem)
+        return Convolutions(problem, DEVICE_CNN_GROUP, DEVICE_WAY, DEVICE_PICTURES)
+    return Perceptrons(problem, None if on_cpu else (DEVICE_GROUP, DEVICE_GROUP))
 
 
 @one_thread()

@@ -13,7 +13,7 @@ from enum import IntEnum
 from numpy.random import Generator
 
 from bench.tasks.base import Concern, TaskFamily
-from bench.tasks.regimes import drifts, inputs, labels, sizes
+from bench.tasks.regimes import drifts, human, inputs, labels, sizes
 from bench.tasks.regimes.sizes import MIN_KEPT_PER_CLASS
 from mln.task import Task
 
@@ -41,6 +41,8 @@ class Regime:
     neutral: the value that changes nothing, if there is one.
     whole: whether values are whole numbers.
     obstacle: why it cannot be put on a family, None where it can.
+    names: what values are called, in the order of their numbers; none where they are numbers.
+    content: a digest of the files that it reads.
     """
 
     key: str
@@ -52,6 +54,8 @@ class Regime:
     neutral: float | None
     whole: bool = False
     obstacle: Callable[[TaskFamily], str | None] = _anything
+    names: tuple[str, ...] = ()
+    content: Callable[[], str] | None = None
 
 
 def noisy_inner_valid(task: Task, regime: Regime, rate: float, rng: Generator) -> Task:
@@ -89,6 +93,12 @@ def _can_turn(family: TaskFamily) -> str | None:
     if family.image is None:
         return None if family.features == 2 else "is for pictures and for points of the plane"
     return None if family.image[1] == family.image[2] else "is for square pictures"
+
+
+def _people_labelled(family: TaskFamily) -> str | None:
+    if family.name == "cifar10":
+        return None
+    return "is for the task cifar10: people labelled its pictures, in their official order"
 
 
 REGIMES = {
@@ -148,6 +158,20 @@ REGIMES = {
             labels.instance_noise,
             _pair_rates,
             neutral=0,
+        ),
+        Regime(
+            "cifar10n",
+            Stage.NOISE,
+            Concern.HUMAN,
+            "cifar10n=worst: the labels that people gave (CIFAR-10N: worst, aggre, random1, "
+            "random2, random3), from your own CIFAR-10_human.pt, under CC BY-NC 4.0",
+            human.human_labels,
+            _between(0, len(human.COLUMNS) - 1),
+            neutral=None,
+            whole=True,
+            obstacle=_people_labelled,
+            names=tuple(human.COLUMNS),
+            content=human.label_digest,
         ),
         Regime(
             "input_noise",

@@ -41,3 +41,15 @@ def test_an_ablation_costs_its_cells_times_its_seeds(seeds: int) -> None:
 
     overrides = [f"study.seeds={seeds}", "study.budget=200000"]
     assert _judged(load("mode-ablation", overrides)) == 7 * seeds * 200_000
+
+
+def test_the_share_of_augmentation_is_shown_where_there_is_any() -> None:
+    training = {"steps": 20, "batch_size": 8}
+    for augmentation, shown in (({}, False), ({"crop": 1}, True)):
+        own = {"training": {**training, "augmentation": augmentation}, "tasks": ["digits"]}
+        (part,) = costs(hand_made(**own))
+        assert part.part == "benchmark"
+        assert part.augmenting is not None
+        assert part.measuring is not None
+        assert 0 < part.measuring < 1
+        assert (0 < part.augmenting < 1) == shown

@@ -1,5 +1,6 @@
 """Small data files of every kind, for the tests."""
 
+import pickle
 import struct
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pandas as pd
 import pytest
 from numpy.random import SeedSequence
 from PIL import Image
+from torchvision import datasets
+from torchvision.datasets.utils import calculate_md5
 
 from bench.errors import InputError
 from bench.tasks.resolve import resolve
@@ -52,6 +55,28 @@ def some_idx(root: Path) -> tuple[np.ndarray, np.ndarray]:
     y = np.tile(np.arange(10), 25)
     write_idx(root / "MNIST" / "raw", x[:200], y[:200], "train")
     write_idx(root / "MNIST" / "raw", x[200:], y[200:], "t10k")
+    return x, y
+
+
+def write_batches(root: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[np.ndarray, np.ndarray]:
+    """The layout of the official binary CIFAR-10, whose checksums become those of small files."""
+    folder = root / "cifar-10-batches-py"
+    folder.mkdir()
+    rng = np.random.default_rng(1)
+    x = rng.integers(0, 256, (240, 3072), dtype=np.uint8)
+    y = np.tile(np.arange(10), 24)
+    names = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
+    for number, name in enumerate(names):
+        part = slice(40 * number, 40 * (number + 1))
+        entry = {"data": x[part], "labels": y[part].tolist(), "filenames": [], "batch_label": ""}
+        (folder / name).write_bytes(pickle.dumps(entry, protocol=2))
+    meta = {"label_names": list("abcdefghij"), "num_vis": 3072}
+    (folder / "batches.meta").write_bytes(pickle.dumps(meta, protocol=2))
+    sums = [[name, calculate_md5(folder / name)] for name in names]
+    monkeypatch.setattr(datasets.CIFAR10, "train_list", sums[:5])
+    monkeypatch.setattr(datasets.CIFAR10, "test_list", sums[5:])
+    own = datasets.CIFAR10.meta | {"md5": calculate_md5(folder / "batches.meta")}
+    monkeypatch.setattr(datasets.CIFAR10, "meta", own)
     return x, y
 
 

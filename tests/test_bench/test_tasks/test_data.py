@@ -10,9 +10,14 @@ import numpy as np
 import pytest
 from numpy.random import SeedSequence
 from PIL import Image
-from test_bench.test_tasks.data_files import FRAME, SEED, refused, some_idx, write_pictures
-from torchvision import datasets
-from torchvision.datasets.utils import calculate_md5
+from test_bench.test_tasks.data_files import (
+    FRAME,
+    SEED,
+    refused,
+    some_idx,
+    write_batches,
+    write_pictures,
+)
 
 from bench import testing
 from bench.tasks.cache import data_cache
@@ -49,28 +54,6 @@ def test_idx_files_become_the_official_test_split(root: Path) -> None:
     assert sorted(np.concatenate(rows)) == list(range(200))
     copy = pickle.loads(pickle.dumps(task.train.x))
     assert str(copy.table.filename) == str(task.train.x.table.filename)
-
-
-def write_batches(root: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[np.ndarray, np.ndarray]:
-    """The layout of the official binary CIFAR-10, whose checksums become those of small files."""
-    folder = root / "cifar-10-batches-py"
-    folder.mkdir()
-    rng = np.random.default_rng(1)
-    x = rng.integers(0, 256, (240, 3072), dtype=np.uint8)
-    y = np.tile(np.arange(10), 24)
-    names = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
-    for number, name in enumerate(names):
-        part = slice(40 * number, 40 * (number + 1))
-        entry = {"data": x[part], "labels": y[part].tolist(), "filenames": [], "batch_label": ""}
-        (folder / name).write_bytes(pickle.dumps(entry, protocol=2))
-    meta = {"label_names": list("abcdefghij"), "num_vis": 3072}
-    (folder / "batches.meta").write_bytes(pickle.dumps(meta, protocol=2))
-    sums = [[name, calculate_md5(folder / name)] for name in names]
-    monkeypatch.setattr(datasets.CIFAR10, "train_list", sums[:5])
-    monkeypatch.setattr(datasets.CIFAR10, "test_list", sums[5:])
-    own = datasets.CIFAR10.meta | {"md5": calculate_md5(folder / "batches.meta")}
-    monkeypatch.setattr(datasets.CIFAR10, "meta", own)
-    return x, y
 
 
 def test_cifar10_is_read_in_its_official_layout(

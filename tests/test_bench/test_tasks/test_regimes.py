@@ -257,5 +257,6 @@ def test_every_regime_shows_an_example_that_works() -> None:
     assert [example.partition("=")[0] for example in examples] == ["train", *REGIMES, "valid"]
     assert resolve(f"spirals+{examples[0]}").name == f"spirals+{examples[0]}"
     for example in examples[1:-1]:
-        name = f"digits+label_drift=0.5+{example}" if "over=" in example else f"digits+{example}"
+        family = "cifar10" if REGIMES[example.partition("=")[0]].content else "digits"
+        name = f"digits+label_drift=0.5+{example}" if "over=" in example else f"{family}+{example}"
         assert resolve(name).name == name

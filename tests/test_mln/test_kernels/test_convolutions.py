@@ -59,8 +59,8 @@ def test_a_learner_that_diverges_in_patches_is_seen(monkeypatch: pytest.MonkeyPa
 
 def test_devices_convolve_by_their_own_way() -> None:
     problem = problem_of(LENET, TrainingSpec(4, 8))
-    on_cpu = networks.network_of(problem, "cpu", torch.float32)
-    on_cuda = networks.network_of(problem, "cuda", torch.float32)
+    on_cpu = reference.network_of(problem, "cpu", torch.float32)
+    on_cuda = reference.network_of(problem, "cuda", torch.float32)
     assert isinstance(on_cpu, networks.Convolutions)
     assert isinstance(on_cuda, networks.Convolutions)
     assert (on_cpu.way, on_cpu.chunk) == ("grouped", (networks.GROUP, networks.GROUP))
