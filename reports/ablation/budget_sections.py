@@ -1,4 +1,4 @@
-"""Sections of an ablation at several budgets: gain against budget, every change at each of them."""
+"""What a page shows of an ablation at several budgets: gain against budget, each change at each."""
 
 from functools import partial
 
@@ -8,7 +8,7 @@ from bench.experiment.study import BUDGET
 from reports.ablation import figures as ablation_figures
 from reports.ablation.analysis import Analysis
 from reports.ablation.budgets import AtBudgets, mean_intervals
-from reports.ablation.gaps import short
+from reports.ablation.gaps import label_of_same, short
 from reports.page.model import Picture, Section
 from reports.page.table import Table
 from reports.page.wording import PLUS_MINUS, counted, p_cell, unit_of
@@ -19,19 +19,17 @@ from reports.verdicts.verdict import Rules
 def budget_sections(
     found: AtBudgets | None, analysis: Analysis, metric: str, rules: Rules
 ) -> list[Section]:
-    """Gain against budget and the verdicts at each; nothing where there is one budget."""
+    """The verdicts at each budget; nothing where there is one."""
     if found is None:
         return []
     tables = [_table(found, analysis, metric, rules)]
     if found.sweep is not None and found.sweep.terms:
         tables.append(_sweep(found, analysis))
-    return [
-        Section("budgets", "Gain against budget", pictures=_pictures(found, analysis, metric)),
-        Section("at-budgets", "At each budget", tables=tables),
-    ]
+    return [Section("at-budgets", "At each budget", tables=tables)]
 
 
-def _pictures(found: AtBudgets, analysis: Analysis, metric: str) -> list[Picture]:
+def budget_pictures(found: AtBudgets, analysis: Analysis, metric: str) -> list[Picture]:
+    """Gain against budget, a figure for each factor."""
     unit = unit_of(metric)
     pictures = []
     for name in (name for name in analysis.factors if name != BUDGET):
@@ -52,7 +50,8 @@ def _pictures(found: AtBudgets, analysis: Analysis, metric: str) -> list[Picture
             f"corrected; higher is better. Dashed: {levels[0]}. The verdicts stand in the table "
             "below."
         )
-        pictures.append(Picture(f"budget_{short(name)}", draw, caption))
+        title = f"Gain against budget, by {short(name)}"
+        pictures.append(Picture(f"budget_{short(name)}", draw, caption, title, is_wide=False))
     return pictures
 
 
@@ -63,7 +62,8 @@ def _table(found: AtBudgets, analysis: Analysis, metric: str, rules: Rules) -> T
     for place, (budget, effect) in enumerate(rows):
         decision = effect.decision
         named = [budget, effect.factor, effect.level, effect.reference]
-        shown.append([*named, *decision_cells(decision, unit)])
+        *measured, verdict_label = decision_cells(decision, unit)
+        shown.append([*named, *measured, label_of_same(decision.reason) or verdict_label])
         tags[place, 9], notes[place, 9] = decision.verdict, decision.reason
     return Table(
         name="at_budgets",

@@ -11,7 +11,7 @@ from reports.ablation.analysis import Effect
 from reports.ablation.gaps import effect_name, short
 from reports.figures.benchmark import plain
 from reports.figures.palette import INK, PAPER, SEQUENTIAL, category_colors
-from reports.figures.style import canvas, clipped_limit, panels, styled, zero_line
+from reports.figures.style import NARROW, canvas, clipped_limit, panels, styled, zero_line
 from reports.verdicts.kinds import is_decided
 
 MAX_PANELS = 15
@@ -21,7 +21,7 @@ MAX_PANELS = 15
 @styled
 def effects(shown: Sequence[Effect], rope: float, factor: float, label: str) -> Figure:
     """Forest of all effects, grouped by setting."""
-    figure, grid = canvas(1, 1, 1.0 + 0.36 * len(shown))
+    figure, grid = canvas(1, 1, 0.7 + 0.26 * len(shown), NARROW)
     panel = grid[0][0]
     zero_line(panel, rope)
     ends = [0.0]
@@ -62,7 +62,7 @@ def interactions(
     label: str,
 ) -> Figure:
     """One panel per pair of settings: a line per level of the second along those of the first."""
-    figure, axes = panels(len(pairs), 3, 3.0)
+    figure, axes = panels(len(pairs), 2, 2.5, NARROW)
     for panel, (first, second) in zip(axes, pairs, strict=False):
         colors = category_colors(len(levels[second]))
         means = runs.groupby([first, second, "seed"])["gain"].mean() * factor
@@ -128,8 +128,8 @@ def by_budget(
     title and levels; the reference is drawn in all of them.
     """
     budgets = list(dict.fromkeys(means["budget"]))
-    figure, grid = canvas(1, len(panels_of), 4.0, sharey=True)
-    for panel, (title, levels) in zip(grid[0], panels_of, strict=True):
+    figure, grid = canvas(len(panels_of), 1, 2.9 * len(panels_of), NARROW, sharex=True)
+    for [panel], (title, levels) in zip(grid, panels_of, strict=True):
         shown = [reference, *(level for level in levels if level != reference)]
         colors = [INK, *category_colors(len(shown) - 1)]
         for place, (level, color) in enumerate(zip(shown, colors, strict=True)):
@@ -144,10 +144,11 @@ def by_budget(
         panel.axhline(0, color=INK, lw=0.8, zorder=0)
         panel.set_title(title, fontsize=9)
         panel.set_xticks(range(len(budgets)), budgets)
-        panel.set_xlabel("member-steps of each evolution")
-        panel.legend(fontsize=8, loc="best")
+        panel.set_ylabel(label)
+        # Beside the lines: among them some level always lies below it.
+        panel.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
         panel.grid(visible=False, axis="x")
-    grid[0][0].set_ylabel(label)
+    grid[-1][0].set_xlabel("member-steps of each evolution")
     return figure
 
 

@@ -87,16 +87,6 @@ def warnings(data: AblationData, analysis: Analysis) -> list[str]:
     return lines
 
 
-def note(data: AblationData, analysis: Analysis) -> str:
-    """What stands under the table of effects: n, correction, ROPE."""
-    report, unit = data.experiment.report, unit_of(data.metric)
-    return (
-        f"n = {counted(analysis.seeds, 'evolution seed')} per cell, the same for all; Holm over "
-        f"{counted(len(analysis.effects), 'effect')}; "
-        f"ROPE {PLUS_MINUS}{unit.value(report.rope)} {unit.difference}."
-    )
-
-
 def methods(data: AblationData, analysis: Analysis) -> list[str]:
     """The methods paragraphs, with citations."""
     report, unit = data.experiment.report, unit_of(data.metric)

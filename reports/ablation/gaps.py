@@ -16,6 +16,19 @@ from reports.stats.types import Vector
 NOT_FINISHED = "not finished"
 """Why the effects of an ablation are refused that lacks anything; its head says what."""
 
+NEVER_REACHED = "the switch point was never reached"
+SAME_RUNS = "every run is that of"
+
+
+def label_of_same(reason: str) -> str:
+    """What is said of a level whose runs are its reference's; empty where they differ.
+
+    reason: why it was refused.
+    """
+    if NEVER_REACHED in reason:
+        return "switch never reached"
+    return "same runs" if SAME_RUNS in reason else ""
+
 
 class DeclaredDesign(NamedTuple):
     """What was declared before the run.
@@ -52,8 +65,8 @@ def unchanged(
     if not len(a) or (a != b).any():
         return ()
     if {declared.modes.get(level), declared.modes.get(reference)} == {"hybrid", "ga"}:
-        return (f"the switch point was never reached: every run is that of {reference}",)
-    return (f"every run is that of {reference}: nothing was changed",)
+        return (f"{NEVER_REACHED}: every run is that of {reference}",)
+    return (f"{SAME_RUNS} {reference}: nothing was changed",)
 
 
 def unfinished(gains: pd.DataFrame, declared: DeclaredDesign, whole: int) -> str:

@@ -11,13 +11,14 @@ from typing import Any
 
 from bench.experiment.model import Experiment
 from bench.store.store import Store
+from reports.ablation import head
 from reports.ablation import sections as ablation_sections
 from reports.ablation.analysis import Analysis, analyse
 from reports.ablation.budget_sections import budget_sections
 from reports.ablation.budgets import AtBudgets, at_budgets
 from reports.ablation.data import AblationData, load_ablation
-from reports.ablation.findings import findings, methods, note, warnings
-from reports.ablation.tables import effects_table, term_frame
+from reports.ablation.findings import findings, methods, warnings
+from reports.ablation.tables import term_frame
 from reports.page.described import task_section
 from reports.page.facts import facts, reproduction
 from reports.page.model import Page
@@ -72,11 +73,13 @@ def render_ablation(
     page = Page(
         kind="ablation",
         name=data.study,
-        description=str(data.protocol.get("text", data.experiment.description)),
-        warnings=warned,
+        description=data.experiment.description,
+        answer=head.answer(data, analysis, budgets),
+        grid=head.grid(data, analysis, budgets),
+        beside=head.pictures(data, analysis, budgets, rules),
+        caveats=head.caveats(analysis, warned),
         findings=sentences,
-        head=[effects_table(analysis, data.metric, rules)],
-        note=note(data, analysis),
+        note=str(data.protocol.get("text", "")),
         sections=[
             *budget_sections(budgets, analysis, data.metric, rules),
             *ablation_sections.sections(data, analysis, rules),
@@ -85,7 +88,11 @@ def render_ablation(
         methods=methods(data, analysis),
         facts=facts(data.experiment, data.experiment.fingerprint(), {}, dict(data.protocol)),
         commands=commands,
-        document=_document(data, analysis, sentences, warned, commands) | _at_budgets(budgets),
+        document={
+            **_document(data, analysis, sentences, warned, commands),
+            "answer": head.answer(data, analysis, budgets),
+            **_at_budgets(budgets),
+        },
         rows=data.gains.to_csv(index=False, lineterminator="\n"),
     )
     paths = write_page(page, out_dir)

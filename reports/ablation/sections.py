@@ -11,11 +11,14 @@ from reports.ablation import figures as ablation_figures
 from reports.ablation.analysis import Analysis
 from reports.ablation.data import AblationData
 from reports.ablation.gaps import short
-from reports.ablation.tables import term_frame, variants_table
+from reports.ablation.tables import effects_table, term_frame, variants_table
 from reports.page.model import Picture, Section
 from reports.page.table import Table, plain_frame
 from reports.page.wording import DASH, PLUS_MINUS, counted, p_cell, signed_minus, unit_of
 from reports.verdicts.verdict import Rules
+
+MAX_PAIRS = 6
+"""Pairs of settings that are drawn."""
 
 MIN_MAP_LEVELS = 3
 """Levels of each of two numeric settings from which their gains are drawn as a map."""
@@ -31,13 +34,21 @@ def sections(data: AblationData, analysis: Analysis, rules: Rules) -> list[Secti
     """All sections, in their order."""
     metric, gains = data.metric, data.gains
     optional = [
-        Section("variants", "Variants", tables=[variants_table(data.variants)])
-        if data.variants
+        Section("effects", "Effects", tables=[effects_table(analysis, metric, rules)])
+        if analysis.effects
         else None,
         _anova(analysis),
-        _effects(analysis, metric, rules),
-        _interactions(analysis, metric),
+        _maps(analysis, metric),
         _families(analysis, metric, rules),
+        Section(
+            "variants",
+            "Variants",
+            tables=[variants_table(data.variants)],
+            is_folded=True,
+            about="what each of them changes",
+        )
+        if data.variants
+        else None,
         _cells(analysis, metric),
         _missing(analysis),
         _rows(analysis, gains),
@@ -83,10 +94,14 @@ def _anova(analysis: Analysis) -> Section | None:
         "Read interactions first: where one is shown, the settings' effects depend on each other, "
         "and a main effect is an average over unlike cases."
     ]
-    return Section("anova", "Analysis of variance", text, [table])
+    return Section(
+        "anova", "Analysis of variance", text, [table], is_folded=True,
+        about=f"{counted(len(analysis.terms), 'term')}, interactions first",
+    )  # fmt: skip
 
 
-def _effects(analysis: Analysis, metric: str, rules: Rules) -> Section | None:
+def effects_picture(analysis: Analysis, metric: str, rules: Rules) -> Picture | None:
+    """The forest of all effects; None where there is none."""
     if not analysis.effects:
         return None
     unit = unit_of(metric)
@@ -104,14 +119,13 @@ def _effects(analysis: Analysis, metric: str, rules: Rules) -> Section | None:
         f"better or worse after Holm over {counted(len(analysis.effects), 'effect')}; positive "
         "favours the level."
     )
-    return Section("effects", "Effects", pictures=[Picture("effects", draw, caption)])
+    return Picture("effects", draw, caption, title="Main effects", is_wide=False)
 
 
-def _interactions(analysis: Analysis, metric: str) -> Section | None:
-    names = [name for name in analysis.factors if len(analysis.levels[name]) > 1]
-    # Variants against budgets have a figure of their own.
-    pairs = [pair for pair in combinations(names, 2) if set(pair) != {VARIANT, BUDGET}][:6]
-    if not analysis.terms or not pairs:
+def interactions_picture(analysis: Analysis, metric: str) -> Picture | None:
+    """Mean gains by pairs of settings; None where the design cannot show interactions."""
+    pairs = _setting_pairs(analysis)
+    if not pairs:
         return None
     unit = unit_of(metric)
     draw = partial(
@@ -126,11 +140,24 @@ def _interactions(analysis: Analysis, metric: str) -> Section | None:
         f"Mean gain over CE by two settings, averaged over the others; n = {analysis.seeds} "
         "evolution seeds per point; bars: 95 % t intervals of each mean by itself, not paired, "
         "not corrected; higher is better. Lines that are not parallel suggest an interaction; "
-        "the table above tests it."
+        "the analysis of variance tests it."
     )
-    pictures = [Picture("interactions", draw, caption)]
-    pictures += [_heat_map(analysis, pair, metric) for pair in pairs if _are_grids(analysis, pair)]
-    return Section("interactions", "Interactions", pictures=pictures)
+    return Picture("interactions", draw, caption, title="Interactions", is_wide=False)
+
+
+def _setting_pairs(analysis: Analysis) -> list[tuple[str, str]]:
+    names = [name for name in analysis.factors if len(analysis.levels[name]) > 1]
+    # Variants against budgets have a figure of their own.
+    pairs = [pair for pair in combinations(names, 2) if set(pair) != {VARIANT, BUDGET}]
+    return pairs[:MAX_PAIRS] if analysis.terms else []
+
+
+def _maps(analysis: Analysis, metric: str) -> Section | None:
+    pairs = [pair for pair in _setting_pairs(analysis) if _are_grids(analysis, pair)]
+    if not pairs:
+        return None
+    pictures = [_heat_map(analysis, pair, metric) for pair in pairs]
+    return Section("maps", "Gain by two settings", pictures=pictures)
 
 
 def _are_grids(analysis: Analysis, pair: tuple[str, str]) -> bool:
@@ -179,7 +206,10 @@ def _families(analysis: Analysis, metric: str, rules: Rules) -> Section | None:
         "seeds; bars: 95 % t intervals, not corrected; grey: ROPE; positive favours the level. "
         "Descriptive: a claim about new families needs at least 6 of them."
     )
-    return Section("families", "By family", pictures=[Picture("by_family", draw, caption)])
+    return Section(
+        "families", "By family", pictures=[Picture("by_family", draw, caption)], is_folded=True,
+        about=f"the same differences on each of {len(analysis.families)} families of tasks",
+    )  # fmt: skip
 
 
 def _cells(analysis: Analysis, metric: str) -> Section:
@@ -201,14 +231,20 @@ def _cells(analysis: Analysis, metric: str) -> Section:
         numbers=ordered,
         shown=pd.DataFrame(shown, columns=[*map(short, analysis.factors), "n", "gain"]),
     )
-    return Section("cells", "Cells", tables=[table])
+    return Section(
+        "cells", "Cells", tables=[table], is_folded=True,
+        about=f"the mean gain of each of {len(ordered)}",
+    )  # fmt: skip
 
 
 def _missing(analysis: Analysis) -> Section | None:
     if analysis.missing.empty:
         return None
     table = plain_frame("missing", "Missing gains", "One per row.", analysis.missing)
-    return Section("outcomes", "Missing", tables=[table])
+    return Section(
+        "outcomes", "Missing", tables=[table], is_folded=True,
+        about=counted(len(analysis.missing), "gain"),
+    )  # fmt: skip
 
 
 def _rows(analysis: Analysis, gains: pd.DataFrame) -> Section:
@@ -222,4 +258,7 @@ def _rows(analysis: Analysis, gains: pd.DataFrame) -> Section:
         "blocks", "Rows behind the numbers", "Lines of rows.csv.", frame, in_latex=False
     )
     text = [f"rows.csv has all {counted(len(gains), 'gain')}, one per line."]
-    return Section("rows", "Rows behind the numbers", text, folded=[table])
+    return Section(
+        "rows", "Rows behind the numbers", text, [table], is_folded=True,
+        about="which lines of rows.csv a cell is the mean of",
+    )  # fmt: skip

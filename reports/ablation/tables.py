@@ -8,6 +8,7 @@ import pandas as pd
 from bench.experiment.study import VARIANT
 from reports.ablation.analysis import Analysis
 from reports.ablation.data import level_text
+from reports.ablation.gaps import label_of_same
 from reports.page.table import Table
 from reports.page.wording import DASH, PLUS_MINUS, counted, signed_minus, unit_of
 from reports.verdicts.cells import decision_cells
@@ -51,7 +52,8 @@ def effects_table(analysis: Analysis, metric: str, rules: Rules) -> Table:
         *measured, wins, verdict_label = decision_cells(effect.decision, unit)
         d_z = signed_minus(numbers.dz, 2) if numbers else DASH
         named = [effect.factor, effect.level, effect.reference]
-        shown.append([*named, *measured, d_z, wins, verdict_label])
+        same = label_of_same(effect.decision.reason)
+        shown.append([*named, *measured, d_z, wins, same or verdict_label])
     tags = [effect.decision.verdict for effect in analysis.effects]
     notes = [effect.decision.reason for effect in analysis.effects]
     columns = [

@@ -1,5 +1,6 @@
 """Descriptions beside the comparisons: scores per task, and all tasks together."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -18,18 +19,20 @@ MAX_RESAMPLED_RUNS = 5_000_000
 """Runs drawn in all bootstrap resamples; the number of resamples follows."""
 
 
-def score_table(data: ReportData, policy: str) -> pd.DataFrame:
+def score_table(
+    data: ReportData, policy: str, separation: Mapping[str, pd.DataFrame]
+) -> pd.DataFrame:
     """Mean and SD of the declared metric per task and loss under one policy.
 
-    Columns task, loss, n, mean, sd, diverged, top. `top` marks every loss that is not separated
-    from the task's best: paired sign-flip tests against the best, Holm over the task's losses.
+    separation: as from `separations`. Columns task, loss, n, mean, sd, diverged, top. `top` marks
+    every loss that is not separated from the task's best; none on a task without tests.
     """
     records = []
     wide = data.scores.matrix(policy)
     failed = (data.rows["policy"] == policy) & (data.rows["status"] == "diverged")
     diverged = data.rows[failed].groupby(["task", "loss"]).size().to_dict()
     for task, scores in wide.items():
-        top = _not_separated(data, scores)
+        top = _not_separated(data, scores, separation.get(task))
         for loss in scores.columns:
             values = scores[loss].dropna()
             if len(values):
@@ -47,19 +50,28 @@ def score_table(data: ReportData, policy: str) -> pd.DataFrame:
     return pd.DataFrame(records, columns=["task", "loss", "n", "mean", "sd", "diverged", "top"])
 
 
-def _not_separated(data: ReportData, scores: pd.DataFrame) -> set[str]:
-    """Losses that their paired tests do not separate from the best; empty below six seeds."""
-    complete = scores.dropna(axis="columns", how="any")
-    if len(complete) < MIN_SEEDS or complete.shape[1] == 0:
+def separations(data: ReportData, policy: str) -> dict[str, pd.DataFrame]:
+    """Per task the Holm p of all pairs of losses that have every seed: sign-flip tests.
+
+    Tasks with fewer than six seeds or two such losses are left out. The bold scores and the dots
+    of the figure of all pairs both come from here.
+    """
+    found = {}
+    for task, scores in data.scores.matrix(policy).items():
+        complete = scores.dropna(axis="columns", how="any")
+        if len(complete) >= MIN_SEEDS and complete.shape[1] > 1:
+            names = [str(loss) for loss in complete]
+            p = ranks.sign_flip_pairs(complete.to_numpy())
+            found[task] = pd.DataFrame(p, index=names, columns=names)
+    return found
+
+
+def _not_separated(data: ReportData, scores: pd.DataFrame, p: pd.DataFrame | None) -> set[str]:
+    """The best loss and those that are not separated from it; none where nothing was tested."""
+    if p is None:
         return set()
-    rules = rules_of(data)
-    best = str((rules.sign * complete.mean()).idxmax())
-    others = [str(loss) for loss in complete.columns if loss != best]
-    p = [stats.sign_flip(stats.differences(complete[best], complete[loss])).p for loss in others]
-    adjusted = stats.holm(p)
-    return {best} | {
-        loss for loss, value in zip(others, adjusted, strict=True) if value >= rules.alpha
-    }
+    best = str((rules_of(data).sign * scores[list(p)].mean()).idxmax())
+    return {best, *p.index[p[best] >= rules_of(data).alpha]}
 
 
 class Across(NamedTuple):

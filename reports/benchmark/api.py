@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from reports.benchmark.caveats import warnings
 from reports.benchmark.findings import findings
 from reports.benchmark.material import Material
 from reports.benchmark.report import (
@@ -15,7 +16,6 @@ from reports.benchmark.report import (
     Report,
     material_of,
     verdict_rows,
-    warnings,
     write_material,
 )
 from reports.data.given.data import GivenData, given

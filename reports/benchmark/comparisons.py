@@ -5,6 +5,7 @@ primary policy and in the declared metric; it is corrected by itself. Everything
 one family per policy, metric and group of baselines.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
@@ -119,7 +120,6 @@ def families(data: ReportData) -> list[ComparisonFamily]:
         name for name in losses if name not in (*declared, *control) and name not in data.candidates
     ]
     planned = set(data.plan[["task", "learner", "loss"]].itertuples(index=False, name=None))
-    places = list(dict.fromkeys(data.plan[["task", "learner"]].itertuples(index=False, name=None)))
     every = []
     for metric in data.metrics:
         main = metric == report.metric
@@ -128,7 +128,7 @@ def families(data: ReportData) -> list[ComparisonFamily]:
             continue
         # Only some tasks have the metrics of a drift; the declared one is required on all.
         measured = set(data.rows.loc[data.rows[metric].notna(), "task"])
-        tasks = [place for place in places if main or place[0] in measured]
+        tasks = [place for place in _places(data) if main or place[0] in measured]
         groups = [("declared baselines", declared), ("un-evolved control", control)]
         groups += [("other losses", others)] if main else []
         for policy in data.policies if main else (data.policy,):
@@ -150,13 +150,51 @@ def families(data: ReportData) -> list[ComparisonFamily]:
 
 def compare(data: ReportData) -> list[Comparison]:
     """Every comparison of every family, corrected within its family."""
+    every = families(data)
+    few = sum(len(family.pairings) for family in every) <= MAX_ANALYSED
+    return judged(data, every, all_analyses=few)
+
+
+def reference_family(data: ReportData) -> ComparisonFamily | None:
+    """Hand-made losses and the un-evolved control against the declared baselines.
+
+    They are no candidates, but what a candidate must be seen beside; None where there are none.
+    """
+    report = data.experiment.report
+    declared = [name for name in report.baselines if name in data.losses]
+    others = [x for x in data.losses if x not in declared and x not in data.candidates]
+    planned = set(data.plan[["task", "learner", "loss"]].itertuples(index=False, name=None))
+    pairings = [
+        Pairing(task, learner, loss, baseline, report.metric, data.policy)
+        for task, learner in _places(data)
+        for loss in others
+        for baseline in declared
+        if {(task, learner, loss), (task, learner, baseline)} <= planned
+    ]
+    if not pairings:
+        return None
+    name = f"{report.metric}, {title_of(data.policy)}, other losses as if they were candidates"
+    rules = Rules(report.direction, report.rope, report.alpha)
+    return ComparisonFamily("reference", name, report.metric, pairings, rules)
+
+
+def _places(data: ReportData) -> list[tuple[str, str]]:
+    """Every task with the learner that it is trained with."""
+    return list(dict.fromkeys(data.plan[["task", "learner"]].itertuples(index=False, name=None)))
+
+
+def judged(
+    data: ReportData, every: Sequence[ComparisonFamily], *, all_analyses: bool = False
+) -> list[Comparison]:
+    """The comparisons of families, corrected within each.
+
+    all_analyses: whether secondary families have all sensitivity analyses, too.
+    """
     scores = data.scores
     budgets = _budgets(data)
     planned = {key[:3]: key[3] for key in _planned(data)}
     overlaps = gate.overlapping_seeds(data.provenance.get("seeds", {}))
     comparisons: list[Comparison] = []
-    every = families(data)
-    few = sum(len(family.pairings) for family in every) <= MAX_ANALYSED
     for family in every:
         questions, blocks = [], []
         for pairing in family.pairings:
@@ -196,7 +234,7 @@ def compare(data: ReportData) -> list[Comparison]:
             family.rules,
             unit_of(family.metric),
             family.unit,
-            sensitivity=family.kind == "primary" or few,
+            sensitivity=family.kind == "primary" or all_analyses,
         )
         comparisons.extend(
             comparison(scores, family, pairing, decision, own)

@@ -29,8 +29,8 @@ def findings(
     sentences += _extremes(data, primary)
     sentences += in_words(data, comparisons)
     sentences += _coarse(primary)
-    sentences += _too_few(data, primary)
-    sentences += _method(data, claims)
+    sentences += too_few(data, primary)
+    sentences += of_the_method(data, claims)
     sentences += _failures(data)
     return sentences
 
@@ -100,7 +100,7 @@ def _coarse(primary: Sequence[Comparison]) -> list[str]:
     ]
 
 
-def _too_few(data: ReportData, primary: Sequence[Comparison]) -> list[str]:
+def too_few(data: ReportData, primary: Sequence[Comparison]) -> list[str]:
     """Whether so few seeds could show any difference at all after the correction."""
     n, alpha = max((item.n for item in primary), default=0), data.experiment.report.alpha
     if n < MIN_SEEDS:
@@ -109,7 +109,8 @@ def _too_few(data: ReportData, primary: Sequence[Comparison]) -> list[str]:
     return _sentences(shortfall(n, len(primary), alpha, "seeds", "primary comparisons", key))
 
 
-def _method(data: ReportData, claims: Sequence[MethodClaim]) -> list[str]:
+def of_the_method(data: ReportData, claims: Sequence[MethodClaim]) -> list[str]:
+    """What was shown of the method, or why nothing can be."""
     runs = len(data.evolved)
     if not claims:
         return []

@@ -6,8 +6,9 @@ from functools import cached_property
 
 import pandas as pd
 
+from bench.catalogue.losses import UNEVOLVED
 from bench.policies import title_of
-from reports.benchmark.across import Across, score_table
+from reports.benchmark.across import Across, score_table, separations
 from reports.benchmark.claims import MethodClaim
 from reports.benchmark.comparisons import Comparison
 from reports.benchmark.dependence import Dependence, dependences
@@ -18,7 +19,10 @@ from reports.page.wording import counted
 
 @dataclass(frozen=True)
 class Material:
-    """What the sections of a significance report are made of."""
+    """What the sections of a significance report are made of.
+
+    references: hand-made losses and the control against the declared baselines.
+    """
 
     data: ReportData
     comparisons: Sequence[Comparison]
@@ -26,6 +30,7 @@ class Material:
     method: Sequence[Comparison]
     new_tasks: Sequence[Comparison]
     across: Across | None
+    references: Sequence[Comparison] = ()
 
     @property
     def primary(self) -> list[Comparison]:
@@ -35,7 +40,16 @@ class Material:
     @cached_property
     def score_tables(self) -> dict[str, pd.DataFrame]:
         """Means and standard deviations under each policy (`across.score_table`)."""
-        return {policy: score_table(self.data, policy) for policy in self.data.policies}
+        tested = {self.data.policy: self.separation}
+        return {
+            policy: score_table(self.data, policy, tested.get(policy, {}))
+            for policy in self.data.policies
+        }
+
+    @cached_property
+    def separation(self) -> dict[str, pd.DataFrame]:
+        """Which losses of a task are separated, under the primary policy (`across.separations`)."""
+        return separations(self.data, self.data.policy)
 
     @cached_property
     def dependences(self) -> list[Dependence]:
@@ -53,12 +67,30 @@ class Material:
         return looks(self.data.losses, self.data.candidates)
 
     def ordered_losses(self) -> list[str]:
-        """Losses by mean rank over the tasks, or as declared."""
+        """The declared baselines, then the others by mean rank over the tasks, or as declared."""
         declared = list(self.data.losses)
-        if self.across is None:
-            return declared
-        ranked = [str(loss) for loss in self.across.table["loss"]]
-        return [*ranked, *(loss for loss in declared if loss not in ranked)]
+        ranked = [str(loss) for loss in self.across.table["loss"]] if self.across else []
+        first = [name for name in self.data.experiment.report.baselines if name in declared]
+        return list(dict.fromkeys([*first, *ranked, *declared]))
+
+    @cached_property
+    def best_hand_made(self) -> str | None:
+        """The loss that is neither baseline, candidate nor control with the best mean rank here.
+
+        Over the tasks that all of them have; None where there is none. It is chosen by the very
+        scores that it is shown with.
+        """
+        data = self.data
+        besides = {*data.candidates, *data.experiment.report.baselines, UNEVOLVED}
+        others = [loss for loss in data.losses if loss not in besides]
+        means = pd.DataFrame(
+            {task: scores.mean() for task, scores in data.scores.matrix(data.policy).items()}
+        )
+        known = means.reindex(others).dropna(axis="columns")
+        if not others or known.empty:
+            return None
+        ranks = (-rules_of(data).sign * known).rank().mean(axis="columns")
+        return str(ranks.idxmin())
 
     def correction(self) -> str:
         """The correction of the primary family, for captions."""

@@ -8,31 +8,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from bench.describing.model import warnings_of
 from bench.experiment.model import Experiment
 from bench.store.store import Store
 from reports.benchmark import claims as wider
 from reports.benchmark.across import across_tasks
-from reports.benchmark.comparisons import Comparison, compare
+from reports.benchmark.caveats import caveats, warnings
+from reports.benchmark.comparisons import Comparison, compare, judged, reference_family
 from reports.benchmark.findings import findings, verdict_counts
-from reports.benchmark.given_text import given_warnings
+from reports.benchmark.head import answer, grid
 from reports.benchmark.material import Material
 from reports.benchmark.methods import methods
 from reports.benchmark.protocol_tables import counts
+from reports.benchmark.sections.differences import forest
 from reports.benchmark.sections.order import sections
-from reports.benchmark.sections.rates import edges
 from reports.data.load import load
 from reports.data.merge import merge
 from reports.data.metrics import is_minimised, rules_for, worst_of
 from reports.data.model import ReportData
 from reports.page.drawing import drawing_processes
 from reports.page.model import Page
-from reports.page.table import Table
-from reports.page.wording import PLUS_MINUS, counted, p_cell, unit_of
+from reports.page.wording import p_cell, unit_of
 from reports.page.write import ReportPaths, records, write_page
-from reports.verdicts.gate import refusal_lines
 from reports.verdicts.kinds import label_of
 
 MANY_ROWS = 20_000
@@ -117,7 +113,11 @@ def render(
 def material_of(data: ReportData) -> Material:
     """Every comparison and claim of the data."""
     claims, method = wider.method_claims(data)
-    return Material(data, compare(data), claims, method, wider.new_tasks(data), across_tasks(data))
+    family = reference_family(data)
+    references = judged(data, [family]) if family else []
+    return Material(
+        data, compare(data), claims, method, wider.new_tasks(data), across_tasks(data), references
+    )
 
 
 def write_material(
@@ -159,49 +159,20 @@ def _with_reason(item: Comparison) -> str:
     return f"{label}: {item.reason}" if item.verdict == "refused" else label
 
 
-def warnings(material: Material) -> list[str]:
-    """What a reader must know first: refusals, missing and diverged runs, mixed devices."""
-    data = material.data
-    lines = refusal_lines(item.reason for item in material.comparisons if item.verdict == "refused")
-    planned = len(data.rows) + len(data.missing)
-    if len(data.missing):
-        lines.append(f"{len(data.missing)} of {planned} planned runs missing or failed.")
-    diverged = int((data.rows["status"] == "diverged").sum())
-    if diverged:
-        lines.append(
-            f"{diverged} of {planned} planned runs diverged; they count with the declared worst "
-            "score."
-        )
-    mixed = data.provenance.get("mixed_processors", 0)
-    if mixed:
-        lines.append(
-            f"{counted(mixed, 'group')} of paired runs mix models of processors or devices; last "
-            "bits may differ within a pair."
-        )
-    lines += warnings_of(data.descriptions)
-    if data.is_given:
-        lines += given_warnings(data)
-    return lines + edges(material)
-
-
 def _page(
     material: Material, sentences: Sequence[str], warned: Sequence[str], commands: Sequence[str]
 ) -> Page:
-    data, report = material.data, material.data.experiment.report
-    unit = unit_of(report.metric)
-    note = (
-        f"Primary family: {report.metric}, {material.policy}, candidate minus baseline in "
-        f"{unit.difference}; {len(material.primary)} comparisons, corrected together after Holm. "
-        f"ROPE {PLUS_MINUS}{unit.value(report.rope)} {unit.difference}."
-    )
+    data, picture = material.data, forest(material)
     return Page(
         kind="significance",
         name=data.experiment.name,
         description=data.experiment.description,
-        warnings=warned,
+        answer=answer(material),
+        grid=grid(material),
+        beside=[picture] if picture else [],
+        caveats=caveats(material),
         findings=sentences,
-        head=verdict_matrix(material),
-        note=note if material.primary else "",
+        note="",
         sections=sections(material),
         methods=methods(material),
         facts=data.facts(),
@@ -237,6 +208,7 @@ def _document(
         "baselines": list(report.baselines),
         "candidates": list(data.candidates),
         "seeds": experiment.benchmark.seeds if experiment.benchmark else 0,
+        "answer": answer(material),
         "warnings": list(warned),
         "findings": list(sentences),
         "verdicts": verdict_counts(material.primary),
@@ -258,6 +230,7 @@ def _document(
             for each in material.dependences
         ],
         "comparisons": [item.as_json() for item in material.comparisons],
+        "references": [item.as_json() for item in material.references],
         "method": [claim._asdict() for claim in material.claims],
         "claims": [item.as_json() for item in (*material.method, *material.new_tasks)],
         "across_tasks": records(across.table) if across else [],
@@ -285,44 +258,3 @@ def metric_terms(data: ReportData) -> dict[str, dict[str, Any]]:
 def _identity(item: Comparison) -> dict[str, str]:
     names = ("task", "learner", "candidate", "baseline")
     return {name: getattr(item, name) for name in names}
-
-
-def verdict_matrix(material: Material) -> list[Table]:
-    """One row per task and candidate with the verdict against every baseline."""
-    primary = material.primary
-    if not primary:
-        return []
-    unit = unit_of(material.data.experiment.report.metric)
-    baselines = list(dict.fromkeys(item.baseline for item in primary))
-    items = {(item.task, item.candidate, item.baseline): item for item in primary}
-    rows, notes = [], {}
-    places = list(dict.fromkeys((item.task, item.candidate) for item in primary))
-    for r, (task, candidate) in enumerate(places):
-        line = [task, candidate]
-        for c, baseline in enumerate(baselines):
-            item = items.get((task, candidate, baseline))
-            if item is None:
-                line.append("")
-                continue
-            line.append(f"{unit.gain(item.mean_difference)} {label_of(item.verdict)}")
-            notes[r, c + 2] = item.reason
-        rows.append(line)
-    columns = ["task", "candidate", *[f"against {name}" for name in baselines]]
-    marks = {
-        (r, c + 2): items[(*place, baseline)].verdict
-        for r, place in enumerate(places)
-        for c, baseline in enumerate(baselines)
-        if (*place, baseline) in items
-    }
-    shown = pd.DataFrame(rows, columns=columns)
-    return [
-        Table(
-            name="verdicts",
-            title="Verdicts",
-            caption=f"Mean paired difference in {unit.difference}, and the verdict.",
-            numbers=shown,
-            shown=shown,
-            notes=notes,
-            tags=marks,
-        )
-    ]

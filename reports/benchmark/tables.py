@@ -15,6 +15,9 @@ from reports.page.table import Table, interval_text
 from reports.page.wording import DASH, PLUS_MINUS, Unit, p_cell, signed_minus, unit_of
 from reports.verdicts.kinds import label_of
 
+DETECTABLE = "detectable"
+"""The column of the true difference that an inconclusive comparison would have found."""
+
 
 def scores(material: Material, policy: str, losses: Sequence[str]) -> Table:
     """Mean and SD per task (rows) and loss (columns); bold: not separated from the best."""
@@ -49,8 +52,8 @@ def scores(material: Material, policy: str, losses: Sequence[str]) -> Table:
         caption=(
             f"Mean {PLUS_MINUS} standard deviation over n = {n} seeds, in {unit.axis}; {direction} "
             "is better. Bold: every loss that is not separated from the task's best (paired "
-            "sign-flip tests against the best, Holm over the losses of the task). "
-            f"{'Losses in the order of their mean rank. ' if len(tasks) > 1 else ''}"
+            "sign-flip tests, Holm over all pairs of the task's losses, as in All pairs). "
+            f"Baselines first{', then by mean rank' if len(tasks) > 1 else ''}. "
             f"\N{DAGGER}: runs that diverged, counted with the declared "
             "worst score."
         ),
@@ -86,6 +89,7 @@ def comparisons(
                 interval_text(item.ci_low, item.ci_high, unit),
                 # Before the statistics: on a narrow page those, not this, are scrolled to.
                 label_of(item.verdict),
+                _detectable(item, unit),
                 p_cell(item.p),
                 p_cell(item.p_holm),
                 signed_minus(item.dz, 2),
@@ -108,6 +112,7 @@ def comparisons(
         f"difference ({unit.difference})",
         f"{100 * (1 - alpha):g} % CI",
         "verdict",
+        DETECTABLE,
         "p",
         "Holm p",
         "d_z",
@@ -123,8 +128,16 @@ def comparisons(
         links=links,
         notes=notes,
         tags=tags,
-        omitted=("p", "P(A>B)"),
+        omitted=("p", "P(A>B)", DETECTABLE),
     )
+
+
+def _detectable(item: Comparison, unit: Unit) -> str:
+    """Beside an inconclusive verdict the difference that it would have found, else nothing."""
+    if item.verdict != "inconclusive":
+        return ""
+    planned = item.detectable_difference
+    return unit.value(planned) if planned is not None else "none"
 
 
 def anchor_of(lines: tuple[int, int]) -> str:

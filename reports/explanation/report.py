@@ -19,6 +19,13 @@ from reports.figures.style import canvas, looks, png, styled, svg
 from reports.page.files import inline, write_files
 
 ACROSS = {"progress": "progress of training", "accuracy": "running accuracy"}
+ALTERNATIVES = {
+    "shape": "Value and gradients of the loss beside the known losses",
+    "nearest": "Gradient of the loss over its nearest known loss and its polynomial",
+    "trainings": "Exponents of the loss against the progress of training and the accuracy",
+}
+"""What a reader is told who does not see a figure."""
+
 DASHES = ("-", "--", "-.", ":")
 
 
@@ -148,6 +155,8 @@ def _html(explanation: Mapping[str, Any], drawings: Mapping[str, str]) -> str:
     text = environment.get_template("explain.html.j2").render(
         explanation=explanation,
         provenance=json.dumps(explanation["provenance"], indent=1, sort_keys=True),
-        drawings={name: inline(drawing, name) for name, drawing in drawings.items()},
+        drawings={
+            name: inline(drawing, name, ALTERNATIVES[name]) for name, drawing in drawings.items()
+        },
     )
     return text + "\n"

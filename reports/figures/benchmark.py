@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from reports.figures.palette import GRID, INK, PAPER
-from reports.figures.style import Look, canvas, clipped_limit, panels, styled, zero_line
+from reports.figures.style import NARROW, Look, canvas, clipped_limit, panels, styled, zero_line
 from reports.verdicts.kinds import is_decided
 
 
@@ -22,7 +22,7 @@ from reports.verdicts.kinds import is_decided
 def learning_curves(bands: pd.DataFrame, style: Mapping[str, Look], label: str) -> Figure:
     """One panel per task; `bands` as from reports.data.curves, in the order of tasks to draw."""
     tasks = list(dict.fromkeys(bands["task"]))
-    figure, axes = panels(len(tasks) + 1, 3, 2.8)
+    figure, axes = panels(len(tasks) + 1, 2, 2.0, NARROW)
     for panel, task in zip(axes, tasks, strict=False):
         part = bands[bands["task"] == task]
         if part["mean"].min() < 0 < part["mean"].max():
@@ -119,8 +119,11 @@ def forest(intervals: pd.DataFrame, style: Mapping[str, Look], rope: float, labe
     baselines = list(dict.fromkeys(intervals["baseline"]))
     candidates = list(dict.fromkeys(intervals["candidate"]))
     step = len(candidates) + 1
-    height = 1.1 + 0.23 * step * len(tasks)
-    figure, grid = canvas(1, len(baselines), height, sharey=True)
+    # A task's name of several lines needs its room where there are few candidates.
+    height = 1.0 + max(0.165 * step, 0.17 * max(broken(x).count("\n") + 2 for x in tasks)) * len(
+        tasks
+    )
+    figure, grid = canvas(1, len(baselines), height, NARROW, sharey=True)
     for panel, baseline in zip(grid[0], baselines, strict=True):
         part = intervals[intervals["baseline"] == baseline]
         limit = clipped_limit([*part["low"], *part["high"]], 1.5 * rope)
@@ -139,15 +142,16 @@ def forest(intervals: pd.DataFrame, style: Mapping[str, Look], rope: float, labe
         panel.tick_params(axis="y", length=0)
         panel.grid(visible=False, axis="y")
         panel.set_title(f"against {plain(baseline)}")
-        panel.set_xlabel(label)
+    figure.supxlabel(label, fontsize=10)
     handles = [
-        Line2D([], [], color=style[x].color, marker="o", lw=2, markersize=7) for x in candidates
+        Line2D([], [], color=style[x].color, marker="o", lw=2, markersize=6) for x in candidates
     ]
     figure.legend(
         handles,
         [plain(x) for x in candidates],
         loc="outside upper center",
-        ncols=min(len(candidates), 6),
+        ncols=min(len(candidates), 4),
+        fontsize=9,
     )
     return figure
 

@@ -20,6 +20,7 @@ from reports.figures.benchmark import broken, legend_panel, plain
 from reports.figures.palette import CATEGORIES, DIVERGING, FAINT, INK, VERMILION
 from reports.figures.style import Look, canvas, panels, styled
 from reports.stats import survival
+from reports.stats.rounding import rounded
 from reports.stats.types import Vector
 
 MAX_NUMBERED = 8
@@ -60,10 +61,12 @@ def slopes(pairs: pd.DataFrame, style: Mapping[str, Look], label: str) -> Figure
 
 
 @styled
-def pair_matrices(matrices: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], label: str) -> Figure:
+def pair_matrices(
+    matrices: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], label: str, alpha: float = 0.05
+) -> Figure:
     """Mean differences of all pairs (row minus column) per task as heat maps.
 
-    Each entry: task, differences, Holm p-values. A dot marks p >= .05; with many losses the dots
+    Each entry: task, differences, Holm p-values. A dot marks p >= alpha; with many losses the dots
     stand alone, beside a scale of colours.
     """
     # Six numbers with signs fill a row of a third of the page.
@@ -74,7 +77,7 @@ def pair_matrices(matrices: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], la
     for panel, (task, differences, p) in zip(axes, matrices, strict=False):
         limit = max(float(np.nanquantile(np.abs(differences.to_numpy()), 0.95)), 1e-9)
         many = len(differences) > MAX_NUMBERED
-        text = _marks(differences.to_numpy(), p.to_numpy(), numbered=not many)
+        text = _marks(differences.to_numpy(), p.to_numpy(), alpha, numbered=not many)
         with warnings.catch_warnings():
             # seaborn 0.13 sets a colour map's extremes as matplotlib 3.11 no longer likes.
             warnings.simplefilter("ignore", PendingDeprecationWarning)
@@ -92,13 +95,20 @@ def pair_matrices(matrices: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], la
     return figure
 
 
-def _marks(differences: Vector, p: Vector, *, numbered: bool) -> "np.ndarray[Any, Any]":
-    """What is written into a matrix of pairs: numbers, and a dot where p >= .05."""
+def _marks(
+    differences: Vector, p: Vector, alpha: float, *, numbered: bool
+) -> "np.ndarray[Any, Any]":
+    """What is written into a matrix of pairs: numbers, and a dot where p >= alpha."""
     text = [
-        [(f"{value:+.1f}" if numbered else "") + ("" if q < 0.05 else "·") for value, q in line]
+        [(_signed(value) if numbered else "") + ("" if q < alpha else "·") for value, q in line]
         for line in (zip(*both, strict=True) for both in zip(differences, p, strict=True))
     ]
     return np.where(np.eye(len(differences), dtype=bool), "", np.array(text))
+
+
+def _signed(value: float) -> str:
+    text = rounded(value, 1)
+    return text if text.startswith("-") else f"+{text}"
 
 
 @styled

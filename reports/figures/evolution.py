@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from reports.figures.benchmark import plain
+from reports.figures.benchmark import legend_panel, plain
 from reports.figures.palette import BLUE, FAINT, INK, SHADE, VERMILION
-from reports.figures.style import Dash, Look, canvas, styled
+from reports.figures.style import NARROW, Dash, Look, canvas, styled
 
 PANELS = (
     ("value", 1, "value", "p of the true class"),
@@ -30,8 +30,9 @@ def loss_shapes(shapes: pd.DataFrame, style: Mapping[str, Look]) -> Figure:
     """
     present = set(shapes["loss"])
     losses = [name for name in style if name in present]
-    figure, grid = canvas(1, 3, 3.9)
-    for panel, (kind, target, title, label) in zip(grid[0], PANELS, strict=True):
+    figure, grid = canvas(2, 2, 4.9, NARROW)
+    axes = [panel for row in grid for panel in row]
+    for panel, (kind, target, title, label) in zip(axes, PANELS, strict=False):
         part = shapes[(shapes["kind"] == kind) & (shapes["target"] == target)]
         for loss in losses:
             look = style[loss]
@@ -48,12 +49,7 @@ def loss_shapes(shapes: pd.DataFrame, style: Mapping[str, Look]) -> Figure:
         panel.set_title(title)
         panel.set_xlim(0, 1)
         panel.set_xlabel(label)
-    handles = [
-        Line2D([], [], color=style[x].color, ls=style[x].dash, lw=style[x].width) for x in losses
-    ]
-    figure.legend(
-        handles, [plain(x) for x in losses], loc="outside upper center", ncols=min(len(losses), 7)
-    )
+    legend_panel(axes[len(PANELS) :], style, losses)
     return figure
 
 
@@ -64,9 +60,9 @@ def evolution_history(history: pd.DataFrame, style: Mapping[str, Look], factor: 
     `history`: loss, phase, member_steps, best, median.
     """
     losses = list(dict.fromkeys(history["loss"]))
-    columns = min(3, len(losses))
+    columns = min(2, len(losses))
     rows = -(-len(losses) // columns)
-    figure, grid = canvas(rows, columns, 0.5 + 2.8 * rows, sharey=True)
+    figure, grid = canvas(rows, columns, 0.6 + 2.1 * rows, NARROW, sharey=True)
     panels = [panel for row in grid for panel in row]
     unit, name = (1e6, "millions") if history["member_steps"].max() >= 2e6 else (1e3, "thousands")
     for panel, loss in zip(panels, losses, strict=False):
@@ -95,7 +91,7 @@ def evolution_history(history: pd.DataFrame, style: Mapping[str, Look], factor: 
         Line2D([], [], color=FAINT, lw=1.4, ls=":"),
     ]
     names = ["best of the generation", "median", "GA hands over to ES"]
-    figure.legend(handles, names, loc="outside upper center", ncols=3)
+    figure.legend(handles, names, loc="outside upper center", ncols=3, fontsize=8.5)
     return figure
 
 
@@ -106,13 +102,13 @@ def study_progress(
     factor: float,
     infeasible: Collection[int] = (),
 ) -> Figure:
-    """Left: value of each finished trial and the best so far. Right: intermediate values.
+    """Above: value of each finished trial and the best so far. Below: intermediate values.
 
     `trials`: number, state, value. `intermediate`: number, step (member-steps), value.
     `infeasible`: numbers of finished trials that cannot be the best.
     """
-    figure, grid = canvas(1, 2, 3.4)
-    left, right = grid[0]
+    figure, grid = canvas(2, 1, 5.2, NARROW)
+    [left], [right] = grid
     finished = trials[trials["value"].notna()].sort_values("number")
     values = finished["value"].astype(float) * factor
     eligible = finished[~finished["number"].isin(infeasible)]
@@ -160,9 +156,11 @@ def study_progress(
 def parameter_importances(importances: pd.DataFrame) -> Figure:
     """Importance of each parameter as a bar; `importances`: name, share."""
     ordered = importances.sort_values("share", kind="stable")
-    figure, grid = canvas(1, 1, 0.9 + 0.38 * len(ordered))
+    figure, grid = canvas(1, 1, 0.7 + 0.28 * len(ordered), NARROW)
     panel = grid[0][0]
-    names = [plain(name) for name in ordered["name"]]
+    # Every setting is one of the evolution's; the page names the whole key beside it.
+    names = [plain(str(name).removeprefix("evolution.").removeprefix("settings."))
+             for name in ordered["name"]]  # fmt: skip
     panel.barh(names, ordered["share"], color=BLUE, height=0.6)
     for place, share in enumerate(ordered["share"]):
         panel.text(share, place, f" {share:.2f}", va="center")

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reports.figures.benchmark import broken, legend_panel
-from reports.figures.style import Look, panels, styled
+from reports.figures.style import NARROW, Look, panels, styled
 
 DOT = 60.0
 """Area of the dot of a rate that every seed chose, points squared."""
@@ -20,7 +20,7 @@ def rate_responses(response: pd.DataFrame, style: Mapping[str, Look], label: str
     order of tasks to draw.
     """
     tasks = list(dict.fromkeys(response["task"]))
-    figure, axes = panels(len(tasks) + 1, 3, 2.8)
+    figure, axes = panels(len(tasks) + 1, 2, 2.0, NARROW)
     for panel, task in zip(axes, tasks, strict=False):
         part = response[response["task"] == task]
         for loss, look in style.items():

@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 
 from reports.figures import palette
 
-WIDTH = 9.6
-"""Width of every figure in inches."""
+WIDTH, NARROW = 9.6, 5.6
+"""Width in inches of a figure for the whole page, and of one that a phone shows without scrolling
+and a desktop beside another."""
 
 Dash: TypeAlias = str | tuple[int, tuple[float, ...]]
 
@@ -93,19 +94,21 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 def canvas(
-    rows: int, columns: int, height: float, **settings: Any
+    rows: int, columns: int, height: float, width: float = WIDTH, **settings: Any
 ) -> tuple[Figure, list[list[Axes]]]:
-    """A figure of rows x columns axes, `height` inches high, outside pyplot."""
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    """A figure of rows x columns axes, `height` and `width` in inches, outside pyplot."""
+    figure = Figure(figsize=(width, height), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, **settings)
     return figure, [list(row) for row in np.atleast_2d(grid)]
 
 
-def panels(count: int, columns: int, height: float) -> tuple[Figure, list[Axes]]:
+def panels(
+    count: int, columns: int, height: float, width: float = WIDTH
+) -> tuple[Figure, list[Axes]]:
     """A figure of `count` panels in rows of at most `columns`, each `height` inches high."""
     columns = min(columns, max(count, 1))
     rows = -(-max(count, 1) // columns)
-    figure, grid = canvas(rows, columns, 0.3 + height * rows)
+    figure, grid = canvas(rows, columns, 0.3 + height * rows, width)
     axes = [panel for row in grid for panel in row]
     for panel in axes[count:]:
         panel.set_axis_off()

@@ -11,7 +11,7 @@ from bench.describing.model import (
 )
 from reports.page.model import Section
 from reports.page.table import Table, plain_frame
-from reports.page.wording import DASH
+from reports.page.wording import DASH, counted
 
 MAX_LEVELS = 12
 UNKNOWN = "Nothing is known here of the tasks but their names."
@@ -59,7 +59,10 @@ def task_section(descriptions: Sequence[TaskDescription], names: Sequence[str] =
         tables.append(
             plain_frame("task_notes", "Notes on the tasks", caption, notes, in_latex=False)
         )
-    return Section("tasks", "Tasks", text, tables, folded=folded)
+    warned = sum(len(each.warnings) for each in descriptions)
+    about = counted(len({*names, *(each.task for each in descriptions)}), "task")
+    about += f", {counted(warned, 'warning')}" if warned else ""
+    return Section("tasks", "Tasks", text, tables, folded=folded, is_folded=True, about=about)
 
 
 def _overview(descriptions: Sequence[TaskDescription]) -> Table:

@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from reports.page.grid import Grid
 from reports.page.table import Table
 
 
@@ -13,42 +14,88 @@ from reports.page.table import Table
 class Picture:
     """A figure with its file name and caption.
 
-    draw: draws it, perhaps in another process: a drawing function and its arguments.
+    draw: draws it, perhaps in another process: a drawing function and its arguments. title: what
+    it is, for the line that unfolds it. `is_wide`: drawn for the whole width of a page, so that
+    a narrow screen scrolls it.
     """
 
     name: str
     draw: Callable[[], Figure]
     caption: str
+    title: str = ""
+    is_wide: bool = True
+
+    @property
+    def heading(self) -> str:
+        """The title, or else the name in words."""
+        return self.title or self.name.replace("_", " ").capitalize()
+
+    @property
+    def alternative(self) -> str:
+        """What a reader is told who does not see it; the caption beside it says the rest."""
+        first = self.caption.partition(". ")[0].removesuffix(".")
+        return f"{self.heading}: {first[:1].lower()}{first[1:]}"
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with what stands under it; folded tables open on a click."""
+    """A heading with what stands under it; what is folded opens on a click.
+
+    about: what is in it, beside the heading of a section that is folded as a whole (`is_folded`).
+    groups: further tables under headings of their own. code: text to copy as it stands.
+    """
 
     anchor: str
     title: str
     text: Sequence[str] = ()
     tables: Sequence[Table] = ()
     pictures: Sequence[Picture] = ()
-    folded: Sequence[Table] = ()
+    folded: Sequence[Table | Picture] = ()
+    about: str = ""
+    is_folded: bool = False
+    groups: Sequence["Group"] = ()
+    code: str = ""
+
+    @property
+    def every_table(self) -> list[Table]:
+        """All tables, in the order of the page."""
+        own = [*self.tables, *(each for each in self.folded if isinstance(each, Table))]
+        return own + [table for group in self.groups for table in group.tables]
+
+    @property
+    def every_picture(self) -> list[Picture]:
+        """All figures, in the order of the page."""
+        return [*self.pictures, *(each for each in self.folded if isinstance(each, Picture))]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Folded tables that belong together, as all of one metric."""
+
+    title: str
+    tables: Sequence[Table]
 
 
 @dataclass(frozen=True)
 class Page:
     """A whole report before it is written.
 
-    warnings: what a reader must know first. findings: the verdict in sentences. head: the verdict
-    as tables. methods: paragraphs that cite `references` (BibTeX keys) as [@key]. document: what
-    report.json holds. rows: what rows.csv holds;
-    files: further files by name.
+    answer: one sentence that answers the page's question. grid: the same at a glance, with figures
+    `beside` it.
+    caveats: what may change the answer, the gravest first. findings: the verdicts in sentences
+    ready for a paper. note: what the verdicts rest on. methods: paragraphs that cite `references`
+    (BibTeX keys) as [@key]. document: what report.json holds. rows: what rows.csv holds; files:
+    further files by name.
     """
 
     kind: str
     name: str
     description: str
-    warnings: Sequence[str]
+    answer: str
+    grid: Grid | None
+    beside: Sequence[Picture]
+    caveats: Sequence[str]
     findings: Sequence[str]
-    head: Sequence[Table]
     note: str
     sections: Sequence[Section]
     methods: Sequence[str]
@@ -57,3 +104,15 @@ class Page:
     document: Mapping[str, Any]
     rows: str
     files: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """All figures, those of the head first."""
+        every = [picture for section in self.sections for picture in section.every_picture]
+        return [*self.beside, *every]
+
+    @property
+    def tables(self) -> list[Table]:
+        """All tables, the grid of the head last."""
+        every = [table for section in self.sections for table in section.every_table]
+        return [*every, *([self.grid.table()] if self.grid else [])]

@@ -38,6 +38,11 @@ class Table:
     in_latex: bool = True
 
     @property
+    def heading(self) -> str:
+        """The line that unfolds it."""
+        return self.title
+
+    @property
     def rows(self) -> list[list[object]]:
         """The rows that the page shows: at most MAX_ROWS_SHOWN."""
         return self.shown.iloc[:MAX_ROWS_SHOWN].to_numpy(dtype=object).tolist()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bench.catalogue.metrics import declared
+from reports.stats.rounding import rounded
 
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
@@ -57,8 +58,7 @@ def signed_minus(number: float | None, digits: int, factor: float = 1.0) -> str:
         return DASH
     if math.isinf(number):
         return f"{MINUS if number < 0 else ''}\N{INFINITY}"
-    text = f"{abs(number * factor):.{digits}f}"
-    return f"{MINUS}{text}" if number < 0 and float(text) else text
+    return rounded(number * factor, digits).replace("-", MINUS)
 
 
 def p_text(p: float | None) -> str:

@@ -13,11 +13,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.page.drawing import SameProcess, begin, finish
-from reports.page.files import breakable, inline, write_files
+from reports.page.files import breakable, inline, narrow, write_files
 from reports.page.model import Page
 from reports.page.references import bibtex, cited_in_latex, cited_in_text, reference_list
 from reports.page.wording import finite
 from reports.verdicts.kinds import VERDICTS
+
+MAX_CAVEATS = 5
+"""Caveats of a page's head that are not folded."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,9 @@ def write_page(page: Page, out_dir: Path, executor: Executor | None = None) -> R
     where the folder cannot be written, and what a drawing function raises.
     """
     files: dict[str, str | bytes] = {}
-    pictures = [picture for section in page.sections for picture in section.pictures]
+    pictures = page.pictures
     begun = [begin(picture, executor or SameProcess()) for picture in pictures]
-    shown = [table for section in page.sections for table in (*section.tables, *section.folded)]
-    for table in (*shown, *page.head):
+    for table in page.tables:
         files[f"tables/{table.name}.csv"] = table.csv()
         if table.in_latex:
             files[f"tables/{table.name}.tex"] = table.latex()
@@ -57,7 +59,7 @@ def write_page(page: Page, out_dir: Path, executor: Executor | None = None) -> R
         drawing = finish(picture, future)
         files[f"figures/{picture.name}.svg"] = drawing.svg
         files[f"figures/{picture.name}.pdf"] = drawing.pdf
-        drawings[picture.name] = inline(drawing.svg, picture.name)
+        drawings[picture.name] = inline(drawing.svg, picture.name, picture.alternative)
     files["report.html"] = _html(page, drawings)
     write_files(out_dir, files)
     within = {name: out_dir / name for name in files}
@@ -113,12 +115,13 @@ def _html(page: Page, drawings: dict[str, Markup]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["breakable"] = breakable
+    environment.filters |= {"breakable": breakable, "narrow": narrow}
     text = environment.get_template("page.html.j2").render(
         page=page,
         drawings=drawings,
         methods=cited_in_text(page.methods),
         references=reference_list(page.methods),
         verdicts=VERDICTS,
+        shown_caveats=MAX_CAVEATS,
     )
     return text + "\n"

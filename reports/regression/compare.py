@@ -96,6 +96,27 @@ class Regression:
         return sum(change.verdict == "refused" for change in self.changes)
 
     @property
+    def answer(self) -> str:
+        """One sentence: does B do as well as A?"""
+        rows = sum(change.paired for change in self.changes)
+        changed = sum(change.changed for change in self.changes)
+        alone = len(self.only_a) + len(self.only_b)
+        more = f"; {counted(alone, 'row')} without a partner" if alone else ""
+        if not changed:
+            return f"Nothing changed: all {counted(rows, 'common row')} are the same{more}."
+        tones = Counter(tone_of(change.verdict) for change in self.changes)
+        pairs = counted(len(self.changes), "comparison")
+        if not tones["favourable"] and not tones["unfavourable"]:
+            return (
+                f"Nothing is shown to be better or worse: {changed} of {counted(rows, 'row')} "
+                f"differ, but in none of {pairs} is B shown to differ from A{more}."
+            )
+        return (
+            f"B is worse than A in {tones['unfavourable'] or 'none'} of {pairs} and better in "
+            f"{tones['favourable'] or 'none'}{more}."
+        )
+
+    @property
     def findings(self) -> tuple[str, ...]:
         """What changed, in sentences."""
         unit = unit_of(self.metric)

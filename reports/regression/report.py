@@ -7,18 +7,21 @@ from typing import Any
 
 import pandas as pd
 
+from bench.policies import title_of
 from reports.page.described import task_section
 from reports.page.facts import versions
+from reports.page.grid import Grid, GridCell, GridGroup, GridRow
 from reports.page.model import Page, Picture, Section
 from reports.page.table import Table, interval_text, plain_frame
-from reports.page.wording import PLUS_MINUS, p_cell, unit_of
+from reports.page.wording import PLUS_MINUS, Unit, p_cell, unit_of
 from reports.page.write import ReportPaths, records, write_page
 from reports.regression import figures as regression_figures
-from reports.regression.compare import Regression
+from reports.regression.compare import Change, Regression
 from reports.regression.tasks import described_beside
+from reports.verdicts.cells import grid_cell
 from reports.verdicts.sentences import COARSE
 
-MAX_DRAWN = 40
+MAX_DRAWN = 30
 """Changes that the figure shows."""
 
 
@@ -70,9 +73,11 @@ def write_regression(
         kind="compare",
         name=f"{names[1]} against {names[0]}",
         description="Two stored runs of the same experiment.",
-        warnings=[*regression.warnings, *differing],
+        answer=regression.answer,
+        grid=change_grid(regression),
+        beside=_pictures(regression),
+        caveats=[*regression.warnings, *differing],
         findings=regression.findings,
-        head=[change_table(regression)],
         note="",
         sections=[*_sections(regression), task_section(described, tasks)],
         methods=[
@@ -93,7 +98,32 @@ def write_regression(
     return write_page(page, out_dir)
 
 
-def _sections(regression: Regression) -> list[Section]:
+def change_grid(regression: Regression) -> Grid | None:
+    """Losses by task under the first policy: what changed from A to B."""
+    if not regression.changes:
+        return None
+    unit, policy = unit_of(regression.metric), regression.changes[0].policy
+    own = {(x.loss, x.task): x for x in regression.changes if x.policy == policy}
+    losses, tasks = ([*dict.fromkeys(key[k] for key in own)] for k in (0, 1))
+    rows = [GridRow(loss, [_cell(own.get((loss, task)), unit) for task in tasks])
+            for loss in losses]  # fmt: skip
+    note = (
+        f"Mean paired difference B minus A in {regression.metric.replace('_', ' ')} "
+        f"({unit.difference}), {title_of(policy)}; verdicts after Holm over all that changed; ROPE "
+        f"{PLUS_MINUS}{unit.value(regression.rules.rope)}. The table below has every policy."
+    )
+    return Grid("verdicts", "B against A", "loss", tasks, [GridGroup("", rows)], note)
+
+
+def _cell(change: Change | None, unit: Unit) -> GridCell | None:
+    if change is None:
+        return None
+    if change.decision is None:
+        return GridCell(unit.value(0.0), "unreached", label="unchanged")
+    return grid_cell(change.decision, unit)
+
+
+def _pictures(regression: Regression) -> list[Picture]:
     unit = unit_of(regression.metric)
     moved = [
         (f"{change.task}, {change.loss}, {change.policy}", change.decision.numbers)
@@ -101,22 +131,28 @@ def _sections(regression: Regression) -> list[Section]:
         if change.decision and change.decision.numbers
     ]
     moved.sort(key=lambda item: -abs(item[1].mean_difference))
+    if not moved:
+        return []
+    draw = partial(
+        regression_figures.changes,
+        moved[:MAX_DRAWN],
+        regression.rules.rope * unit.factor,
+        unit.factor,
+        f"B minus A, {regression.metric} ({unit.difference})",
+    )
+    caption = (
+        "Mean paired change with its 95 % t interval, n = "
+        f"{max(numbers.n for _, numbers in moved)} seeds, not corrected; grey: "
+        f"ROPE; {_favourable(regression)} values favour B. By size"
+        f"{'' if len(moved) <= MAX_DRAWN else f', the {MAX_DRAWN} largest of {len(moved)}'}."
+    )
+    return [Picture("changes", draw, caption, "Changes", is_wide=False)]
+
+
+def _sections(regression: Regression) -> list[Section]:
     sections = []
-    if moved:
-        draw = partial(
-            regression_figures.changes,
-            moved[:MAX_DRAWN],
-            regression.rules.rope * unit.factor,
-            unit.factor,
-            f"B minus A, {regression.metric} ({unit.difference})",
-        )
-        caption = (
-            "Mean paired change with its 95 % t interval, n = "
-            f"{max(numbers.n for _, numbers in moved)} seeds, not corrected; grey: "
-            f"ROPE; {_favourable(regression)} values favour B. By size"
-            f"{'' if len(moved) <= MAX_DRAWN else f', the {MAX_DRAWN} largest of {len(moved)}'}."
-        )
-        sections.append(Section("changes", "Changes", pictures=[Picture("changes", draw, caption)]))
+    if regression.changes:
+        sections.append(Section("changes", "Changes", tables=[change_table(regression)]))
     folded = [
         plain_frame(name, title, "One per row.", frame)
         for name, title, frame in (
@@ -127,7 +163,12 @@ def _sections(regression: Regression) -> list[Section]:
         if len(frame)
     ]
     if folded:
-        sections.append(Section("partners", "Rows without a partner", folded=folded))
+        sections.append(
+            Section(
+                "partners", "Rows without a partner", folded=folded, is_folded=True,
+                about="and rows that changed status",
+            )
+        )  # fmt: skip
     return sections
 
 
@@ -149,6 +190,7 @@ def document(
         "rope": regression.rules.rope,
         "alpha": regression.rules.alpha,
         "clean": regression.is_clean,
+        "answer": regression.answer,
         "warnings": list(regression.warnings),
         "findings": list(regression.findings),
         "comparisons": [change.as_json() for change in regression.changes],

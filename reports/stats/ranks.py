@@ -66,15 +66,14 @@ def nemenyi(scores: ArrayLike) -> Vector:
     return np.asarray(np.clip(matrix, 0.0, 1.0))
 
 
-def wilcoxon_pairs(scores: ArrayLike) -> Vector:
-    """Holm-adjusted exact Wilcoxon p-values of all pairs (losses, losses), 1 on the diagonal.
+def sign_flip_pairs(scores: ArrayLike) -> Vector:
+    """Holm-adjusted sign-flip p-values of all pairs (losses, losses), 1 on the diagonal.
 
-    scikit-posthocs' posthoc_wilcoxon is asymptotic where there are zeros or ties; without any
-    the two agree.
+    The test of the primary comparisons, so that a page has one notion of being separated.
     """
     values = np.asarray(scores, dtype=float)
     pairs = list(combinations(range(values.shape[1]), 2))
-    p = holm([paired.wilcoxon(paired.differences(values[:, a], values[:, b])).p for a, b in pairs])
+    p = holm([paired.sign_flip(paired.differences(values[:, a], values[:, b])).p for a, b in pairs])
     matrix = np.eye(values.shape[1])
     for (a, b), adjusted in zip(pairs, p, strict=True):
         matrix[a, b] = matrix[b, a] = adjusted

@@ -96,9 +96,11 @@ def write_pair(pair: Pair, out_dir: Path, commands: Sequence[str] = ()) -> Repor
         kind="studies",
         name=f"{a.name} beside {b.name}",
         description="Two studies of one storage, side by side.",
-        warnings=pair.warnings,
+        answer=_answer(pair),
+        grid=None,
+        beside=_pictures(pair),
+        caveats=pair.warnings,
         findings=pair.findings,
-        head=[summary_table(pair)],
         note="",
         sections=_sections(pair),
         methods=[
@@ -181,21 +183,47 @@ def _summary(one: OneStudy, common: int) -> dict[str, Any]:
     }
 
 
-def _sections(pair: Pair) -> list[Section]:
+def _answer(pair: Pair) -> str:
+    """Which of the two had found more for the same member-steps."""
+    common = min(one.spent for one in pair.studies)
+    a, b = (one.best_at(common) for one in pair.studies)
+    if pair.warnings or a is None or b is None:
+        return "The two studies' gains cannot be compared; see below why."
+    if a == b:
+        return (
+            f"At equal cost the two studies had found the same gain: {_points(a)} points over CE."
+        )
+    (more, gain), (less, other) = sorted(
+        zip(("A", "B"), (a, b), strict=True), key=lambda item: -item[1]
+    )
+    return (
+        f"At equal cost {more} had found more than {less}: {_points(gain)} against "
+        f"{_points(other)} points over CE; one search each, so nothing is shown of their methods."
+    )
+
+
+def _pictures(pair: Pair) -> list[Picture]:
     progress = Picture(
         "progress",
         partial(study_figures.progress, [(f"{k}: {one.name}", one.progress)
                                          for k, one in zip("AB", pair.studies, strict=True)]),
         "Largest gain over tuned CE of a complete trial so far against the member-steps of all "
         "trials so far, in the order in which they began. One search each: no bars, no test.",
+        "Best so far against budget",
+        is_wide=False,
     )  # fmt: skip
-    sections = [Section("progress", "Best so far against budget", pictures=[progress])]
-    if (table := importance_table(pair)) is not None:
-        draw = partial(study_figures.importance_pair, table.numbers)
-        caption = "Share of each setting in reaching the best trials, A above B."
-        sections.append(
-            Section("importances", "Importances", [], [table], [Picture("pair", draw, caption)])
-        )
+    table = importance_table(pair)
+    if table is None:
+        return [progress]
+    draw = partial(study_figures.importance_pair, table.numbers)
+    caption = "Share of each setting in reaching the best trials, A above B. No bars, no test."
+    return [progress, Picture("pair", draw, caption, "What mattered", is_wide=False)]
+
+
+def _sections(pair: Pair) -> list[Section]:
+    sections = [Section("studies", "Side by side", tables=[summary_table(pair)])]
+    if (shares := importance_table(pair)) is not None:
+        sections.append(Section("importances", "Importances", tables=[shares], is_folded=True))
     names = sorted({name for one in pair.studies for name in one.trials.columns} - set(FIXED))
     settings = pd.DataFrame(
         [[name, *(one.best.get("params", {}).get(name) for one in pair.studies)] for name in names],

@@ -18,6 +18,7 @@ from reports.page.described import task_section
 from reports.page.facts import facts, reproduction
 from reports.page.model import Page
 from reports.page.write import ReportPaths, records, write_page
+from reports.study import head
 from reports.study.confirmed import records as confirmed_records
 from reports.study.data import StudyData, load_study
 from reports.study.findings import findings, methods, warnings
@@ -64,9 +65,11 @@ def render_study(data: StudyData, out_dir: Path, commands: Sequence[str] = ()) -
         kind="study",
         name=data.study,
         description=data.experiment.description,
-        warnings=warned,
+        answer=head.answer(data, gains),
+        grid=head.grid(data, gains),
+        beside=head.pictures(data, gains),
+        caveats=warned,
         findings=sentences,
-        head=[gain_table(data, gains)] if gains else [],
         note="",
         sections=[*sections(data, gains), task_section(data.descriptions)],
         methods=methods(data, gains),
@@ -110,6 +113,7 @@ def _document(
         "direction": report.direction,
         "rope": report.rope,
         "alpha": report.alpha,
+        "answer": head.answer(data, gains),
         "warnings": list(warned),
         "findings": list(sentences),
         "gains": records(gain_table(data, gains).numbers) if gains else [],

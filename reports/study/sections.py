@@ -1,7 +1,12 @@
 """Sections of the study report: what tuning gained, the search, importances, response, cost."""
 
+import json
+import math
+import re
+import shlex
 from collections.abc import Sequence
 from functools import partial
+from itertools import combinations
 
 import pandas as pd
 
@@ -13,9 +18,18 @@ from reports.page.wording import DASH, PLUS_MINUS, counted, unit_of
 from reports.study import figures as study_figures
 from reports.study.confirmed import confirmed_section
 from reports.study.data import MIN_TRIALS, StudyData
-from reports.study.gains import Gain
+from reports.study.gains import Gain, gain_table
 from reports.study.two_objectives import front_section
 from reports.verdicts.verdict import Rules
+
+USUAL = ("population", "mutation_sigma", "switch_point")
+"""Settings whose response is drawn first, by the last part of their keys."""
+
+MIN_MAP_TRIALS = 4
+"""Trials that have both settings of a map."""
+
+POINTS = unit_of("accuracy")
+"""Gains are shown in points of accuracy, whatever metric they are of."""
 
 
 def sections(data: StudyData, gains: Sequence[Gain]) -> list[Section]:
@@ -27,7 +41,7 @@ def sections(data: StudyData, gains: Sequence[Gain]) -> list[Section]:
         _confirmed(data),
         front_section(data),
         _settings(data),
-        *((_search(data), _importances(data), _response(data)) if searched else ()),
+        *((_response(data), _search(data, not gains)) if searched else ()),
         _cost(data),
     ]
     return [section for section in optional if section is not None]
@@ -41,7 +55,8 @@ def _confirmed(data: StudyData) -> Section | None:
     return confirmed_section(data.confirmation, report.metric, rules)
 
 
-def _gains(data: StudyData, gains: Sequence[Gain]) -> Section | None:
+def gains_picture(data: StudyData, gains: Sequence[Gain]) -> Picture | None:
+    """Winner minus default per task, run by run; None where the two were not benchmarked."""
     if not gains or data.winner is None:
         return None
     report = data.experiment.report
@@ -61,19 +76,26 @@ def _gains(data: StudyData, gains: Sequence[Gain]) -> Section | None:
         f"runs and seeds, not corrected; grey: ROPE, {PLUS_MINUS}{unit.value(report.rope)}; "
         f"{good} values favour the winner."
     )
-    return Section("gains", "What tuning gained", pictures=[Picture("gains", draw, caption)])
+    return Picture("gains", draw, caption, "What tuning gained", is_wide=False)
+
+
+def _gains(data: StudyData, gains: Sequence[Gain]) -> Section | None:
+    if not gains:
+        return None
+    return Section("gains", "What tuning gained", tables=[gain_table(data, gains)])
 
 
 def _settings(data: StudyData) -> Section | None:
     if not data.best or not data.parameters:
         return None
     settings = data.default.experiment.evolution if data.default else None
+    chosen = {name: data.best[name] for name in data.parameters if _is_used(data.best[name])}
     frame = pd.DataFrame(
         [
             {
                 "setting": name,
-                "winner": data.best[name],
                 "default": _setting_of(settings, name) if settings else None,
+                "winner": data.best[name],
             }
             for name in data.parameters
         ]
@@ -84,7 +106,26 @@ def _settings(data: StudyData) -> Section | None:
         "Of the best trial, and of the default where it was reported beside it; a dash: not used.",
         frame,
     )
-    return Section("settings", "The winner's settings", tables=[table])
+    text = ["To use the chosen settings in another experiment, add to its command:"]
+    code = " \\\n".join(f"--set {_key(name)}={_toml(value)}" for name, value in chosen.items())
+    return Section("settings", "The chosen settings", text, folded=[table], code=code)
+
+
+def _is_used(value: object) -> bool:
+    return value is not None and not (isinstance(value, float) and math.isnan(value))
+
+
+def _key(name: str) -> str:
+    """A setting's key as a TOML has it; a bare name is one of the evolution's settings."""
+    return name if "." in name else f"evolution.settings.{name}"
+
+
+def _toml(value: object) -> str:
+    """A value as `--set` reads it; a whole number that a frame holds as a float is one again."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if re.fullmatch(r"[\w.+-]*", text) else shlex.quote(text)
 
 
 def _setting_of(section: object, name: str) -> object:
@@ -97,7 +138,8 @@ def _setting_of(section: object, name: str) -> object:
     return section
 
 
-def _search(data: StudyData) -> Section:
+def search_picture(data: StudyData) -> Picture:
+    """The value of every trial and of what it reported on its way."""
     excluded = data.excluded["number"].tolist()
     draw = partial(
         evolution_figures.study_progress, data.trials, data.intermediate, 100.0, excluded
@@ -108,15 +150,27 @@ def _search(data: StudyData) -> Section:
         f"{counted(len(data.trials), 'trial')}; no error bars, since each trial is one value."
         + (" Hollow: infeasible, and so never the best." if excluded else "")
     )
-    table = plain_frame(
-        "trials", "Trials", "Value: gain over CE (fraction). Cost: member-steps.", data.trials
+    return Picture("study", draw, caption, "The search", is_wide=False)
+
+
+def _search(data: StudyData, is_drawn_above: bool) -> Section:
+    trials = data.trials.assign(value=[POINTS.gain(value) for value in data.trials["value"]])
+    table = Table(
+        "trials",
+        "Trials",
+        f"Value: gain over tuned CE in {POINTS.difference}; cost in member-steps.",
+        data.trials,
+        plain_frame("", "", "", trials).shown.rename(columns={"value": "gain (points)"}),
     )
+    pictures = [] if is_drawn_above else [search_picture(data)]
     return Section(
-        "search", "The search", pictures=[Picture("study", draw, caption)], folded=[table]
-    )
+        "search", "The search", [], [table], pictures, is_folded=True,
+        about=f"{counted(len(data.trials), 'trial')}, with their settings and gains",
+    )  # fmt: skip
 
 
-def _importances(data: StudyData) -> Section | None:
+def importances_picture(data: StudyData) -> Picture | None:
+    """The share of every setting; None where they are not known."""
     if data.importances.empty:
         return None
     caption = (
@@ -125,7 +179,7 @@ def _importances(data: StudyData) -> Section | None:
         "setting looks unimportant where the sampler has concentrated. No bars, no test."
     )
     draw = partial(evolution_figures.parameter_importances, data.importances)
-    return Section("importances", "Importances", pictures=[Picture("importances", draw, caption)])
+    return Picture("importances", draw, caption, "What mattered", is_wide=False)
 
 
 def _response(data: StudyData) -> Section | None:
@@ -138,9 +192,36 @@ def _response(data: StudyData) -> Section | None:
     caption = (
         f"Value of every complete trial (n = {len(complete)}; gain over CE in points, higher is "
         "better) by each setting. The sampler chose where to look: gaps are not evidence, and no "
-        "curve is fitted. No bars, no test."
+        "curve is fitted. Ring: the chosen trial. No bars, no test."
     )
-    return Section("response", "Response", pictures=[Picture("response", draw, caption)])
+    scatter = Picture("response", draw, caption, "Gain by each setting", is_wide=False)
+    maps = _maps(data, names)
+    pictures, folded = ([maps], [scatter]) if maps else ([scatter], [])
+    return Section("response", "Response to the settings", pictures=pictures, folded=folded)
+
+
+def _maps(data: StudyData, ranked: Sequence[str]) -> Picture | None:
+    """Gain by pairs of population, mutation sigma and switch point, or of what mattered most."""
+    complete = data.complete
+    numeric = [name for name in data.parameters if study_figures.is_swept(complete[name])]
+    usual = [name for last in USUAL for name in numeric if name.rpartition(".")[2] == last]
+    chosen = list(dict.fromkeys([*usual, *(name for name in ranked if name in numeric)]))[:3]
+    # A map needs trials in which both settings have an effect.
+    pairs = [
+        pair
+        for pair in combinations(chosen, 2)
+        if complete[list(pair)].notna().all(axis="columns").sum() >= MIN_MAP_TRIALS
+    ]
+    if not pairs:
+        return None
+    draw = partial(study_figures.response_maps, complete, pairs, 100.0)
+    caption = (
+        f"Mean gain over CE in points (higher is better) of the n = {len(complete)} complete "
+        "trials by two settings at a time, in at most four classes each; in brackets the trials "
+        "of a cell. An empty cell was not tried. The sampler chose where to look, so that cells "
+        "are no fair sample: no bars, no test."
+    )
+    return Picture("response_maps", draw, caption, "Gain by two settings", is_wide=False)
 
 
 def _cost(data: StudyData) -> Section:
@@ -166,4 +247,6 @@ def _cost(data: StudyData) -> Section:
         + (f" The study cost as much as {each:.1f} evolutions." if each else "")
     ]
     table = Table("cost", "Cost", "Member-steps spent in all.", frame, shown)
-    return Section("cost", "Cost", text, [table])
+    return Section(
+        "cost", "Cost", text, [table], is_folded=True, about=f"{spent:,} member-steps of trials"
+    )

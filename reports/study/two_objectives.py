@@ -67,4 +67,6 @@ def front_section(data: StudyData) -> Section | None:
         }
     )
     table = Table("front", "Pareto front", "Best in the second objective last.", numbers, shown)
-    return Section("front", "Pareto front", [], [table], [Picture("front", draw, caption)])
+    return Section(
+        "front", "Pareto front", [], [table], [Picture("front", draw, caption, is_wide=False)]
+    )

@@ -1,7 +1,8 @@
 """A decision on paired scores as the cells of a table's row."""
 
+from reports.page.grid import GridCell, limit_text
 from reports.page.table import interval_text
-from reports.page.wording import DASH, Unit, p_cell
+from reports.page.wording import DASH, Unit, finite, p_cell
 from reports.verdicts.decision import Decision
 from reports.verdicts.kinds import label_of
 
@@ -19,3 +20,19 @@ def decision_cells(decision: Decision, unit: Unit) -> list[str]:
         f"{numbers.wins}/{numbers.n}" if numbers else DASH,
         label_of(decision.verdict),
     ]
+
+
+def grid_cell(decision: Decision, unit: Unit, label: str = "") -> GridCell:
+    """A decision as a cell of a grid; `label`: what is said in place of the verdict, if anything.
+
+    The verdict of a cell with a label is `unreached`: nothing was compared there.
+    """
+    numbers, planned = decision.numbers, decision.plan
+    detectable = finite(planned.detectable) if planned else None
+    return GridCell(
+        unit.gain(numbers.mean_difference) if numbers else DASH,
+        "unreached" if label else decision.verdict,
+        "" if label else limit_text(decision.verdict, detectable, unit),
+        decision.reason if decision.verdict == "refused" else decision.sentence,
+        label,
+    )

@@ -1,4 +1,4 @@
-"""The section of convergence: curves, time to tuned CE's accuracy, and their tests."""
+"""The section of convergence: curves, and the time to tuned CE's accuracy."""
 
 from functools import partial
 
@@ -9,7 +9,6 @@ from bench.catalogue.losses import UNEVOLVED
 from bench.catalogue.metrics import STEPS_TO_CE
 from reports.benchmark.material import Material
 from reports.benchmark.sections.differences import MAX_PANELS, shown_tasks, shown_text
-from reports.benchmark.sections.scores import aspect_tables
 from reports.data.cells import USABLE
 from reports.data.curves import bands, completed
 from reports.data.metrics import worst_of
@@ -26,7 +25,7 @@ MAX_LINES = 12
 
 
 def convergence(material: Material) -> Section | None:
-    """How fast: learning curves, paired gains, time to tuned CE's accuracy, and their tests."""
+    """How fast: learning curves, paired gains, time to tuned CE's accuracy."""
     data = material.data
     known = [name for name in ("accuracy", *data.metrics) if name in data.curves.values]
     if not known:
@@ -41,8 +40,7 @@ def convergence(material: Material) -> Section | None:
             "No run of tuned ce came to its end, so there is no threshold to time: that part is "
             "left out."
         )
-    compared = aspect_tables(material, "convergence")
-    return Section("convergence", "Convergence", text, compared, pictures)
+    return Section("convergence", "Convergence", text, pictures=pictures[:1], folded=pictures[1:])
 
 
 def _learning_curves(material: Material, column: str) -> list[Picture]:
@@ -78,7 +76,8 @@ def _learning_curves(material: Material, column: str) -> list[Picture]:
     )
     label = figures.value_axis(f"test {column}", unit.axis)
     draw = partial(figures.learning_curves, lines, material.style, label)
-    return [Picture("learning_curves", draw, caption), *_gains(material, rows, values, column)]
+    curves = Picture("learning_curves", draw, caption, "Learning curves", is_wide=False)
+    return [curves, *_gains(material, rows, values, column)]
 
 
 def _gains(material: Material, rows: pd.DataFrame, values: Vector, column: str) -> list[Picture]:
@@ -115,7 +114,8 @@ def _gains(material: Material, rows: pd.DataFrame, values: Vector, column: str) 
     )
     label = f"gain over {baseline} ({unit.difference})"
     draw = partial(figures.learning_curves, lines, material.style, label)
-    return [Picture("learning_curve_gains", draw, caption)]
+    title = f"Gain over {baseline} by training step"
+    return [Picture("learning_curve_gains", draw, caption, title, is_wide=False)]
 
 
 def _times(material: Material) -> list[Picture]:
@@ -142,7 +142,8 @@ def _times(material: Material) -> list[Picture]:
         f"training step (1 minus the Kaplan-Meier estimate), n = {n} seeds per loss, "
         f"{material.policy}; "
         f"higher and further left is faster. Runs are censored at {data.budget} steps. No error "
-        f"bars: the paired tests are in the table.{shown_text(material)}"
+        f"bars: the paired tests stand under Secondary comparisons.{shown_text(material)}"
     )
     draw = partial(comparison_figures.time_to_threshold, curves, material.style, data.budget)
-    return [Picture("time_to_threshold", draw, caption)]
+    title = "Time to the accuracy of tuned CE"
+    return [Picture("time_to_threshold", draw, caption, title)]

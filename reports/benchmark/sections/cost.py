@@ -62,4 +62,7 @@ def cost(material: Material) -> Section | None:
     text = []
     if spent["study"].max() > 0:
         text = ["The study's cost was spent once for all losses of the experiment."]
-    return Section("cost", "Cost of meta-training", text, [table])
+    return Section(
+        "cost", "Cost of meta-training", text, [table], is_folded=True,
+        about="what evolution spent, and after how many uses it pays",
+    )  # fmt: skip

@@ -11,15 +11,22 @@ from reports.data.model import rules_of
 from reports.figures import benchmark as figures
 from reports.figures import comparison as comparison_figures
 from reports.page.model import Picture, Section
-from reports.page.wording import PLUS_MINUS, counted, listed, p_text, unit_of
+from reports.page.wording import PLUS_MINUS, counted, listed, p_text, sentence, unit_of
 from reports.stats import ranks
 from reports.stats.types import Vector
+from reports.verdicts.prospects import shortfall
 
 MAX_PANELS = 8
 """Tasks that a figure with one panel per task shows: those with the largest effects."""
 
+MAX_MATRICES = 6
+"""Tasks whose pairs of losses are drawn."""
+
+MAX_HEAD_INTERVALS = 40
+"""Intervals against one baseline that the forest at the head of a page has room for."""
+
 MAX_FOREST_TASKS = 40
-"""Tasks that a forest shows."""
+"""Tasks that the forest of all tasks shows."""
 
 
 def intervals(material: Material) -> pd.DataFrame:
@@ -99,8 +106,34 @@ def pairs(material: Material, tasks: list[str]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def forest(material: Material) -> Picture | None:
+    """The forest at the head of the page: as many tasks as fit beside the grid."""
+    candidates = max(len(material.data.candidates), 1)
+    return _forest(material, "forest", max(MAX_HEAD_INTERVALS // candidates, 1))
+
+
+def _forest(material: Material, name: str, most: int) -> Picture | None:
+    frame = intervals(material)
+    if frame.empty:
+        return None
+    report, unit = material.data.experiment.report, unit_of(material.data.experiment.report.metric)
+    label = f"difference in {report.metric.replace('_', ' ')} ({unit.difference})"
+    wide = frame[frame["task"].isin(shown_tasks(material, most))]
+    return Picture(
+        name,
+        partial(figures.forest, wide, material.style, report.rope * unit.factor, label),
+        f"Mean paired difference with its {100 * (1 - report.alpha):g} % t interval (not "
+        f"corrected), {material.policy}, n = {counted(int(frame['n'].max()), 'seed')}, in "
+        f"{unit.difference}; {material.better()}. Grey: ROPE, "
+        f"{PLUS_MINUS}{unit.value(report.rope)}. Filled: better or worse "
+        f"({material.correction()}). Tasks by mean effect.{shown_text(material, most)}",
+        title="Differences with intervals",
+        is_wide=False,
+    )
+
+
 def differences(material: Material) -> Section | None:
-    """Forest, every paired difference, and slopes per seed."""
+    """Every paired difference and slopes per seed, and the forest of all tasks if it was cut."""
     frame = intervals(material)
     if frame.empty:
         return None
@@ -109,18 +142,6 @@ def differences(material: Material) -> Section | None:
     label = f"difference in {report.metric.replace('_', ' ')} ({unit.difference})"
     rope, drawn = report.rope * unit.factor, material.style
     level, n = f"{100 * (1 - report.alpha):g} %", counted(int(frame["n"].max()), "seed")
-    shared = (
-        f"n = {n}; unit: {unit.difference}; {material.better()}. Grey: ROPE, "
-        f"{PLUS_MINUS}{unit.value(report.rope)}."
-    )
-    wide = frame[frame["task"].isin(shown_tasks(material, MAX_FOREST_TASKS))]
-    forest = Picture(
-        "forest",
-        partial(figures.forest, wide, drawn, rope, label),
-        f"Mean paired difference with its {level} t interval, {material.policy}. {shared} Filled: "
-        f"better or worse ({material.correction()}); hollow: equivalent, inconclusive or refused. "
-        f"Tasks in the order of their mean effect.{shown_text(material, MAX_FOREST_TASKS)}",
-    )
     tasks = shown_tasks(material)
     points = pairs(material, tasks)
     few = frame[frame["task"].isin(tasks)]
@@ -128,14 +149,20 @@ def differences(material: Material) -> Section | None:
         "paired_differences",
         partial(figures.paired_differences, points, few, drawn, rope, label),
         f"Every paired difference, {material.policy}: one point per seed, black the mean with its "
-        f"{level} "
-        f"t interval. {shared} Arrows at the edge: values beyond the axis, as of diverged runs."
-        f"{shown_text(material)}",
+        f"{level} t interval. n = {n}; unit: {unit.difference}; {material.better()}. Grey: ROPE, "
+        f"{PLUS_MINUS}{unit.value(report.rope)}. Arrows at the edge: values beyond the axis, as of "
+        f"diverged runs.{shown_text(material)}",
     )
     names = listed(list(dict.fromkeys(frame["baseline"])))
     text = [f"{listed(list(data.candidates))} against {names}, seed by seed."]
-    pictures = [forest, paired, *_slopes(material, points, unit.axis, n)]
-    return Section("differences", "Differences", text, pictures=pictures)
+    pictures = [paired, *_slopes(material, points, unit.axis, n)]
+    if len(data.tasks) * len(data.candidates) > MAX_HEAD_INTERVALS:
+        whole = _forest(material, "forest_all", MAX_FOREST_TASKS)
+        pictures = [*([whole] if whole else []), *pictures]
+    return Section(
+        "differences", "Differences by seed", text, pictures=pictures, is_folded=True,
+        about="every paired difference, and a slope per seed",
+    )  # fmt: skip
 
 
 def _slopes(material: Material, points: pd.DataFrame, axis: str, n: str) -> list[Picture]:
@@ -158,44 +185,52 @@ def _slopes(material: Material, points: pd.DataFrame, axis: str, n: str) -> list
 
 
 def all_pairs(material: Material) -> Section | None:
-    """Every loss against every other: Friedman over seeds, then Wilcoxon with Holm, per task."""
+    """Every loss against every other: Friedman over seeds, then sign-flip tests, per task."""
     data, report = material.data, material.data.experiment.report
     unit, sign = unit_of(report.metric), rules_of(data).sign
-    entries, lines = [], []
-    tasks = set(shown_tasks(material, 6))
-    for task, scores in data.scores.matrix(data.policy).items():
-        complete = scores.dropna(axis="columns")
-        if task not in tasks or complete.shape[1] < 3 or len(complete) < 6:
+    matrices = data.scores.matrix(data.policy)
+    entries, lines, n = [], [], 0
+    for task in shown_tasks(material, MAX_MATRICES):
+        p = material.separation.get(task)
+        if p is None or len(p) < 3:
             continue
-        best = (sign * complete.mean()).sort_values(ascending=False, kind="stable").index
-        values = complete[list(best)]
-        names = [str(name) for name in best]
-        means = values.mean().to_numpy() * unit.factor
-        p = pd.DataFrame(ranks.wilcoxon_pairs(values.to_numpy()), index=names, columns=names)
+        values = matrices[task][list(p)]
+        n = max(n, len(values))
+        names = (sign * values.mean()).sort_values(ascending=False, kind="stable").index
+        means = values[names].mean().to_numpy() * unit.factor
         d = pd.DataFrame(means[:, None] - means[None, :], index=names, columns=names)
-        entries.append((task, d, p))
+        entries.append((task, d, p.loc[names, names]))
         test = ranks.friedman(sign * values.to_numpy())
         lines.append(f"{task}: F = {test.f:.1f}, p {p_text(test.p_f)}")
     if not entries:
         return None
-    n = max(len(scores) for scores in data.scores.matrix(data.policy).values())
+    most = max(len(p) for _, _, p in entries)
+    pairs_of = most * (most - 1) // 2
+    few = shortfall(n, pairs_of, report.alpha, "paired seeds", "pairs of losses", "more seeds")
     caption = (
         f"Mean {report.metric.replace('_', ' ')} of the row's loss minus that of the column's, in "
         f"{unit.difference}, {material.policy}, n = {n} paired seeds; losses in the order of "
-        "their mean, "
-        "blue favours the row's. A dot: not separated (exact Wilcoxon, p >= .05 after Holm over "
-        f"all pairs of the task).{shown_text(material, 6)}"
+        f"their mean, {'blue' if sign > 0 else 'red'} favours the row's. A dot: not separated "
+        "(sign-flip test, p at or above the level after Holm over all pairs of the task, the same "
+        f"tests as in the bold of Scores).{f' {sentence(few)}' if few else ''}"
+        f"{shown_text(material, MAX_MATRICES)}"
     )
     picture = Picture(
         "all_pairs",
-        partial(comparison_figures.pair_matrices, entries, f"difference ({unit.difference})"),
+        partial(
+            comparison_figures.pair_matrices, entries, f"difference ({unit.difference})",
+            report.alpha,
+        ),
         caption,
-    )
+    )  # fmt: skip
     text = [
         "All losses of a task with the seed as block, exploratory. Iman-Davenport F of Friedman's "
         f"test: {'; '.join(lines)}."
     ]
-    return Section("pairs", "All pairs", text, pictures=[picture])
+    return Section(
+        "pairs", "All pairs", text, pictures=[picture], is_folded=True,
+        about=f"every loss against every other on {counted(len(entries), 'task')}",
+    )  # fmt: skip
 
 
 def power(material: Material) -> Section | None:
@@ -236,4 +271,7 @@ def power(material: Material) -> Section | None:
         "distribution; no verdict depends on it. No bars; direction does not matter here."
         f"{shown_text(material)}"
     )
-    return Section("power", "Power", pictures=[Picture("power", draw, caption)])
+    return Section(
+        "power", "Power", pictures=[Picture("power", draw, caption)], is_folded=True,
+        about="what the primary comparisons could have found, and the shape of their differences",
+    )  # fmt: skip

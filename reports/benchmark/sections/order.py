@@ -2,7 +2,6 @@
 
 from reports.benchmark.material import Material
 from reports.benchmark.sections import (
-    adaptability,
     control,
     convergence,
     cost,
@@ -20,23 +19,24 @@ from reports.page.model import Section
 def sections(material: Material) -> list[Section]:
     """All sections that this experiment has something for, in the order of the report."""
     every = [
-        scores.scores(material),
         scores.comparisons(material),
-        differences.differences(material),
-        differences.all_pairs(material),
-        scope.across(material),
+        scores.scores(material),
         convergence.convergence(material),
-        adaptability.adaptability(material),
+        rates.response(material),
+        search.evolution(material),
+        # Folded from here on.
         scope.method(material),
+        control.control(material),
+        scope.across(material),
         scope.new_tasks(material),
         rates.policies(material),
-        rates.response(material),
-        control.control(material),
-        cost.cost(material),
-        search.evolution(material),
-        search.study(material),
+        scores.secondary(material),
+        differences.differences(material),
+        differences.all_pairs(material),
         differences.power(material),
         rates.tuning(material),
+        cost.cost(material),
+        search.study(material),
         task_section(material.data.descriptions, material.data.tasks),
         outcomes.outcomes(material),
         outcomes.rows(material),

@@ -16,8 +16,9 @@ def outcomes(material: Material) -> Section:
     frame = protocol_tables.counts(data)
     if frame.empty:
         return Section(
-            "outcomes", "Missing and diverged runs", ["Every planned run finished; none diverged."]
-        )
+            "outcomes", "Missing and diverged runs", ["Every planned run finished; none diverged."],
+            is_folded=True, about="none",
+        )  # fmt: skip
     text = [
         f"Diverged runs keep their pair with the declared worst score "
         f"({data.experiment.report.worst:g}); missing ones make their comparisons refused."
@@ -30,11 +31,18 @@ def outcomes(material: Material) -> Section:
         if len(listed) < len(data.missing):
             caption = f"The first {len(listed)} of {len(data.missing)}; report.json has all."
         folded.append(plain_frame("missing", "Missing runs", caption, listed))
-    return Section("outcomes", "Missing and diverged runs", text, [counts], folded=folded)
+    about = f"{frame['diverged'].sum()} diverged, {frame['missing'].sum()} missing"
+    return Section(
+        "outcomes", "Missing and diverged runs", text, [counts], folded=folded, is_folded=True,
+        about=about,
+    )  # fmt: skip
 
 
 def rows(material: Material) -> Section:
     """Where the rows behind every number are."""
     count = counted(len(material.data.rows), "run")
     text = [f"rows.csv has all {count}, one per line, in blocks by task, loss and rate."]
-    return Section("rows", "Rows behind the numbers", text, folded=[tables.blocks(material)])
+    return Section(
+        "rows", "Rows behind the numbers", text, [tables.blocks(material)], is_folded=True,
+        about="which lines of rows.csv a number is the mean of",
+    )  # fmt: skip

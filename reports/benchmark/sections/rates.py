@@ -37,12 +37,17 @@ def policies(material: Material) -> Section | None:
             "in 3 to 5 %. It is shown for comparison, not to be cited."
         )
     dependence = tables.dependence(material)
+    changed = len({(x.primary.task, x.primary.candidate, x.primary.baseline)
+                   for x in material.dependences})  # fmt: skip
     return Section(
         "policies",
         "Policies",
         text,
         [dependence] if dependence else [],
         folded=[tables.policies(material), protocol_tables.rates(material)],
+        is_folded=True,
+        about=f"how the rate is chosen; {changed} of {counted(len(material.primary), 'verdict')} "
+        "would be others",
     )
 
 
@@ -74,8 +79,9 @@ def response(material: Material) -> Section | None:
         "high wants rates beyond the grid." + shown_text(material)
     )
     picture = Picture(
-        "rate_response", partial(rate_responses, drawn, material.style, unit.axis), caption
-    )
+        "rate_response", partial(rate_responses, drawn, material.style, unit.axis), caption,
+        "Rate response", is_wide=False,
+    )  # fmt: skip
     return Section("rate_response", "Rate response", [], [], [picture])
 
 
@@ -89,10 +95,10 @@ def edges(material: Material) -> list[str]:
         return []
     worst = wide.sort_values("edge", ascending=False, kind="stable").iloc[0]
     return [
-        f"In {counted(len(wide), 'pair')} of task and loss (of {len(tuning)}) more than "
+        f"In {len(wide)} of {counted(len(tuning), 'pair')} of task and loss over "
         f"{EDGE_SHARE:.0%} of the seeds chose an edge of the grid of rates, most "
-        f"{worst['loss']} on {worst['task']} ({worst['edge']:.0%}): with a wider grid "
-        f"{'' if material.data.is_given else '(tuning.rates) '}these losses may score better."
+        f"{worst['loss']} on {worst['task']} ({worst['edge']:.0%}): a wider grid "
+        f"{'' if material.data.is_given else '(tuning.rates) '}may improve them."
     ]
 
 
@@ -109,5 +115,6 @@ def tuning(material: Material) -> Section | None:
         "loss on a task where one would do without tuning."
     ]
     return Section(
-        "tuning", "Cost of tuning", text, folded=[protocol_tables.budgets(material.data)]
-    )
+        "tuning", "Cost of tuning", text, [protocol_tables.budgets(material.data)],
+        is_folded=True, about=f"what was tried, spent and chosen: {kept:,} learners",
+    )  # fmt: skip

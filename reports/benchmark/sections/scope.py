@@ -14,6 +14,7 @@ from reports.page.model import Picture, Section
 from reports.page.wording import PLUS_MINUS, counted, p_text, unit_of
 from reports.stats import aggregate, bayes, ranks
 from reports.verdicts.gate import MIN_TASKS
+from reports.verdicts.kinds import is_decided, tone_of
 from reports.verdicts.prospects import MIN_RUNS
 
 MIN_TASKS_FOR_RANKS = 11
@@ -50,7 +51,10 @@ def across(material: Material) -> Section | None:
     baselines = [name for name in report.baselines if f"improvement_{name}" in summary.table]
     table = tables.across(summary, baselines, unit, caption)
     pictures = [_aggregates(material, summary, baselines), _profiles(material, summary)]
-    return Section("across", "All tasks together", text, [table], pictures)
+    return Section(
+        "across", "All tasks together", text, [table], pictures, is_folded=True,
+        about=f"mean ranks, interquartile means and chances over {summary.tasks} tasks",
+    )  # fmt: skip
 
 
 def _aggregates(material: Material, summary: Across, baselines: list[str]) -> Picture:
@@ -137,7 +141,12 @@ def new_tasks(material: Material) -> Section | None:
     summary = material.across
     if summary and summary.tasks >= MIN_TASKS_FOR_RANKS:
         pictures = [*_ranking(material, summary), _posteriors(material, summary)]
-    return Section("new_tasks", "New tasks", text, [table], pictures)
+    won = sum(tone_of(item.verdict) == "favourable" for item in items)
+    told = f"better in {won} of {len(items)} comparisons" if enough else "descriptive"
+    return Section(
+        "new_tasks", "New tasks", text, [table], pictures, is_folded=True,
+        about=f"the task as the unit, n = {n}: {told}",
+    )  # fmt: skip
 
 
 def _ranking(material: Material, summary: Across) -> list[Picture]:
@@ -214,4 +223,9 @@ def method(material: Material) -> Section | None:
         f"test seeds), then the mean over n = {runs} runs with its t interval for crossed runs "
         "and seeds (quasi-F, Satterthwaite)."
     )
-    return Section("method", "The method", [text], [tables.method(material.claims, unit, caption)])
+    shown = sum(is_decided(claim.verdict) for claim in material.claims)
+    told = f"shown in {shown} of {len(material.claims)} pairs" if enough else "descriptive"
+    return Section(
+        "method", "The method", [text], [tables.method(material.claims, unit, caption)],
+        is_folded=True, about=f"over {counted(runs, 'independent evolution run')}: {told}",
+    )  # fmt: skip

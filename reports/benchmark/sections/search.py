@@ -7,7 +7,7 @@ import pandas as pd
 from reports.benchmark.material import Material
 from reports.figures import evolution as evolution_figures
 from reports.page.model import Picture, Section
-from reports.page.table import plain_frame
+from reports.page.table import Table, plain_frame
 from reports.page.wording import counted, signed_minus
 
 
@@ -20,11 +20,13 @@ def evolution(material: Material) -> Section | None:
             Picture(
                 "loss_shapes",
                 partial(evolution_figures.loss_shapes, data.shapes, drawn),
-                "Left: loss of one of 10 classes' examples against the probability of its true "
-                "class, 0 at p = 1. Middle: derivative with respect to the true class's logit. "
-                "Right: the same for a rival class that holds all other probability. Every loss "
-                "is scaled to the gradient size of CE, because a learning rate absorbs its scale. "
+                "Value: loss of one of 10 classes' examples against the probability of its true "
+                "class, 0 at p = 1. Gradients: derivative with respect to the true class's logit, "
+                "and to that of a rival that holds all other probability. Every loss is scaled to "
+                "the gradient size of CE, because a learning rate absorbs its scale. "
                 f"{_states(data.shapes)}Functions, not estimates: no error bars.",
+                "Shapes of the losses",
+                is_wide=False,
             )
         )
     if not data.history.empty:
@@ -35,7 +37,10 @@ def evolution(material: Material) -> Section | None:
                 "Gain over CE in accuracy points on the outer validation split, per generation: "
                 "the best and the median of its candidates on newly drawn tasks, which makes the "
                 "best of a generation optimistic. Shaded: genetic algorithm. n = "
-                f"{counted(data.history['loss'].nunique(), 'run')}.",
+                f"{counted(data.history['loss'].nunique(), 'run')}; no error bars, higher is "
+                "better.",
+                "History of the evolution",
+                is_wide=False,
             )
         )
     if not pictures:
@@ -54,7 +59,7 @@ def evolution(material: Material) -> Section | None:
         frame,
     )
     shown = [table] if len(frame) else []
-    return Section("evolution", "Evolution", tables=shown, pictures=pictures)
+    return Section("evolution", "Evolution", pictures=pictures, folded=shown)
 
 
 def study(material: Material) -> Section | None:
@@ -69,6 +74,8 @@ def study(material: Material) -> Section | None:
             "Study of the evolution's settings: value (gain over tuned CE in points) of each trial "
             f"and of its intermediate reports. n = {counted(len(data.trials), 'trial')}; no error "
             "bars, since each trial is one run.",
+            "The search",
+            is_wide=False,
         )
     ]
     if not data.importances.empty:
@@ -80,10 +87,20 @@ def study(material: Material) -> Section | None:
                 f"n = {counted(len(data.trials), 'trial')}; below 50 trials it "
                 "is no evidence, and a setting looks unimportant where the sampler has "
                 "concentrated.",
+                "What mattered",
+                is_wide=False,
             )
         )
-    trials = plain_frame("trials", "Trials", "Value: gain over CE (fraction).", data.trials)
-    return Section("study", "Study", folded=[trials], pictures=pictures)
+    gains = [signed_minus(gain, 2, 100.0) for gain in data.trials["value"]]
+    shown = plain_frame("", "", "", data.trials.assign(value=gains)).shown
+    trials = Table(
+        "trials", "Trials", "Value: gain over tuned CE in points.", data.trials,
+        shown.rename(columns={"value": "gain (points)"}),
+    )  # fmt: skip
+    return Section(
+        "study", "Study", folded=[trials], pictures=pictures, is_folded=True,
+        about=f"of the evolution's settings: {counted(len(data.trials), 'trial')}",
+    )  # fmt: skip
 
 
 def _states(shapes: pd.DataFrame) -> str:

@@ -85,8 +85,9 @@ def test_what_pays_at_one_budget_alone_is_found_there_alone(tmp_path):
     assert interaction["p_holm"] < 0.001
     assert any("depends on the budget" in text for text in report.findings)
     page = report.paths.html.read_text()
-    for anchor in ("budgets", "at-budgets", "variants", "anova"):
-        assert f'id="{anchor}"' in page
+    for anchor in ("effects", "at-budgets", "variants", "anova"):
+        assert f'<section id="{anchor}"' in page
+    assert page.index('id="figure-budget_variant"') < page.index("<nav")
     assert (report.paths.directory / "figures" / "budget_variant.svg").exists()
 
 

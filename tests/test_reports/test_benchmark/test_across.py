@@ -18,8 +18,12 @@ def loaded(path, **settings):
     return load(store, described)
 
 
+def table_of(data):
+    return summary.score_table(data, "per_seed", summary.separations(data, "per_seed"))
+
+
 def test_score_table(small):
-    table = summary.score_table(small, "per_seed").set_index(["task", "loss"])
+    table = summary.score_table(small, "per_seed", {}).set_index(["task", "loss"])
     rows = small.rows[(small.rows["policy"] == "per_seed") & (small.rows["task"] == "moons")]
     ce = rows[rows["loss"] == "ce"]["accuracy"]
     assert table.loc[("moons", "ce"), "mean"] == pytest.approx(ce.mean())
@@ -35,13 +39,13 @@ def test_top_marks_all_that_are_not_separated_from_the_best(tmp_path):
         seeds=12,
         effects={"mse": -0.1, "mln_1": 0.05, "mln_2": 0.05},
     )
-    table = summary.score_table(data, "per_seed")
+    table = table_of(data)
     assert set(table[table["top"]]["loss"]) == {"mln_1", "mln_2"}
 
 
 def test_top_marks_nothing_below_six_seeds(tmp_path):
     data = loaded(tmp_path / "a.db", tasks=("a",), runs=1, seeds=5)
-    assert not summary.score_table(data, "per_seed")["top"].any()
+    assert not table_of(data)["top"].any()
 
 
 def test_three_evolution_runs_are_descriptive(tmp_path):

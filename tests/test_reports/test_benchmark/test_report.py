@@ -160,7 +160,8 @@ def test_refusals_stand_at_the_head(tmp_path):
     report = render.write_report(store, experiment, tmp_path / "out")
     text = report.paths.html.read_text()
     assert len(report.refusals) == len(report.comparisons)
-    assert text.index("comparisons refused: 4 pairs: fewer than 6") < text.index("<h2>Verdict")
+    assert "Nothing could be judged: 2 comparisons were all refused (4 pairs: fewer than 6" in text
+    assert text.index("comparisons refused: 4 pairs: fewer than 6") < text.index("<nav")
     assert "No primary comparison could be judged" in text
 
 

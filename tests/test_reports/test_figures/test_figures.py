@@ -94,7 +94,10 @@ def test_each_state_of_a_loss_has_a_line_of_its_own():
         for kind, target in (("value", 1), ("gradient", 1), ("gradient", 0))
     )  # fmt: skip
     figure = evolution_figures.loss_shapes(shapes, STYLE)
-    for panel in figure.axes:
+    *panels, legend = figure.axes
+    assert len(panels) == 3
+    assert not legend.lines
+    for panel in panels:
         drawn = [line for line in panel.lines if len(line.get_xdata()) == len(p)]
         assert len(drawn) == 4
         assert len({(line.get_linestyle(), line.get_color()) for line in drawn}) == 4

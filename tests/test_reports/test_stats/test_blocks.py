@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-import scikit_posthocs
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats as scipy_stats
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
+from statsmodels.stats.multitest import multipletests
 from test_reports.test_stats.test_ranks import DEMSAR
 from test_reports.test_stats.test_stats import MAIZE, SLEEP
 
@@ -33,12 +34,20 @@ def test_nemenyi_agrees_with_its_critical_difference():
     assert ((p < 0.05) == beyond).all()
 
 
-def test_wilcoxon_pairs_agree_with_the_library_without_ties():
-    scores = np.random.default_rng(1).normal(size=(10, 4))
-    melted = [(value, column) for row in scores for column, value in enumerate(row)]
-    frame = pd.DataFrame(melted, columns=["y", "g"])
-    expected = scikit_posthocs.posthoc_wilcoxon(frame, "y", "g", method="exact", p_adjust="holm")
-    assert ranks.wilcoxon_pairs(scores) == pytest.approx(expected.to_numpy())
+def test_pairs_agree_with_the_library():
+    scores = np.round(np.random.default_rng(1).normal([0, 0.8, 2], size=(8, 3)), 1)
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    p = [
+        scipy_stats.permutation_test(
+            (scores[:, a] - scores[:, b],), np.mean, permutation_type="samples", n_resamples=np.inf
+        ).pvalue
+        for a, b in pairs
+    ]
+    expected = multipletests(p, method="holm")[1]
+    found = ranks.sign_flip_pairs(scores)
+    assert [found[pair] for pair in pairs] == pytest.approx(expected)
+    assert (found == found.T).all()
+    assert (np.diag(found) == 1).all()
 
 
 def test_freireich_survival():
@@ -171,6 +180,6 @@ def test_ranks_depend_on_neither_constants_nor_the_order_of_blocks(seed):
     scores = np.round(rng.normal(size=(8, 3)), 1)
     moved = scores[rng.permutation(8)] + rng.integers(-3, 4)
     assert ranks.mean_ranks(np.round(moved, 6)) == pytest.approx(ranks.mean_ranks(scores))
-    assert ranks.wilcoxon_pairs(moved) == pytest.approx(ranks.wilcoxon_pairs(scores))
-    swapped = ranks.wilcoxon_pairs(scores[:, [1, 0, 2]])
-    assert swapped[0, 2] == pytest.approx(ranks.wilcoxon_pairs(scores)[1, 2])
+    assert ranks.sign_flip_pairs(moved) == pytest.approx(ranks.sign_flip_pairs(scores))
+    swapped = ranks.sign_flip_pairs(scores[:, [1, 0, 2]])
+    assert swapped[0, 2] == pytest.approx(ranks.sign_flip_pairs(scores)[1, 2])

@@ -118,8 +118,10 @@ def test_a_better_winner_is_found_on_fresh_seeds(tmp_path):
     assert document["gains"][0]["verdict"] == "better"
     assert document["member_steps"] == 8 * 160_000
     text = report.paths.html.read_text()
-    for anchor in ("gains", "settings", "search", "importances", "response", "cost"):
-        assert f'id="{anchor}"' in text
+    for anchor in ("gains", "settings", "search", "response", "cost"):
+        assert f'<section id="{anchor}"' in text
+    for figure in ("gains", "importances"):  # at the head of the page
+        assert text.index(f'id="figure-{figure}"') < text.index("<nav")
     assert report.warnings == ()
 
 
