@@ -14,6 +14,7 @@ from bench.files import require_writable
 if TYPE_CHECKING:
     from bench.experiment.model import Experiment
     from bench.store.store import Store
+    from studies.gain_text import GainUnit
     from studies.outcome import StudyResult, StudyTrial
 
 
@@ -24,12 +25,17 @@ def print_study(
     if as_json:
         print_json(_summary(experiment, result))
         return
+    from studies.gain_text import gain_unit
+
+    unit = gain_unit(experiment)
     if result.kind == "ablate":
         done = sorted(result.trials, key=lambda trial: -(trial.value or 0.0))
-        print_rows(_rows(done), False, "Cells: mean gain over tuned CE on the study's tasks")
+        print_rows(_rows(done, unit), False, "Cells: mean gain over tuned CE on the study's tasks")
     elif result.best:
         if result.front:
-            print_rows(_front(experiment, result), False, "Pareto front, and the chosen trial")
+            print_rows(
+                _front(experiment, result, unit), False, "Pareto front, and the chosen trial"
+            )
         best = result.best
         print_rows(
             [
@@ -38,14 +44,16 @@ def print_study(
             ],
             False,
             f"{'Chosen' if result.front else 'Best'} settings: trial {best.number}, gain over "
-            f"tuned CE {best.value:+.4f} on the study's tasks (fraction)",
+            f"tuned CE {unit.text(best.value)} on the study's tasks",
         )
     else:
         typer.echo("No trial is complete and feasible; their notes are in the dashboard.")
     typer.echo(f"Review it:  {command_line('dashboard', storage=storage)}")
 
 
-def _front(experiment: "Experiment", result: "StudyResult") -> list[dict[str, Any]]:
+def _front(
+    experiment: "Experiment", result: "StudyResult", unit: "GainUnit"
+) -> list[dict[str, Any]]:
     from studies.naming import trial_name
     from studies.plan import space_of
 
@@ -57,8 +65,8 @@ def _front(experiment: "Experiment", result: "StudyResult") -> list[dict[str, An
         {
             "trial": trial.number,
             "what": trial_name(space, trial.params),
-            "gain": trial.value,
-            "worst_regime": trial.worst,
+            f"gain ({unit.name})": unit.number(trial.value),
+            f"worst regime ({unit.name})": unit.number(trial.worst),
             "member_steps": trial.member_steps,
             "chosen": "*" if trial.slot == chosen else "",
         }
@@ -119,12 +127,12 @@ def _study_name(store: "Store", other: str) -> str:
     return experiment.study.name
 
 
-def _rows(trials: "Sequence[StudyTrial]") -> list[dict[str, Any]]:
+def _rows(trials: "Sequence[StudyTrial]", unit: "GainUnit") -> list[dict[str, Any]]:
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))
     return [
         {
             "trial": trial.number,
-            "gain": trial.value,
+            f"gain ({unit.name})": unit.number(trial.value),
             "member_steps": trial.member_steps,
             **{name.removeprefix("evolution."): trial.params.get(name) for name in names},
         }
