@@ -6,6 +6,7 @@ import tomli_w
 
 from bench.errors import InputError
 from bench.experiment.model import Experiment
+from studies.gain_text import gain_unit
 from studies.outcome import StudyTrial
 from studies.results import with_best
 
@@ -23,7 +24,7 @@ def exported(experiment: Experiment, best: StudyTrial | None) -> str:
         raise InputError("--export: the study has no complete and feasible trial")
     assert experiment.study is not None
     evolution = with_best(experiment, best.params).model_copy(update={"settings_from_study": False})
-    gain = "" if best.value is None else f" (gain {best.value:+.4f})"
+    gain = "" if best.value is None else f" (gain {gain_unit(experiment).text(best.value)})"
     description = (
         f"The best of study {experiment.study.name!r}: trial {best.number}{gain}, chosen with "
         f"{experiment.study.budget} member-steps for each evolution."

@@ -9,7 +9,6 @@ import typer
 
 from bench.cli.commands import after_evolve, command_line
 from bench.cli.console import print_errors, print_notes, print_rows
-from bench.cli.gains import gain_text, gain_unit
 from bench.cli.options import (
     ARTIFACTS,
     ArtifactsOption,
@@ -27,7 +26,7 @@ from bench.files import require_writable
 from bench.store.url import DEFAULT_URL
 
 if TYPE_CHECKING:
-    from bench.experiment.model import Experiment
+    from studies.gain_text import GainUnit
 
 
 def evolve(
@@ -55,6 +54,7 @@ def evolve(
     from bench.experiment.checks import load_checked
     from bench.running.evolution import notes_of, validation_of
     from bench.running.session import running
+    from studies.gain_text import gain_unit
 
     chosen = [*(overrides or []), *([] if start is None else [_starting(start)])]
     resolved = resolved_settings(load_checked(experiment, chosen, data_root), storage)
@@ -78,8 +78,9 @@ def evolve(
             }
             for row in rows
         ]
-    title = f"Evolved losses: mean gain over CE in the last generation ({gain_unit(resolved)})"
-    print_rows(evolved if as_json else _in_units(resolved, evolved), as_json, title)
+    unit = gain_unit(resolved)
+    title = f"Evolved losses: mean gain over CE in the last generation ({unit.name})"
+    print_rows(evolved if as_json else _in_units(unit, evolved), as_json, title)
     print_notes(notes_of(resolved.evolution, rows))
     print_errors(errors)
     if evolved and not errors and not as_json:
@@ -101,13 +102,10 @@ def _starting(loss: str) -> str:
     return f"evolution.start_from={json.dumps(name, ensure_ascii=False)}"
 
 
-def _in_units(experiment: "Experiment", rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _in_units(unit: "GainUnit", rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows for a reader: gains in points or nats."""
     gains = ("gain_last_generation", "validation_gain", "validation_low", "validation_high")
-    return [
-        row | {name: gain_text(experiment, row[name]) for name in gains if name in row}
-        for row in rows
-    ]
+    return [row | {name: unit.number(row[name]) for name in gains if name in row} for row in rows]
 
 
 def _validated(found: dict[str, Any] | None) -> dict[str, Any]:

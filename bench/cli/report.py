@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli.commands import ReportKind, reproducing_commands
-from bench.cli.gains import gain_text, gain_unit
 from bench.cli.options import DataRootOption, JsonOption, OutOption, SetOption, StorageOption
 from bench.cli.report_given import (
     AlphaOption,
@@ -140,6 +139,9 @@ def _ablation(
     store: "Store", loaded: "list[Experiment]", out: Path, commands: list[str], as_json: bool
 ) -> bool:
     from reports import writer
+    from studies.gain_text import gain_unit
+
+    unit = gain_unit(loaded[0])
 
     if len(loaded) != 1:
         raise InputError("--kind ablation: name one experiment")
@@ -148,8 +150,8 @@ def _ablation(
     rows = [{name: effect.get(name) for name in EFFECT_FIELDS} for effect in effects]
     if not as_json:
         gains = EFFECT_FIELDS[3:6]
-        rows = [row | {name: gain_text(loaded[0], row[name]) for name in gains} for row in rows]
-    title = f"Effects: difference in gain over CE ({gain_unit(loaded[0])})"
+        rows = [row | {name: unit.number(row[name]) for name in gains} for row in rows]
+    title = f"Effects: difference in gain over CE ({unit.name})"
     print_verdicts(rows, title, written.paths.html, as_json)
     return not written.is_whole
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli.gains import gain_text, gain_unit
 from bench.errors import InputError
 
 if TYPE_CHECKING:
     from bench.experiment.model import Experiment
+    from studies.gain_text import GainUnit
     from studies.outcome import StudyProgress, StudyResult
 
 
@@ -54,8 +54,10 @@ def tune_settings(
     from bench.files import require_writable
     from bench.workers.devices import default_workers
     from bench.workers.progress import Live
+    from studies.gain_text import gain_unit
     from studies.run import Workers, run_study
 
+    unit = gain_unit(experiment)
     require_writable(artifacts)
     if experiment.study is None:
         raise InputError(f"experiment {experiment.name}: has no [study] section")
@@ -67,7 +69,7 @@ def tune_settings(
             if not started:
                 live.phase("study", progress.total, progress.done)
                 started = True
-            live.update(progress.done, _note(experiment, progress))
+            live.update(progress.done, _note(progress, unit))
 
         return run_study(
             experiment,
@@ -79,8 +81,7 @@ def tune_settings(
         )
 
 
-def _note(experiment: "Experiment", progress: "StudyProgress") -> str:
-    best = f"best {gain_text(experiment, progress.best_value)} {gain_unit(experiment)}"
-    best = "" if progress.best_value is None else best
+def _note(progress: "StudyProgress", unit: "GainUnit") -> str:
+    best = "" if progress.best_value is None else f"best {unit.text(progress.best_value)}"
     share = progress.pruned / progress.done if progress.pruned else 0
     return ", ".join(part for part in (best, f"{share:.0%} pruned" if share else "") if part)

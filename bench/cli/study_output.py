@@ -9,13 +9,13 @@ import typer
 
 from bench.cli.commands import command_line
 from bench.cli.console import print_json, print_rows
-from bench.cli.gains import gain_text, gain_unit
 from bench.errors import InputError
 from bench.files import require_writable
 
 if TYPE_CHECKING:
     from bench.experiment.model import Experiment
     from bench.store.store import Store
+    from studies.gain_text import GainUnit
     from studies.outcome import StudyResult, StudyTrial
 
 
@@ -26,13 +26,17 @@ def print_study(
     if as_json:
         print_json(_summary(experiment, result))
         return
+    from studies.gain_text import gain_unit
+
+    unit = gain_unit(experiment)
     if result.kind == "ablate":
         done = sorted(result.trials, key=lambda trial: -(trial.value or 0.0))
-        title = f"Cells: mean gain over tuned CE on the study's tasks ({gain_unit(experiment)})"
-        print_rows(_rows(experiment, done), False, title)
+        print_rows(_rows(done, unit), False, "Cells: mean gain over tuned CE on the study's tasks")
     elif result.best:
         if result.front:
-            print_rows(_front(experiment, result), False, "Pareto front, and the chosen trial")
+            print_rows(
+                _front(experiment, result, unit), False, "Pareto front, and the chosen trial"
+            )
         best = result.best
         print_rows(
             [
@@ -40,9 +44,8 @@ def print_study(
                 for name, value in best.params.items()
             ],
             False,
-            f"{'Chosen' if result.front else 'Best'} settings: trial {best.number}, "
-            f"{gain_text(experiment, best.value)} {gain_unit(experiment)} over tuned CE on the "
-            "study's tasks",
+            f"{'Chosen' if result.front else 'Best'} settings: trial {best.number}, gain over "
+            f"tuned CE {unit.text(best.value)} on the study's tasks",
         )
         typer.echo(f"To paste:  {' '.join(overrides_of(best.params))}")
     else:
@@ -50,7 +53,9 @@ def print_study(
     typer.echo(f"Review it:  {command_line('dashboard', storage=storage)}")
 
 
-def _front(experiment: "Experiment", result: "StudyResult") -> list[dict[str, Any]]:
+def _front(
+    experiment: "Experiment", result: "StudyResult", unit: "GainUnit"
+) -> list[dict[str, Any]]:
     from studies.naming import trial_name
     from studies.plan import space_of
 
@@ -62,8 +67,8 @@ def _front(experiment: "Experiment", result: "StudyResult") -> list[dict[str, An
         {
             "trial": trial.number,
             "what": trial_name(space, trial.params),
-            "gain": gain_text(experiment, trial.value),
-            "worst_regime": gain_text(experiment, trial.worst),
+            f"gain ({unit.name})": unit.number(trial.value),
+            f"worst regime ({unit.name})": unit.number(trial.worst),
             "member_steps": trial.member_steps,
             "chosen": "*" if trial.slot == chosen else "",
         }
@@ -129,12 +134,12 @@ def overrides_of(params: Mapping[str, Any]) -> list[str]:
     return [f"--set {shlex.quote(f'{name}={value}')}" for name, value in params.items()]
 
 
-def _rows(experiment: "Experiment", trials: "Sequence[StudyTrial]") -> list[dict[str, Any]]:
+def _rows(trials: "Sequence[StudyTrial]", unit: "GainUnit") -> list[dict[str, Any]]:
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))
     return [
         {
             "trial": trial.number,
-            "gain": gain_text(experiment, trial.value),
+            f"gain ({unit.name})": unit.number(trial.value),
             "member_steps": trial.member_steps,
             **{name.removeprefix("evolution."): trial.params.get(name) for name in names},
         }

@@ -73,9 +73,9 @@ def _against(material: Material, judged: Sequence[Comparison], baselines: Sequen
         noun = ("task" if single else "comparison") + ("" if total == 1 else "s")
         what = f" {noun}" if place == 0 else ""
         within = "on" if single else "in"
-        won = (
-            f"all {total}" if own["favourable"] == total > 1 else f"{own['favourable']} of {total}"
-        )
+        won = f"{own['favourable'] or 'none'} of {total}"
+        if own["favourable"] == total > 1:
+            won = f"all {total}"
         parts.append(
             f"better than {baseline} {within} {won}{what} and worse {within} "
             f"{own['unfavourable'] or 'none'}"

@@ -9,6 +9,9 @@ from reports.page.table import Table
 from reports.page.wording import DASH, Unit
 from reports.verdicts.kinds import label_of
 
+MAX_SHORT = 5
+"""Rows of a grid that leaves room for a figure below it."""
+
 
 @dataclass(frozen=True)
 class GridCell:
@@ -63,6 +66,11 @@ class Grid:
     groups: Sequence[GridGroup]
     note: str
     in_table: tuple[str, str] = ("baseline", "loss")
+
+    @property
+    def is_short(self) -> bool:
+        """Whether a column beside a figure has room for another one under the grid."""
+        return sum(len(group.rows) for group in self.groups) <= MAX_SHORT
 
     def table(self) -> Table:
         """The same as a table, one line per row, for CSV and LaTeX."""

@@ -82,7 +82,7 @@ def response_maps(trials: pd.DataFrame, pairs: Sequence[tuple[str, str]], factor
 
     All panels have one scale of colours.
     """
-    figure, axes = panels(len(pairs), 1, 2.5, NARROW)
+    figure, axes = panels(len(pairs), 1, 2.0, NARROW)
     tables = []
     for down, across in pairs:
         (rows, row_names), (columns, column_names) = (classes_of(trials[x]) for x in (down, across))

@@ -12,6 +12,7 @@ from studies.dashboard.answer import answer, named_trials
 from studies.dashboard.data import ReviewData, seed_means
 from studies.dashboard.importance import TRIALS_FOR_EVIDENCE
 from studies.domains import Range, spell
+from studies.gain_text import GainUnit, gain_unit
 from studies.naming import trial_name
 from studies.objectives import eligible, second_of
 from studies.outcome import StudyResult, StudyTrial
@@ -40,13 +41,13 @@ def note(
         InputError: the experiment has no study.
     """
     study, result = study_of(experiment), review.result
-    spreads = spread_of_seeds(review.gains)
+    spreads, unit = spread_of_seeds(review.gains), gain_unit(experiment)
     table = (
-        _cells(result, spreads)
+        _cells(result, spreads, unit)
         if isinstance(study, AblateStudy)
-        else _best(study, plan, review, spreads)
+        else _best(study, plan, review, spreads, unit)
     )
-    things = enumerate(_next(study, plan, review, spreads), 1)
+    things = enumerate(_next(study, plan, review, spreads, unit), 1)
     parts = [
         f"**Question.** {question(study)}",
         answer(study, plan, review),
@@ -54,11 +55,11 @@ def note(
         table,
         "**Look at next.**\n" + "\n".join(f"{at}. {thing}" for at, thing in things),
         f"**Protocol.** {protocol_text(experiment, study)}",
-        "**Values** are mean gains in accuracy over cross-entropy as fractions: +0.01 is one "
-        "percentage point (nats where the metric is nll). The winner of many trials is an "
-        f"optimistic estimate: it was chosen with {budget_text(study)} member-steps for each "
-        "evolution on validation splits. A claim needs the benchmark, with other seeds and the "
-        "test split.",
+        f"**Values** are mean gains over cross-entropy in {unit.name}; the dashboard's own charts "
+        "have them as they are stored, those of accuracy as fractions. The winner of many "
+        f"trials is an optimistic estimate: it was chosen with {budget_text(study)} member-steps "
+        "for each evolution on validation splits. A claim needs the benchmark, with other "
+        "seeds and the test split.",
         _space(plan),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -86,7 +87,9 @@ def _counts(result: StudyResult, total: int) -> str:
     return f"Of {total} trials: {', '.join(parts)}{tail}."
 
 
-def _best(study: StudyBase, plan: StudyPlan, review: ReviewData, spreads: Spreads) -> str:
+def _best(
+    study: StudyBase, plan: StudyPlan, review: ReviewData, spreads: Spreads, unit: GainUnit
+) -> str:
     result, origins = review.result, review.origins
     ranked = eligible(result.trials)
     if not ranked:
@@ -103,13 +106,13 @@ def _best(study: StudyBase, plan: StudyPlan, review: ReviewData, spreads: Spread
         shown += [trial for trial in named if trial not in shown and trial.value is not None]
     has_seeds = any(half is not None for _, half, _ in spreads.values())
     interval = ["95 % over seeds"] if has_seeds else []
-    header = ["trial", "gain", *interval, "worst regime", "member-steps", "what"]
+    header = ["trial", f"gain ({unit.name})", *interval, "worst regime", "member-steps", "what"]
     rows = [
         [
             f"{trial.number}{_tag(origins[trial.slot])}",
-            f"{trial.value:+.4f}",
-            *([_half(spreads.get(trial.slot))] if has_seeds else []),
-            "–" if trial.worst is None else f"{trial.worst:+.4f}",
+            unit.number(trial.value),
+            *([_half(spreads.get(trial.slot), unit)] if has_seeds else []),
+            unit.number(trial.worst),
             f"{trial.member_steps:,}",
             trial_name(plan.space, trial.params),
         ]
@@ -127,15 +130,21 @@ def _best(study: StudyBase, plan: StudyPlan, review: ReviewData, spreads: Spread
     )
 
 
-def _cells(result: StudyResult, spreads: Spreads) -> str:
+def _cells(result: StudyResult, spreads: Spreads, unit: GainUnit) -> str:
     names = sorted({name for trial in result.trials for name in trial.params}, key=_rank)
-    header = [*(f"`{short(name)}`" for name in names), "gain", "95 % over seeds", "seeds", "trial"]
+    header = [
+        *(f"`{short(name)}`" for name in names),
+        f"gain ({unit.name})",
+        "95 % over seeds",
+        "seeds",
+        "trial",
+    ]
     ordered = sorted(result.trials, key=lambda t: (t.value is None, -(t.value or 0.0)))
     rows = [
         [
             *(_cell(trial, name) for name in names),
-            "failed" if trial.value is None else f"{trial.value:+.4f}",
-            _half(spreads.get(trial.slot)),
+            "failed" if trial.value is None else unit.number(trial.value),
+            _half(spreads.get(trial.slot), unit),
             str(spreads[trial.slot][2]) if trial.slot in spreads else "–",
             str(trial.number),
         ]
@@ -149,6 +158,7 @@ def _next(
     plan: StudyPlan,
     review: ReviewData,
     spreads: Spreads,
+    unit: GainUnit,
 ) -> list[str]:
     """Three things, the most pressing first."""
     result, shares = review.result, review.shares
@@ -170,7 +180,8 @@ def _next(
             )
         elif half is not None:
             things.append(
-                f"Its spread over evolution seeds, ±{half:.4f} (95 %); rivals are paired by seed."
+                f"Its spread over evolution seeds, {unit.half(half)} {unit.name} (95 %); rivals "
+                "are paired by seed."
             )
         elif isinstance(study, ScreenStudy):
             things.append(
@@ -235,8 +246,8 @@ def _tag(origin: str) -> str:
     return f" ({name})" if name else ""
 
 
-def _half(spread: tuple[float, float | None, int] | None) -> str:
-    return "–" if spread is None or spread[1] is None else f"±{spread[1]:.4f}"
+def _half(spread: tuple[float, float | None, int] | None, unit: GainUnit) -> str:
+    return "–" if spread is None or spread[1] is None else unit.half(spread[1])
 
 
 def _cell(trial: StudyTrial, name: str) -> str:

@@ -88,7 +88,7 @@ def test_seeds_at_the_edge_of_the_grid_are_counted_and_warned_of(tmp_path):
     data = loaded(tmp_path / "a.db", response=rising)
     assert set(data.tuning["edge"]) == {1.0}
     [line] = edges(material(data))
-    assert "In 3 pairs of task and loss (of 3) more than 25% of the seeds" in line
+    assert "In 3 of 3 pairs of task and loss over 25% of the seeds" in line
     assert "(100%)" in line
     assert "tuning.rates" in line
     assert set(data.rows.loc[data.rows["policy"] == "per_seed", "lr"]) == {RATES[-1]}
@@ -131,6 +131,6 @@ def test_budgets_that_differ_are_said(tmp_path):
     data = loaded(tmp_path / "a.db")
     frame = data.tuning.assign(runs=[32, 32, 40])
     changed = dataclasses.replace(data, tuning=frame)
-    caption = tuning(material(changed)).folded[0].caption
+    caption = tuning(material(changed)).tables[0].caption
     assert "NOT equal" in caption
-    assert "budgets of all losses are equal" in tuning(material(data)).folded[0].caption
+    assert "budgets of all losses are equal" in tuning(material(data)).tables[0].caption

@@ -49,8 +49,10 @@ def test_a_new_kind_is_written_and_counted(harmful, small, tmp_path):
     report = significance.render(small, tmp_path)
     page = report.paths.html.read_text()
     style = page[page.index("<style>") : page.index("</style>")]
-    assert ".tag.verdict-harmful { color: var(--warn); background: var(--warn-box); }" in style
-    assert '.tag.verdict-harmful::before { content: "!\\A0"' in style
+    looks = ".tag.verdict-harmful, .cell.verdict-harmful { color: var(--warn); background: "
+    assert f"{looks}var(--warn-box); }}" in style
+    assert '.cell.verdict-harmful::before { content: "!\\A0"' in style
+    assert '<td class="cell verdict-harmful"' in page
     assert '<span class="tag verdict-harmful">harmful to all</span>' in page
     assert {row["verdict"] for row in significance.verdict_rows(report)} == {"harmful to all"}
     latex = next(path for path in report.paths.tables if path.name == "comparisons_primary.tex")
