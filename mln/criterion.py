@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -12,9 +13,11 @@ from mln.files import load_loss, save_loss
 from mln.genome import imitation
 from mln.hub import downloaded, is_repository, uploaded
 from mln.layout import layout
+from mln.losses.arrays import Array, like, softmax, tensor
 from mln.losses.base import state_of
-from mln.losses.by_hand import Batch, columns, evaluated, only_eager
+from mln.losses.by_hand import Batch, columns, evaluated, is_host, one_hot, small_columns
 from mln.losses.certainty import has_own_zero, value_at_certainty
+from mln.losses.host_state import observed_alone, read_alone
 from mln.losses.meta import LearnedLoss, stacked_from_genomes
 from mln.losses.state import TrainingState, initial_memory, observed
 from mln.pretrained import NAMES, loss_path
@@ -113,31 +116,38 @@ class MetaLoss(nn.Module):
             target = target[None]
         else:
             each_shape = (logits.shape[0], *logits.shape[2:])
-        z = columns(logits.detach())
-        y, ignored = self._target(logits, target, z.dtype)
-        number = z.shape[2]
-        loss, zero = self._made_for(logits.shape[1], z.dtype)
-        counts = None if ignored is None else (~ignored).to(z.dtype)
-        state = state_of(loss)
+        z: Array = None if target.requires_grad else small_columns(logits.detach(), target)
+        if z is None:
+            z = columns(logits.detach())
+        dtype = tensor(z).dtype
+        y, ignored = self._target(logits, target, z)
+        loss, zero = self._made_for(logits.shape[1], dtype)
+        counts = None if ignored is None else (~ignored).to(dtype)
+        state, p = state_of(loss), None
         if state is not None:
-            self._follow(state, z, y, counts)
+            p = self._follow(state, z, y, counts)
         factors: Tensor | float = 1.0 if counts is None else counts
         if self.weight is not None:
-            y = y * self.weight.to(z.dtype)[:, None]
+            y = tensor(y) * self.weight.to(dtype)[:, None]
             total = y.sum(1)[0]
             # Of cross-entropy this is -sum w_c y_c log p_c, of any loss a mean of targets.
             y = y / torch.where(total == 0, 1, total)
             factors = factors * total
         if self.reduction == "mean":
             if isinstance(factors, float) or target.is_floating_point():
-                factors = factors / number
+                factors = factors / z.shape[2]
             else:
                 factors = factors / factors.sum()
-        if not has_own_zero(self.spec):
-            if zero is None:
-                zero = value_at_certainty(self.spec, loss, z.shape[1], z)
-            zero = (y[0] * zero).sum(0) if zero.dim() else zero
-        batch = Batch(z, y, factors, ignored, zero, self.reduction != "none")
+
+        def subtracted() -> Tensor | None:
+            if has_own_zero(self.spec):
+                return None
+            at = zero
+            if at is None:
+                at = value_at_certainty(self.spec, loss, z.shape[1], tensor(z))
+            return (tensor(y)[0] * at).sum(0) if at.dim() else at
+
+        batch = Batch(z, p, y, factors, ignored, subtracted, self.reduction != "none")
         result = evaluated(loss, logits, batch)
         return result if batch.whole else result.view(each_shape)
 
@@ -159,54 +169,62 @@ class MetaLoss(nn.Module):
             made = self._made = (genome, key, loss, zero)
         return made[2:]
 
-    def _target(
-        self, logits: Tensor, target: Tensor, dtype: torch.dtype
-    ) -> tuple[Tensor, Tensor | None]:
-        """Class probabilities [1, C, B] of the targets and which are ignored [B], or None."""
+    def _target(self, logits: Tensor, target: Tensor, z: Array) -> tuple[Array, Tensor | None]:
+        """Class probabilities of the targets, held as the columns z [1, C, B], and which of them
+        are ignored [B], or None."""
         if target.is_floating_point():
             if target.shape != logits.shape:
                 raise ValueError(
                     f"class probabilities must have the logits' shape {tuple(logits.shape)}, "
                     f"not {tuple(target.shape)}"
                 )
-            return target.movedim(1, 0).flatten(1)[None].to(dtype), None
+            flat = target.movedim(1, 0).flatten(1)[None]
+            return like(flat.to(tensor(z).dtype), z), None
         expected = (logits.shape[0], *logits.shape[2:])
         if target.shape != expected:
             raise ValueError(
                 f"class indices must have the shape {tuple(expected)}, not {tuple(target.shape)}"
             )
         labels = target.flatten().long()
+        y = one_hot(labels, z, self.ignore_index)
+        if y is not None:
+            return y, None
         ignored = labels == self.ignore_index
-        # Asking costs a CPU less than masking, but a GPU would have to wait.
-        none = labels.device.type == "cpu" and only_eager() and not ignored.any()
-        if not none:
-            labels = labels.masked_fill(ignored, 0)
-        shape = (1, logits.shape[1], labels.shape[0])
-        y = torch.zeros(shape, dtype=dtype, device=logits.device)
-        return y.scatter(1, labels[None, None], 1.0), None if none else ignored
+        labels = labels.masked_fill(ignored, 0)
+        held = tensor(z)
+        y = torch.zeros(held.shape, dtype=held.dtype, device=held.device)
+        return like(y.scatter(1, labels[None, None], 1.0), z), ignored
 
-    def _follow(self, state: TrainingState, z: Tensor, y: Tensor, counts: Tensor | None) -> None:
+    def _follow(self, state: TrainingState, z: Array, y: Array, counts: Tensor | None) -> Array:
         """Give the loss its state, and let that take in a batch of training.
 
-        counts: 0 for each example [B] that is ignored, otherwise 1.
+        counts: 0 for each example [B] that is ignored, otherwise 1. Returns softmax(z), or None
+        where it was not needed.
         """
-        like = z.new_empty(1, 0)
-        memory = self.memory.to(z.dtype)
+        memory, steps_done = self.memory.to(tensor(z).dtype), self.steps_done
         if len(memory) == 0:
-            memory = initial_memory(state.classes, like)
-        step = self.steps_done.to(z.dtype)
-        progress = step / self.total_steps if self.total_steps else 0.0
-        if self.training and torch.is_grad_enabled():
-            if counts is None:
-                counts = torch.ones_like(z[0, 0])
-            number = counts.sum()
-            weight = counts / number.clamp_min(1)
-            updated = observed(memory, z.softmax(1), y, weight, step)
-            # A step that overflowed (a scaler of mixed precision skips it) leaves no trace.
-            memory = torch.where(updated.isfinite().all() & (number > 0), updated, memory)
-            self.memory = memory.to(self.genome.dtype)
-            self.steps_done = self.steps_done + 1
-        state.read(memory, progress)
+            memory = initial_memory(state.classes, tensor(z)[..., :0, 0])
+        learns = self.training and torch.is_grad_enabled()
+        p: Array = softmax(z) if learns else None
+        if not isinstance(z, Tensor) and is_host(memory):
+            step = int(steps_done)
+            if learns:
+                memory = observed_alone(memory, p, y, counts, step)
+                # Assigning to a buffer costs as much as a softmax.
+                self._buffers["memory"] = memory.to(self.genome.dtype)
+                self._buffers["steps_done"] = tensor(np.asarray(step + 1))
+            read_alone(state, memory, step / self.total_steps if self.total_steps else 0.0)
+        else:
+            z, y, at = tensor(z), tensor(y), steps_done.to(memory.dtype)
+            if learns:
+                counts = torch.ones_like(z[0, 0]) if counts is None else counts
+                number = counts.sum()
+                updated = observed(memory, tensor(p), y, counts / number.clamp_min(1), at)
+                # A step that overflowed (a scaler of mixed precision skips it) leaves no trace.
+                memory = torch.where(updated.isfinite().all() & (number > 0), updated, memory)
+                self.memory, self.steps_done = memory.to(self.genome.dtype), steps_done + 1
+            state.read(memory, at / self.total_steps if self.total_steps else 0.0)
+        return p
 
     def _load_from_state_dict(
         self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any

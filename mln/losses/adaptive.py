@@ -12,14 +12,17 @@ units of the range, so that a change of .1 in a constant moves its exponent by a
 """
 
 from math import inf, log
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import log_softmax, pad
+from torch.nn.functional import pad
 
 from mln.config import LossSpec
 from mln.layout import EXPONENTS, layout
-from mln.losses.base import Learned, probability_floor, through_softmax
+from mln.losses.arrays import Array, library, like, log_softmax, numbers, with_floor
+from mln.losses.base import Learned, Step, array_through_softmax, probability_floor, through_softmax
+from mln.losses.host_state import linear
 from mln.losses.probe import gradient_scale
 from mln.losses.state import TrainingState, adjusted
 
@@ -43,6 +46,7 @@ class AdaptiveLoss(Learned):
         # Rows and columns without weight keep the stacked matrices aligned.
         rows = 8 - len(EXPONENTS)
         self.constant = pad(parts["constant"], (0, rows))[..., None]
+        self.weight = self.constant[..., :0]
         if spec.state:
             columns = -len(spec.state) % 8
             self.weight = pad(parts["state"], (0, columns, 0, rows)).contiguous()
@@ -65,28 +69,50 @@ class AdaptiveLoss(Learned):
         q, eps, gamma, tau = exponents[:, :, None].unbind(1)
         return q, eps, gamma, tau
 
+    def _exponent_numbers(self) -> list[Any]:
+        """Those of one loss, as numbers."""
+        if self.constant.device.type != "cpu":
+            return numbers(torch.cat(self.exponents()))
+        outputs = linear(self.constant, self.weight, self.state)
+        return [r * min(max(x, 0.0), 1.0) for r, x in zip(self.spec.ranges, outputs, strict=False)]
+
     def value(self, z: Tensor, y: Tensor) -> Tensor:
         """Loss of each example, [P, B]."""
         q, eps, gamma, tau = self.exponents()
-        log_p = log_softmax(self._adjusted_logits(z, tau), 1)
+        log_p = log_softmax(self._adjusted_logits(z, tau))
         rest = (-torch.expm1(log_p)).clamp_min(probability_floor(z.dtype))
         base = torch.exp(gamma * torch.log(rest)) * _box_cox(log_p, q)
         return self.scale[..., 0] * (((1 - eps) * y + eps / z.shape[1]) * base).sum(1)
 
-    def value_and_gradient(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Value [P, B] and logit gradient [P, C, B], in one pass over the probabilities."""
-        q, eps, gamma, tau = self.exponents()
-        log_p = log_softmax(self._adjusted_logits(z, tau), 1)
-        p = torch.exp(log_p)
-        rest = (1 - p).clamp_min_(probability_floor(z.dtype))
-        power = torch.expm1(q * log_p)  # p^q - 1
-        none = q == 0
-        lost = torch.where(none, -log_p, power / torch.where(none, -1, -q))
-        weight = torch.exp(gamma * torch.log(rest)).mul_(self.scale)
-        weight.mul_(torch.addcmul(eps / z.shape[1], y, 1 - eps))
-        u = power.add_(1).addcmul_(gamma * p, lost / rest).mul_(weight)
-        value = (weight * lost).sum(1)
-        return value, (p * u.sum(1, keepdim=True)).sub_(u)
+    def step(self, z: Array, p: Array, y: Array) -> Step:
+        """From one pass over the probabilities of the adjusted logits."""
+        q, eps, gamma, tau = self._exponent_numbers()
+        (scale,) = numbers(self.scale)
+        floor = probability_floor(self.scale.dtype)
+        log_p = log_softmax(z + tau * like(self.state.log_prior, z))
+        log_p = with_floor(log_p, log(floor))
+        exp, log_, expm1 = library(z).exp, library(z).log, library(z).expm1
+        # In place: results that are allocated anew cost a large batch more than the arithmetic.
+        p = exp(log_p)
+        rest = 1 - p
+        rest += floor  # lost but where the rest is 0
+        power = q * log_p
+        expm1(power, out=power)  # p^q - 1
+        gain = _gain(log_p, power, q)
+        u = gain * p
+        u /= rest
+        u *= -gamma
+        u += power
+        u += 1
+        log_(rest, out=rest)
+        rest *= gamma
+        # Weight and gain are both below 0, which spares a change of sign.
+        weight = y * (scale * (eps - 1))
+        weight -= scale * eps / z.shape[1]
+        weight *= exp(rest, out=rest)
+        u *= weight
+        weight *= gain
+        return Step(weight, array_through_softmax(u, p), 0.0)
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
         """Derivative of each example's loss with respect to its logits, [P, C, B]."""
@@ -110,6 +136,14 @@ class AdaptiveLoss(Learned):
         z = z + tau * self.state.log_prior
         lowest = z.detach().amax(1, keepdim=True) + log(probability_floor(z.dtype))
         return torch.where(z == -inf, lowest, z)
+
+
+def _gain(log_p: Array, power: Array, q: float | Tensor) -> Array:
+    """(p^q - 1) / q from p^q - 1, or log p where q is 0."""
+    if isinstance(q, Tensor):
+        none = q == 0
+        return torch.where(none, log_p, power / torch.where(none, 1, q))
+    return power / q if q else log_p
 
 
 def _box_cox(log_p: Tensor, q: Tensor) -> Tensor:

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
+from mln.losses.arrays import Array
 from mln.losses.state import TrainingState
+
+CERTAIN = 1e4
+"""Logit of the right class, over 0 of the others: in float32 its probability is 1."""
 
 
 class StackedLoss(Protocol):
@@ -96,6 +100,19 @@ def target(p: Tensor, y: Tensor) -> Tensor:
     return (p * y).sum(1, keepdim=True)
 
 
+class Step(NamedTuple):
+    """One loss at a batch of B examples, in arrays of the kind that the logits came in.
+
+    value: parts that add up to the loss of each example, [1, K, B]; gradient: the derivative with
+    respect to the logits, [1, C, B]; zero: the value at the right answer, given with certainty, a
+    number or [1, 1, B].
+    """
+
+    value: Array
+    gradient: Array
+    zero: Any
+
+
 class Scratch:
     """Room for a large intermediate result, kept from one step to the next.
 
@@ -131,9 +148,10 @@ class Learned:
         """Derivative of each example's loss with respect to its logits, [P, C, B]."""
         raise NotImplementedError
 
-    def value_and_gradient(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Both for a training step at logits z, in which they may share their work."""
-        return self.value(z, y), self.gradient(z.softmax(1), y)
+    def step(self, z: Array, p: Array, y: Array) -> Step:
+        """What a training step of one loss needs, in few operations: z, p = softmax(z) and y are
+        [1, C, B], tensors or arrays of NumPy."""
+        raise NotImplementedError
 
     def take(self, members: Tensor) -> Self:
         """The losses of some members, without computing their scale again."""
@@ -159,6 +177,11 @@ def state_of(loss: StackedLoss) -> TrainingState | None:
     """The state that a rollout must keep for a loss, or None."""
     state: TrainingState | None = getattr(loss, "state", None)
     return state
+
+
+def array_through_softmax(u: Array, p: Array) -> Array:
+    """`through_softmax` of tensors or of arrays of NumPy."""
+    return through_softmax(u, p) if isinstance(u, Tensor) else u - p * u.sum(1, keepdims=True)
 
 
 def through_softmax(u: Tensor, p: Tensor) -> Tensor:

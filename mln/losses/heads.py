@@ -1,5 +1,8 @@
 """A network beside cross-entropy: added to it, or mixed with it by a gate."""
 
+from math import exp
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -7,12 +10,20 @@ from torch.nn.functional import pad
 from mln.config import LossSpec
 from mln.layout import GATE_OUTPUTS, layout
 from mln.losses.activations import sigmoid
-from mln.losses.base import Learned, log_target
+from mln.losses.arrays import Array, library, like, log_softmax, log_target_parts, numbers
+from mln.losses.base import Learned, Step, log_target
+from mln.losses.host_state import linear
 from mln.losses.network import NetworkLoss
 from mln.losses.probe import gradient_scale
 from mln.losses.state import TrainingState, adjusted
 
 MAX_TAU = 2.0
+
+
+def with_cross_entropy(value: Array, log_target: Array) -> Array:
+    """Parts of a value [1, K, B], which are overwritten, less those of log p_t [1, C, B]."""
+    value -= log_target if value.shape[1] > 1 else log_target.sum(axis=1, keepdims=True)
+    return value
 
 
 class ResidualLoss(Learned):
@@ -45,11 +56,17 @@ class ResidualLoss(Learned):
         ce = -log_target(z, y)
         return self.scale[..., 0] * (ce + self.net.value(z, y))
 
-    def value_and_gradient(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Value [P, B] and logit gradient [P, C, B]."""
-        value, gradient = self.net.value_and_gradient(z, y)
-        value = self.scale[..., 0] * (value - log_target(z, y))
-        return value, self.scale * (z.softmax(1) - y + gradient)
+    def step(self, z: Array, p: Array, y: Array) -> Step:
+        """That of the network and that of cross-entropy, added."""
+        net = self.net.step(z, p, y)
+        (scale,) = numbers(self.scale)
+        log_target = log_target_parts(log_softmax(z), y)
+        value, gradient = with_cross_entropy(net.value, log_target), net.gradient
+        value *= scale
+        gradient += p
+        gradient -= y
+        gradient *= scale
+        return Step(value, gradient, net.zero * scale)
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
         """Derivative of each example's loss with respect to its logits, [P, C, B]."""
@@ -102,6 +119,13 @@ class GateLoss(Learned):
             outputs = torch.baddbmm(outputs, self.weight, self.state.features[..., None])
         return sigmoid(outputs[:, :1]), MAX_TAU * outputs[:, 1:2].clamp(0, 1)
 
+    def _gate_numbers(self) -> list[Any]:
+        """g and tau of one loss, as numbers."""
+        if self.constant.device.type != "cpu":
+            return numbers(torch.cat(self.gate(), 1))
+        of_g, of_tau, *_ = linear(self.constant, self.weight, self.state)
+        return [1 / (1 + exp(-min(max(of_g, -80.0), 80.0))), MAX_TAU * min(max(of_tau, 0.0), 1.0)]
+
     def value(self, z: Tensor, y: Tensor) -> Tensor:
         """Loss of each example, [P, B]."""
         g, tau = self.gate()
@@ -109,14 +133,24 @@ class GateLoss(Learned):
         g = g[..., 0]
         return self.scale[..., 0] * ((1 - g) * ce + g * self.net.value(z, y))
 
-    def value_and_gradient(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Value [P, B] and logit gradient [P, C, B]."""
-        g, tau = self.gate()
-        net, of_net = self.net.value_and_gradient(z, y)
-        adjusted_z = z + tau * self.state.log_prior
-        value = (1 - g[..., 0]) * -log_target(adjusted_z, y) + g[..., 0] * net
-        gradient = (1 - g) * (adjusted_z.softmax(1) - y) + g * of_net
-        return self.scale[..., 0] * value, self.scale * gradient
+    def step(self, z: Array, p: Array, y: Array) -> Step:
+        """That of the network and that of cross-entropy, mixed."""
+        net = self.net.step(z, p, y)
+        g, tau = self._gate_numbers()
+        (scale,) = numbers(self.scale)
+        of_net, rest = scale * g, scale * (1 - g)
+        log_p = log_softmax(z + tau * like(self.state.log_prior, z))
+        value, gradient = net.value, net.gradient
+        value *= of_net
+        log_target = log_target_parts(log_p, y)
+        log_target *= rest
+        value = with_cross_entropy(value, log_target)
+        of_cross_entropy = library(z).exp(log_p, out=log_p)
+        of_cross_entropy -= y
+        of_cross_entropy *= rest
+        gradient *= of_net
+        gradient += of_cross_entropy
+        return Step(value, gradient, net.zero * of_net)
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
         """Derivative of each example's loss with respect to its logits, [P, C, B]."""

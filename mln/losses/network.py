@@ -2,10 +2,12 @@
 
 from math import exp
 from threading import get_ident
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import log_softmax, pad
+from torch.nn.functional import pad
 
 from mln.config import LossSpec
 from mln.layout import class_inputs, layout
@@ -18,12 +20,16 @@ from mln.losses.activations import (
     softplus,
     units_and_slope,
 )
-from mln.losses.base import Learned, Scratch, through_softmax
+from mln.losses.arrays import Array, library, like, log_softmax, numbers, tensor
+from mln.losses.base import CERTAIN, Learned, Scratch, Step, array_through_softmax, through_softmax
 from mln.losses.probe import gradient_scale
 from mln.losses.state import TrainingState
 
 LOG_FLOOR = -60.0
 """Smallest log p that a network sees: the same in float32 and float64."""
+
+QUICK_TOLERANCE = 2e-4
+"""Error of a derivative with respect to p, where cross-entropy's is at least 1."""
 
 LOGIT_RANGE = 4.0
 """A centred logit a enters as tanh(a / LOGIT_RANGE)."""
@@ -59,6 +65,9 @@ class NetworkLoss(Learned):
             pad(parts[f"weight_{i}"], (0, extra, 0, extra)) for i in range(1, spec.depth)
         ]
         self.scratch = Scratch()
+        self.certain: Tensor | None = None
+        self.zero: Any = None
+        self.quick: tuple[Tensor, ...] | None = None
         self.rooms: dict[tuple[int, int], tuple[Scratch, Scratch]] = {}
         self.v, self.c = pad(parts["output"], (0, extra)), parts["constant"]
         if spec.state:
@@ -87,8 +96,7 @@ class NetworkLoss(Learned):
 
     def value(self, z: Tensor, y: Tensor) -> Tensor:
         """Loss of each example, [P, B]."""
-        log_p = None if self.spec.features == "p,y" else log_softmax(z, 1).clamp_min(LOG_FLOOR)
-        t = self._features(z.softmax(1), log_p, y)
+        t = self._features(z.softmax(1), self._log_p(z), y)
         for weight, bias in zip(self.weights, self._biases(), strict=True):
             t = activation(self.spec.activation, torch.baddbmm(bias, weight, t))
         f = torch.bmm(self.v[:, None, :], t) + self.c[..., None]
@@ -96,11 +104,55 @@ class NetworkLoss(Learned):
             f = softplus(f)
         return self.scale * f.view(len(z), -1, z.shape[2]).mean(1)
 
-    def value_and_gradient(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Value [P, B] and logit gradient [P, C, B], from one pass through the layers."""
-        p = z.softmax(1)
-        log_p = None if self.spec.features == "p,y" else log_softmax(z, 1).clamp_min(LOG_FLOOR)
-        t, slopes = self._features(p, log_p, y), []
+    def step(self, z: Array, p: Array, y: Array) -> Step:
+        """From one pass through the layers; where a state moves the value at certainty, the right
+        answers follow the batch in it."""
+        log_p = self._log_p(z)
+        t = self._features(p, log_p, y)
+        number = t.shape[2]
+        if self.state is not None:
+            t = torch.cat([t, self._certain(z)], 2)
+        elif self.zero is None:
+            self.zero = self._of_right(self._through(self._certain(z), z.shape[1])[0])
+        f, slopes = self._through(t, z.shape[1])
+        g, zero = self._back(slopes), self.zero
+        if self.state is not None:
+            f, zero, g = f[..., :number], self._of_right(f[..., number:]), g[..., :number]
+        gradient = self._chained(g, p, log_p)
+        if self.per_class:
+            return Step(like(f.view(z.shape), z), gradient, zero)
+        return Step(like(f, z), gradient, (y * like(zero, z)).sum(axis=1, keepdims=True))
+
+    def _of_right(self, f: Tensor) -> Any:
+        """The value at certainty from the outputs for it: a number, or by right class [1, C, 1]."""
+        return numbers(f.sum())[0] if self.per_class else f.transpose(1, 2)
+
+    def _certain(self, z: Array) -> Tensor:
+        """Features of the right answers, given with certainty: of one where the classes are seen
+        one at a time, otherwise of each of those of z [1, C, B]."""
+        if self.certain is None:
+            like_z = tensor(z)
+            right = torch.eye(z.shape[1], dtype=like_z.dtype, device=like_z.device)[None]
+            right = right[..., :1].contiguous() if self.per_class else right
+            at = CERTAIN * right
+            self.certain = self._features(at.softmax(1), self._log_p(at), right)
+        return self.certain
+
+    def _through(self, t: Tensor, classes: int) -> tuple[Tensor, list[Tensor]]:
+        """Outputs [1, 1, N], a class's share of them, and the derivatives of all layers' units, for
+        features t [1, F, N]."""
+        if self.quick is None:
+            self.quick = self._made_quick()
+        if self.quick:
+            weight, bias, of_state, row, constant = self.quick
+            x, slope = self._rooms(0, t, weight.shape[1])
+            if self.state is not None:
+                bias = torch.baddbmm(bias, of_state, self.state.features[..., None])
+            torch.baddbmm(bias, weight, t, out=x)
+            # With s = sigmoid(2 x) the unit is 2 s - 1, and a quarter of its slope s - s^2.
+            torch.addcmul(x.sigmoid_(), x, x, value=-1, out=slope)
+            return torch.baddbmm(constant, row, x), [slope]
+        slopes = []
         for layer, (weight, bias) in enumerate(zip(self.weights, self._biases(), strict=True)):
             x, slope = self._rooms(layer, t, weight.shape[1])
             torch.baddbmm(bias, weight, t, out=x)
@@ -109,14 +161,28 @@ class NetworkLoss(Learned):
         factor = SLOPE_SCALE[self.spec.activation]
         for slope in slopes[:-1]:
             slope.mul_(factor)
-        if self.softplus:
-            f = torch.baddbmm(self.c.unsqueeze(2), self.v.unsqueeze(1), t)
-            slopes[-1].mul_(factor * sigmoid(f))
-            f = softplus(f) * (self.scale / (z.shape[1] if self.per_class else 1)).unsqueeze(2)
-        else:
-            f = torch.baddbmm(self.value_constant, self.value_row, t)
-        value = f.view(z.shape).sum(1) if self.per_class else f.squeeze(1)
-        return value, self._back(slopes, p, log_p)
+        if not self.softplus:
+            return torch.baddbmm(self.value_constant, self.value_row, t), slopes
+        f = torch.baddbmm(self.c.unsqueeze(2), self.v.unsqueeze(1), t)
+        slopes[-1].mul_(factor * sigmoid(f))
+        share = self.scale / (classes if self.per_class else 1)
+        return softplus(f) * share.unsqueeze(2), slopes
+
+    def _made_quick(self) -> tuple[Tensor, ...]:
+        """Twice the weights, biases and weights of the state of one layer of tanh units, and the
+        output's row and constant for sigmoids; nothing for other networks, or were it too inexact.
+
+        The slope of a unit that is saturated from above has no digits then: it is wrong by the
+        precision of 1, which the output's weights multiply.
+        """
+        if self.spec.activation != "tanh" or self.spec.depth > 1 or self.softplus:
+            return ()
+        wrong = torch.finfo(self.v.dtype).eps * self.back[0].abs().sum(2).max()
+        if wrong.item() > QUICK_TOLERANCE:
+            return ()
+        constant = self.value_constant - self.value_row.sum(2, keepdim=True)
+        of_state = self.v if self.state is None else 2 * self.state_weight
+        return 2 * self.weights[0], 2 * self.biases[0], of_state, 2 * self.value_row, constant
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
         """Derivative of each example's loss with respect to its logits, [P, C, B]."""
@@ -135,17 +201,25 @@ class NetworkLoss(Learned):
         if self.softplus:
             f = torch.bmm(self.v[:, None, :], t) + self.c[..., None]
             slopes[-1] = slopes[-1] * sigmoid(f)
-        return self._back(slopes, p, log_p)
+        chained: Tensor = self._chained(self._back(slopes), p, log_p)
+        return chained
 
-    def _back(self, slopes: list[Tensor], p: Tensor, log_p: Tensor | None) -> Tensor:
-        """The logit gradient [P, C, B] from the derivatives of all layers' units."""
+    def _back(self, slopes: list[Tensor]) -> Tensor:
+        """Derivatives with respect to the class features that depend on p, as these are laid out,
+        from those of all layers' units."""
         g = slopes[-1]
         for layer in range(len(slopes) - 1, -1, -1):
             g = torch.bmm(self.back[layer], g)
             if layer > 0:
                 g = g * slopes[layer - 1]
+        return g
+
+    def _chained(self, g: Tensor, p: Array, log_p: Array | None) -> Array:
+        """The logit gradient [P, C, B] from the derivatives with respect to the features."""
         if log_p is None:
-            return through_softmax(p * g.view_as(p), p)
+            return array_through_softmax(p * like(g.view(p.shape), p), p)
+        if not isinstance(p, Tensor):
+            return like(self._chained(g, tensor(p), tensor(log_p)), p)
         g = g.view(p.shape[0], -1, *p.shape[1:])
         if self.spec.features == "logp,p,y":
             # Where log p was held at its floor it has no derivative.
@@ -156,13 +230,22 @@ class NetworkLoss(Learned):
         a = g[:, 0] * (1 - squashed * squashed) / LOGIT_RANGE
         return through_softmax((a - a.mean(1, keepdim=True)) * inside, p)
 
-    def _features(self, p: Tensor, log_p: Tensor | None, y: Tensor) -> Tensor:
+    def _log_p(self, z: Array) -> Array | None:
+        """Log-probabilities as the network sees them, or None where it does not."""
+        if self.spec.features == "p,y":
+            return None
+        return library(z).clip(log_softmax(z), LOG_FLOOR, None)
+
+    def _features(self, p: Array, log_p: Array | None, y: Array) -> Tensor:
         if log_p is None:
             rows = [p, y]
         elif self.spec.features == "logp,p,y":
             rows = [log_p, p, y]
         else:
             rows = [_squashed(log_p), y]
+        if not isinstance(p, Tensor):
+            rows = [row.reshape(1, 1, -1) for row in rows] if self.per_class else rows
+            return torch.from_numpy(np.concatenate(rows, axis=1))
         stacked = torch.stack(rows, dim=1)
         return stacked.flatten(2) if self.per_class else stacked.flatten(1, 2)
 
@@ -187,6 +270,7 @@ class NetworkLoss(Learned):
         return [torch.baddbmm(self.biases[0], self.state_weight, state), *self.biases[1:]]
 
 
-def _squashed(log_p: Tensor) -> Tensor:
+def _squashed(log_p: Array) -> Array:
     """Logits, centred over the classes and bounded."""
-    return torch.tanh((log_p - log_p.mean(1, keepdim=True)) / LOGIT_RANGE)
+    centred = log_p - log_p.mean(axis=1, keepdims=True)
+    return library(log_p).tanh(centred / LOGIT_RANGE)

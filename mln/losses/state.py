@@ -4,9 +4,9 @@ Running means with a fixed decay, of quantities that a training loop has anyway.
 bounded, so that no unseen state extrapolates. Gradients treat the state as a constant.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import log
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -20,6 +20,9 @@ PRIOR_FLOOR = 1e-3
 
 MEASURED = ("target_probability", "accuracy", "confidence", "disagreement", "slow_accuracy")
 """Columns of a memory; after them the running frequency of each class."""
+
+SHARED = ("progress", "classes")
+"""Features that are one number for all learners."""
 
 NEUTRAL = {"early": (0.0, 0.1), "middle": (0.5, 0.5), "late": (1.0, 0.9)}
 """Declared states, as (progress, running accuracy): calibrated, no drop, balanced classes. The
@@ -101,32 +104,42 @@ def observed(memory: Tensor, p: Tensor, y: Tensor, weight: Tensor, step: int | T
     return memory * (1 - rate) + now * rate
 
 
+def feature_column(
+    name: str, measured: Sequence[Any], entropy: Callable[[], Any], classes: int, progress: Any
+) -> Any:
+    """A feature before it is bounded, of what is given: tensors [P], or numbers of one learner.
+
+    measured: the quantities MEASURED; entropy: makes that of the class frequencies; progress: the
+    share of training that is done.
+    """
+    if name in MEASURED:
+        return measured[MEASURED.index(name)]
+    _, accuracy, confidence, _, slow = measured
+    if name == "progress":
+        return progress
+    if name == "drop":
+        return slow - accuracy
+    if name == "calibration_gap":
+        return confidence - accuracy
+    if name == "class_entropy":
+        return entropy() / log(classes)
+    return (log(classes) - log(2)) / (log(MAX_CLASSES) - log(2))
+
+
 def _features(memory: Tensor, progress: float | Tensor, names: Sequence[str]) -> Tensor:
     """Features [P, S], in [0, 1]; the calibration gap in [-1, 1]."""
-    target, accuracy, confidence, disagreement, slow = memory[:, : len(MEASURED)].unbind(1)
-    measured = {
-        "target_probability": target,
-        "accuracy": accuracy,
-        "confidence": confidence,
-        "disagreement": disagreement,
-    }
+    measured = memory[:, : len(MEASURED)].unbind(1)
+    prior = memory[:, len(MEASURED) :]
 
-    def column(name: str) -> Tensor:
-        if name == "progress":
-            return torch.zeros_like(target) + progress
-        if name == "drop":
-            return (slow - accuracy).clamp_min(0)
-        if name == "calibration_gap":
-            return confidence - accuracy
-        prior = memory[:, len(MEASURED) :]
-        classes = prior.shape[1]
-        if name == "class_entropy":
-            return -(prior * prior.clamp_min(PRIOR_FLOOR).log()).sum(1) / log(classes)
-        size = (log(classes) - log(2)) / (log(MAX_CLASSES) - log(2))
-        return torch.full_like(target, size)
+    def entropy() -> Tensor:
+        return -(prior * prior.clamp_min(PRIOR_FLOOR).log()).sum(1)
 
-    columns = [measured[name] if name in measured else column(name) for name in names]
-    features = torch.stack(columns, dim=1)
+    def column_of(name: str) -> Tensor:
+        value = feature_column(name, measured, entropy, prior.shape[1], progress)
+        column: Tensor = torch.zeros_like(measured[0]) + value if name in SHARED else value
+        return column
+
+    features = torch.stack([column_of(name) for name in names], dim=1)
     # Filled where it lies: a GPU would wait for a list of numbers in every step.
     lowest = torch.zeros_like(features[0])
     if "calibration_gap" in names:

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from mln.config import LossSpec
 from mln.layout import TAYLOR_SIZE
-from mln.losses.base import Learned, through_softmax
+from mln.losses.arrays import Array, numbers
+from mln.losses.base import Learned, Step, array_through_softmax, through_softmax
 from mln.losses.probe import gradient_scale
 
 
@@ -41,6 +42,21 @@ class TaylorLoss(Learned):
         linear = t2 + t5 * dy + t7 * dy * dy / 2
         f = dp * (linear + dp * ((t3 + t6 * dy) / 2 + dp * (t4 / 6)))
         return -self.scale[..., 0] * f.mean(1)
+
+    def step(self, z: Array, p: Array, y: Array) -> Step:
+        """From one pass over all classes."""
+        centre_y, centre_p, t2, t3, t4, t5, t6, t7 = numbers(self.theta)
+        (scale,) = numbers(self.scale / -z.shape[1])
+
+        def value_and_slope(p: Array, y: Array) -> tuple[Array, Array]:
+            dp, dy = p - centre_p, y - centre_y
+            linear, quadratic = t2 + dy * (t5 + dy * (t7 / 2)), t3 + dy * t6
+            value = dp * (linear + dp * (quadratic / 2 + dp * (t4 / 6)))
+            return value * scale, linear + dp * (quadratic + dp * (t4 / 2))
+
+        value, slope = value_and_slope(p, y)
+        zero = value_and_slope(1.0, 1.0)[0] + (z.shape[1] - 1) * value_and_slope(0.0, 0.0)[0]
+        return Step(value, array_through_softmax(p * slope * scale, p), zero)
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
         """Derivative of each example's loss with respect to its logits, [P, C, B]."""
