@@ -1,5 +1,6 @@
 """The examples run: a training loop outside the suite, its results judged, and its notebook."""
 
+import json
 import re
 import runpy
 import shutil
@@ -112,3 +113,20 @@ def test_the_lines_of_the_page_on_shipped_losses_train(
     right = names["model"](names["x"].float() / 16).argmax(1) == names["y"]
     assert right.float().mean() > 0.9
     exec(compile(second, "pretrained.md", "exec"), {})
+
+
+@pytest.mark.slow
+def test_processes_share_a_loss_as_one_process_has_it() -> None:
+    """By gloo: every process ends with the same weights and state, near those of whole batches."""
+
+    def run(processes: int) -> dict[str, Any]:
+        words = ["examples/distributed/train.py", "--processes", str(processes), "--steps", "60"]
+        command = [sys.executable, *words]
+        done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    two, one = run(2), run(1)
+    assert two["apart"] == 0
+    np.testing.assert_allclose(two["memory"], one["memory"], atol=0.02)
+    assert two["accuracy"] == pytest.approx(one["accuracy"], abs=0.03)

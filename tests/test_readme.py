@@ -16,7 +16,7 @@ from bench.experiment.model import load
 
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
-RUN = [README, ROOT / "docs/plugins.md", ROOT / "docs/criterion.md"]
+RUN = [README, *(ROOT / "docs" / f"{name}.md" for name in ("plugins", "criterion", "networks"))]
 QUICK = ("list", "--help")
 
 

@@ -93,6 +93,10 @@ def _work(job: Numbered) -> "Trained":
 
 MAX_MEMBER_STEPS = 100_000
 """Work of one job: what a kill loses at most is some seconds of it."""
+MODULE_STEPS = 100
+"""What a step of a torch module counts as on a CPU: it takes a hundred times as long."""
+DEVICE_MEMBER_STEPS = 1_000_000
+"""Work of one job on a GPU, which trains many learners as one: few of them would leave it idle."""
 
 
 def in_parts(jobs: Sequence[TrainingJob], workers: int) -> list[TrainingJob]:
@@ -103,11 +107,15 @@ def in_parts(jobs: Sequence[TrainingJob], workers: int) -> list[TrainingJob]:
     if not jobs:
         return []
     least = -(-workers // len(jobs))
-    return [
-        part
-        for job in jobs
-        for part in _parts(job, max(least, -(-job.member_steps // MAX_MEMBER_STEPS)))
-    ]
+    return [part for job in jobs for part in _parts(job, max(least, _fewest_parts(job)))]
+
+
+def _fewest_parts(job: TrainingJob) -> int:
+    """Into how many parts the length of a job divides it."""
+    if job.device != "cpu":
+        return -(-job.member_steps // DEVICE_MEMBER_STEPS)
+    each = MODULE_STEPS if job.learner.kind == "module" else 1
+    return -(-job.member_steps * each // MAX_MEMBER_STEPS)
 
 
 def _parts(job: TrainingJob, parts: int) -> Iterator[TrainingJob]:
