@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mln.criterion import MetaLoss
     from mln.evolution import EvolutionResult, Execution, evolve
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
     "EvolutionConfig": "mln.config",
