@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.policies import title_of
+from bench.policies import POLICIES, title_of
 from reports.page.described import task_section
 from reports.page.facts import versions
 from reports.page.grid import Grid, GridCell, GridGroup, GridRow
@@ -102,7 +102,7 @@ def change_grid(regression: Regression) -> Grid | None:
     """Losses by task under the first policy: what changed from A to B."""
     if not regression.changes:
         return None
-    unit, policy = unit_of(regression.metric), regression.changes[0].policy
+    unit, policy = unit_of(regression.metric), _first_policy(regression)
     own = {(x.loss, x.task): x for x in regression.changes if x.policy == policy}
     losses, tasks = ([*dict.fromkeys(key[k] for key in own)] for k in (0, 1))
     rows = [GridRow(loss, [_cell(own.get((loss, task)), unit) for task in tasks])
@@ -113,6 +113,12 @@ def change_grid(regression: Regression) -> Grid | None:
         f"{PLUS_MINUS}{unit.value(regression.rules.rope)}. The table below has every policy."
     )
     return Grid("verdicts", "B against A", "loss", tasks, [GridGroup("", rows)], note)
+
+
+def _first_policy(regression: Regression) -> str:
+    """The policy that verdicts are given under, of those that the runs have."""
+    present = list(dict.fromkeys(change.policy for change in regression.changes))
+    return next((name for name in POLICIES if name in present), present[0])
 
 
 def _cell(change: Change | None, unit: Unit) -> GridCell | None:
@@ -126,9 +132,11 @@ def _cell(change: Change | None, unit: Unit) -> GridCell | None:
 def _pictures(regression: Regression) -> list[Picture]:
     unit = unit_of(regression.metric)
     moved = [
-        (f"{change.task}, {change.loss}, {change.policy}", change.decision.numbers)
+        (f"{change.task}, {change.loss}", change.decision.numbers)
         for change in regression.changes
-        if change.decision and change.decision.numbers
+        if change.policy == _first_policy(regression)
+        and change.decision
+        and change.decision.numbers
     ]
     moved.sort(key=lambda item: -abs(item[1].mean_difference))
     if not moved:
@@ -141,7 +149,7 @@ def _pictures(regression: Regression) -> list[Picture]:
         f"B minus A, {regression.metric} ({unit.difference})",
     )
     caption = (
-        "Mean paired change with its 95 % t interval, n = "
+        f"Mean paired change with its 95 % t interval, {title_of(_first_policy(regression))}, n = "
         f"{max(numbers.n for _, numbers in moved)} seeds, not corrected; grey: "
         f"ROPE; {_favourable(regression)} values favour B. By size"
         f"{'' if len(moved) <= MAX_DRAWN else f', the {MAX_DRAWN} largest of {len(moved)}'}."

@@ -28,11 +28,13 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   });
 }
-// A link to a row opens what folds it.
+// A link to a row opens what folds it, and one to a section that is folded as a whole the section.
 const reveal = () => {
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   for (let node = target; node; node = node.parentElement) if (node.tagName === "DETAILS") node.open = true;
-  if (target) target.scrollIntoView({ block: "center" });
+  const whole = target && target.querySelector(":scope > details.whole");
+  if (whole) whole.open = true;
+  if (target) target.scrollIntoView({ block: whole ? "start" : "center" });
 };
 addEventListener("hashchange", reveal);
 reveal();
