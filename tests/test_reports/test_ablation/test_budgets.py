@@ -2,6 +2,7 @@
 equivalence."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -102,6 +103,14 @@ def test_a_switch_point_that_was_never_reached_is_not_called_equivalent(tmp_path
     assert "the switch point was never reached" in averaged.decision.reason
     others = {e.level: e.decision.verdict for e in report.analysis.effects}
     assert others["hybrid 0.5"] == "equivalent"
+    # The page names it as what it is, neither a verdict nor a refusal.
+    page = report.paths.html.read_text()
+    cell = re.search(r'<td class="cell verdict-unreached".*?</td>', page)
+    assert "switch never reached" in cell[0]
+    table = (report.paths.directory / "tables" / "verdicts.csv").read_text()
+    [row] = [line for line in table.splitlines() if line.startswith("hybrid 0.9")]
+    assert row.count("switch never reached") == 2  # over all budgets, and at the smaller one
+    assert "refused" not in row
 
 
 def test_a_setting_is_swept_where_three_variants_differ_in_it_alone():

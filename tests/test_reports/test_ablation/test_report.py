@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,12 @@ from bench.errors import InputError
 from bench.experiment.model import Experiment
 from bench.store import schema as tables
 from bench.store.store import Store
+from reports.ablation import head
+from reports.ablation.analysis import analyse
 from reports.ablation.data import AblationData, load_ablation
 from reports.ablation.report import render_ablation, write_ablation
+from reports.page.wording import unit_of
+from reports.verdicts.verdict import Rules
 
 MODE, CO = "evolution.settings.mode", "evolution.settings.coevolution"
 FAMILIES = ("spirals", "rings", "blobs_8")
@@ -97,6 +102,25 @@ def test_a_factorial_finds_its_effect_and_no_other(tmp_path):
     assert terms["mode"] < 0.001
     assert terms["mode x coevolution"] > 0.05
     assert "No interaction was shown." in report.findings
+
+
+def test_the_answer_names_what_is_better_or_worse():
+    def answer(frame):
+        own = data(frame)
+        rules = Rules("maximise", own.experiment.report.rope)
+        shown = unit_of("accuracy")
+        found = analyse(own.gains, own.factors, own.analysed_as, rules, shown, own.declared)
+        return head.answer(own, found, None)
+
+    assert re.fullmatch(
+        r"Worse than hybrid: es \(\N{MINUS SIGN}[23]\.\d\d points\); nothing was shown of the "
+        r"other 2\.",
+        answer(gains({"es": -0.03})),
+    )
+    nothing = answer(gains())
+    assert nothing.startswith("Nothing was shown: none of 3 changes is better or worse than its")
+    assert "what mode and coevolution do depends" in answer(gains(interaction=0.04))
+    assert answer(gains(seeds=3)).startswith("Nothing could be judged: 3 independent evolution")
 
 
 def test_an_interaction_is_named_first(tmp_path):
