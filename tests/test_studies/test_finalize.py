@@ -45,7 +45,7 @@ def test_what_a_study_leaves_in_the_store_and_in_optuna(url):
     note = get_note(study)
     for words in ("**Question.**", "**Protocol.**", "**Space.**", "1. ", "3. ", "Of 10 trials"):
         assert words in note
-    assert f"| {result.best.number} | {result.best.value:+.4f} |" in note
+    assert f"| {result.best.number} | {100 * result.best.value:+.2f} |" in note
     assert "evolution.settings" not in note
     plots = get_plotly_graph_objects(tiny.system_attrs(study))
     assert set(plots) == {"importances", "response", "budget-and-gain"}

@@ -42,7 +42,7 @@ def test_an_infeasible_trial_is_not_the_best(url):
     assert study.best_trial.user_attrs[SLOT] % 2 == 1
     assert [t.user_attrs["feasible"] for t in study.trials] == [k % 2 for k in range(6)]
     assert "3 infeasible" in get_note(study)
-    assert f"| {result.best.number} | {result.best.value:+.4f} |" in get_note(study)
+    assert f"| {result.best.number} | {100 * result.best.value:+.2f} |" in get_note(study)
 
 
 def finished(slot, value, member_steps=100, is_feasible=True):

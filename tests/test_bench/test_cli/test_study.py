@@ -4,6 +4,7 @@ import json
 import shlex
 from pathlib import Path
 
+import pytest
 from test_bench.test_cli.calling import Cli
 
 from bench.experiment.model import load
@@ -67,6 +68,7 @@ def next_command(out: str) -> list[str]:
     return shlex.split(line)[2:]
 
 
+@pytest.mark.slow
 def test_each_command_of_the_loop_names_the_next(run_cli: Cli, tmp_path: Path) -> None:
     where = ["--storage=sqlite:///mln.db"]
     ended = run_cli("study", *SMALL_STUDY, *where, "--workers=1", "--export", "best.toml")
