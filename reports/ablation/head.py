@@ -38,8 +38,10 @@ def answer(data: AblationData, analysis: Analysis, budgets: AtBudgets | None) ->
         parts += [f"{never} with the very runs of the reference"] if never else []
         rest = len(effects) - same - never
         parts += [f"{rest} inconclusive"] if rest else []
+        # That two are equivalent is a finding, too.
+        start = "Nothing was shown to matter" if same else "Nothing was shown"
         text = (
-            f"Nothing was shown: none of {counted(len(effects), 'change')} is better or worse than "
+            f"{start}: none of {counted(len(effects), 'change')} is better or worse than "
             f"its reference ({', '.join(parts)})"
         )
         return f"{text}{'; but ' + unlike if unlike else ''}."
@@ -123,9 +125,9 @@ def grid(data: AblationData, analysis: Analysis, budgets: AtBudgets | None) -> G
         rows.append(GridRow(effect_name(*key, effect.reference), cells))
     verdicts = {effect.decision.verdict for effect in analysis.effects}
     references = list(dict.fromkeys(effect.reference for effect in analysis.effects))
-    against = f" with {references[0]}'s" if len(references) == 1 else ""
+    against = f"that of {references[0]}" if len(references) == 1 else "the reference level's"
     note = (
-        f"Difference in mean gain over CE from the reference level{against}, n = "
+        f"Mean gain over CE minus {against}, n = "
         f"{counted(analysis.seeds, 'evolution seed')}; verdicts after Holm over "
         f"{counted(len(analysis.effects), 'effect')}"
         f"{'' if budgets is None else ', those at single budgets after Holm over all of them'}; "
