@@ -42,6 +42,25 @@ def _within_the_site(_app: object, _page: str, content: list[str]) -> None:
     content[0] = content[0].replace("](../examples/", "](_generated/examples/")
 
 
+ACCESSIBLE = {
+    'class="caption" role="heading">': 'class="caption" role="heading" aria-level="2">',
+    '<aside class="sidebar-drawer">': '<aside class="sidebar-drawer" aria-label="Pages">',
+    "<pre>": '<pre tabindex="0">',
+    '<div class="table-wrapper': '<div tabindex="0" class="table-wrapper',
+}
+"""What the theme's pages lack: what scrolls sideways is reached by the keyboard, headings have a
+level, landmarks a name."""
+
+
+def _accessible(app: Sphinx, error: Exception | None) -> None:
+    for page in Path(app.outdir).rglob("*.html") if error is None else ():
+        text = page.read_text(encoding="utf-8")
+        for lacking, whole in ACCESSIBLE.items():
+            text = text.replace(lacking, whole)
+        page.write_text(text, encoding="utf-8")
+
+
 def setup(app: Sphinx) -> None:
     """Sphinx calls this."""
     app.connect("source-read", _within_the_site)
+    app.connect("build-finished", _accessible)

@@ -36,3 +36,10 @@ def test_a_page_needs_no_network(site: Path) -> None:
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         assert not re.findall(r'<(?:script|link|img)[^>]*(?:src|href)="https?://', text), page.name
+
+
+def test_what_scrolls_is_reached_by_the_keyboard_and_headings_have_levels(site: Path) -> None:
+    for page in site.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        assert "<pre>" not in text, page.name
+        assert 'role="heading">' not in text, page.name
