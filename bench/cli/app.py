@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from errno import ENOSPC
+from errno import EACCES, EDQUOT, EIO, ENAMETOOLONG, ENOSPC, ENOTDIR, EPERM, EROFS
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -34,6 +34,10 @@ from bench.cli.speed import speed
 from bench.cli.status import status
 from bench.cli.study import study
 from bench.errors import InputError, Unavailable
+from mln.cache_folder import cache_folder, homeless
+
+OF_THE_PLACE = (ENOSPC, EDQUOT, EACCES, EPERM, EROFS, EIO, ENAMETOOLONG, ENOTDIR)
+"""Errors that are the disk's, its rights or its names', wherever a command meets them."""
 
 FAILED = 1
 BAD_INPUT = 2
@@ -102,6 +106,7 @@ def main() -> None:
     from mln.kernels.native.build import BuildError
 
     _open_closed_streams()
+    _place_matplotlib()
     # SIGTERM is an interrupt: the workers are ended, and what is stored stays.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -120,7 +125,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = FAILED
     except OSError as error:
-        if error.errno != ENOSPC:
+        if error.errno not in OF_THE_PLACE:
             raise
         _fail(f"{error.filename or 'standard output'}: {error.strerror}", FAILED)
     if code == INTERRUPTED:
@@ -141,6 +146,12 @@ def _open_closed_streams() -> None:
         if getattr(sys, name) is None:
             mode = "r" if number == 0 else "w"
             setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
+
+
+def _place_matplotlib() -> None:
+    """Where it cannot write in its own folder, each process that draws would say so."""
+    if "MPLCONFIGDIR" not in os.environ and homeless():
+        os.environ["MPLCONFIGDIR"] = str(cache_folder("matplotlib"))
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.errors import InputError, nearest
+from bench.files import require_writable
 
 
 def download(
@@ -21,7 +22,9 @@ def download(
     for name in tasks:
         if name not in OFFICIAL:
             raise InputError(f"download {name!r}: is no data set{nearest(name, OFFICIAL)}")
-    data_root.mkdir(parents=True, exist_ok=True)
+    if not data_root.is_dir():  # one that is there may have all files, and not be writable
+        require_writable(data_root)
+        data_root.mkdir(parents=True)
     use_data_root(data_root)
     for name in tasks:
         OFFICIAL[name].fetch(data_root)

@@ -86,6 +86,8 @@ def _unavailable(engine: Engine, error: DBAPIError) -> Unavailable:
         remedy = "make room on the disk"
     elif "I/O" in said:
         remedy = "the disk is full or failing: repair that"
+    elif "unable to open" in said and _has_journal(Path(engine.url.database or "")):
+        remedy = "copy the file and its -wal to a folder that can be written"
     elif "readonly" in said:
         remedy = "make the file and its folder writable"
     else:
@@ -107,6 +109,7 @@ def open_engine(url: str, *, create: bool) -> Engine:
                 "use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
             )
         if backend == "sqlite":
+            _refuse_options(url)
             file = _prepare_file(url, parsed.database, create)
             if not create and _is_read_only(file):
                 return create_engine(parsed, creator=partial(_read_only, file))
@@ -131,12 +134,24 @@ def _read_only(file: Path) -> sqlite3.Connection:
     SQLite makes files beside one in WAL mode even to read it, unless it is told that nobody writes
     to it; with a journal that is not empty, somebody did, and its files must be there.
     """
-    journal = file.with_name(f"{file.name}-wal")
-    alone = not (journal.exists() and journal.stat().st_size)
-    uri = f"{file.absolute().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
+    alone = "" if _has_journal(file) else "&immutable=1"
+    uri = f"{file.absolute().as_uri()}?mode=ro{alone}"
     connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     return connection
+
+
+def _refuse_options(url: str) -> None:
+    """What follows a ? would not be a part of the file's name, which lay elsewhere in silence."""
+    if "?" in url:
+        raise InputError(
+            f"storage {url}: a file's URL takes no options; write a ? in its name as %3F"
+        )
+
+
+def _has_journal(file: Path) -> bool:
+    journal = file.with_name(f"{file.name}-wal")
+    return journal.exists() and journal.stat().st_size > 0
 
 
 def _prepare_file(url: str, database: str | None, create: bool) -> Path:

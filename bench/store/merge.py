@@ -15,6 +15,7 @@ from bench.store import schema
 from bench.store.database import public_url, transact
 from bench.store.merge_rules import RULES, Rule
 from bench.store.store import Row, Store
+from bench.store.url import sqlite_url
 
 BATCH = 500
 """Rows that are read, compared and written together."""
@@ -47,7 +48,7 @@ def source_url(source: str) -> str:
             f"{source}: no such file or database; name a URL, an SQLite file or a folder that "
             f"holds {DEFAULT_FILE}"
         )
-    return f"sqlite:///{file}"
+    return sqlite_url(file)
 
 
 def merge(source: Store, target: Store) -> list[MergedTable]:

@@ -72,7 +72,8 @@ class ReportData:
     @cached_property
     def scores(self) -> ReportScores:
         """The rows by task, learner, loss and policy."""
-        return ReportScores(self.rows, self.plan, self.experiment.report, self.budget)
+        sizes = {each.task: each.examples.get("test", 0) for each in self.descriptions}
+        return ReportScores(self.rows, self.plan, self.experiment.report, self.budget, sizes)
 
     @cached_property
     def policies(self) -> tuple[str, ...]:

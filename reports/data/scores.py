@@ -1,5 +1,6 @@
 """Looking up the scores of a comparison: two blocks of rows, paired by seed."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -45,14 +46,20 @@ class ReportScores:
     """The rows of a report by (task, learner, loss, policy).
 
     rows, plan: as in `reports.data.model.ReportData`; budget: training steps of the longest run,
-    the scale of times.
+    the scale of times; test_sizes: the examples of test splits, by task, where that is known.
     """
 
     def __init__(
-        self, rows: pd.DataFrame, plan: pd.DataFrame, report: ReportSection, budget: int
+        self,
+        rows: pd.DataFrame,
+        plan: pd.DataFrame,
+        report: ReportSection,
+        budget: int,
+        test_sizes: Mapping[str, int] | None = None,
     ) -> None:
         self._rows, self._plan = rows, plan
         self._report, self._budget = report, budget
+        self._test_sizes = test_sizes or {}
         self._seeds = rows["seed"].to_numpy()
         self._diverged = (rows["status"] == "diverged").to_numpy()
         self.blocks = _blocks(rows)
@@ -112,8 +119,9 @@ class ReportScores:
     def resolution(self, task: str, metric: str) -> float | None:
         """The step between two scores of one run on a task; None where it is not known.
 
-        As declared by a column of test examples, else as the scores of all losses show it; of a
-        share of examples, or a mean of such shares, that of accuracy.
+        As declared by a column of test examples; else by the stored size of the test split, where
+        the scores are shares of so many; else as the scores of all losses show it; of a share of
+        examples, or a mean of such shares, that of accuracy.
         """
         if (task, metric) not in self._resolutions:
             self._resolutions[task, metric] = self._resolution(task, metric)
@@ -131,10 +139,11 @@ class ReportScores:
         values = [rows[name].to_numpy(dtype=float) for name in names if name in rows]
         if not values:
             return None
+        scores, known = np.concatenate(values), self._test_sizes.get(task)
+        if share and known and stats.are_shares_of(scores, known):
+            return 1 / known
         return stats.resolution_of(
-            np.concatenate(values),
-            rows["seed"].tolist() * len(values),
-            are_shares=share is not False,
+            scores, rows["seed"].tolist() * len(values), are_shares=share is not False
         )
 
     def all_diverged(self, *blocks: Block) -> bool:

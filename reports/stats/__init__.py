@@ -21,13 +21,14 @@ from reports.stats.paired import (
     wilcoxon,
 )
 from reports.stats.planning import detectable, detectable_by_signs, power, seeds_needed
-from reports.stats.resolution import resolution_of
+from reports.stats.resolution import are_shares_of, resolution_of
 from reports.stats.types import Interval, Significance, Vector
 
 __all__ = [
     "Interval",
     "Significance",
     "Vector",
+    "are_shares_of",
     "bootstrap_intervals",
     "d_z",
     "detectable",

@@ -48,6 +48,14 @@ def resolution_of(
     return _unit(sizes)
 
 
+def are_shares_of(scores: ArrayLike, examples: int) -> bool:
+    """Whether all scores, NaN left out, may be shares of a number of examples."""
+    values = np.asarray(scores, dtype=float)
+    counts = values[np.isfinite(values)] * examples
+    near = np.abs(counts - np.rint(counts)) <= examples * NOISE
+    return bool(near.all() and (counts >= 0).all() and (counts <= examples).all())
+
+
 def _examples(shares: Vector, runs: "NDArray[np.object_] | None", tolerance: float) -> int | None:
     """The fewest examples of which all shares are counts; of runs of unlike sizes the largest."""
     fewest = _fewest(shares, tolerance)

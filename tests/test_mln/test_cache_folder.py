@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mln.cache_folder import cache_folder
+from mln.cache_folder import cache_folder, homeless
 
 
 def test_the_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,7 +21,8 @@ def test_the_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs another user")
-def test_a_user_without_a_home_has_a_folder_of_their_own() -> None:
+@pytest.mark.parametrize("home", [None, "/", "/nonexistent/home"])
+def test_a_user_without_a_home_has_a_folder_of_their_own(home: str | None) -> None:
     code = (
         "import os, pathlib\nfrom mln.cache_folder import cache_folder\nos.setuid(54321)\n"
         "folder = cache_folder('x')\n"
@@ -30,5 +31,19 @@ def test_a_user_without_a_home_has_a_folder_of_their_own() -> None:
         "folder.parent.rmdir()"
     )
     kept = {k: v for k, v in os.environ.items() if k not in ("HOME", "XDG_CACHE_HOME", "MLN_CACHE")}
+    kept |= {"HOME": home} if home else {}
     ended = subprocess.run([sys.executable, "-c", code], env=kept, capture_output=True, text=True)
     assert ended.stdout.split() == ["54321", "0o700", "x"], ended.stderr
+
+
+def test_a_cache_that_is_there_stays_though_it_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("MLN_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert homeless()
+    (tmp_path / ".cache/mln-bench").mkdir(parents=True)
+    assert not homeless()
+    assert cache_folder("x") == tmp_path / ".cache/mln-bench/x"

@@ -148,8 +148,11 @@ def _pictures(family: OfficialPictures, root: Path, content: str) -> Pictures:
 
 
 def _line(error: Exception) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__
+    """What an error says, on one line; where that announces the cause, the cause with it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    return f"{lines[0]} {lines[-1]}" if lines[0].endswith(":") and lines[1:] else lines[0]
 
 
 def _grey(name: str, kind: str, description: str, data: str) -> OfficialPictures:

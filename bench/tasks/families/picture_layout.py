@@ -5,7 +5,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -28,6 +28,15 @@ class Kind(IntEnum):
     TEST = 2
     UNLABELLED = 3
 
+
+HELD = {
+    Kind.TRAIN: "training",
+    Kind.VALID: "validation",
+    Kind.TEST: "test",
+    Kind.UNLABELLED: "for predictions",
+}
+CALLED = ("train", "val", "valid", "validation", "test")
+"""Names of folders that need no word."""
 
 WORDS = {"tr": Kind.TRAIN, "te": Kind.TEST, "va": Kind.VALID, "pr": Kind.UNLABELLED}
 # A word of its own, by other signs or by case: seg_train and trainData, not trainer.
@@ -93,7 +102,7 @@ def listed(where: str, found: Found) -> Listing:
         y,
         classes,
         test_from,
-        tuple(_notes(placed, len(left_out), found)),
+        (*_renamed(split_by or {}), *_notes(placed, len(left_out), found)),
     )
 
 
@@ -225,6 +234,13 @@ def _check_counts(where: str, y: Labels, classes: Names, test_from: int | None) 
             "train on"
         )
     check_classes(where, y[:test_from], classes, MIN_PER_CLASS)
+
+
+def _renamed(split_by: Mapping[str, Kind]) -> Iterable[str]:
+    """What was taken for which split, where a folder's name only resembles that."""
+    if set(split_by) - set(CALLED):
+        held = (f"{shown(top)} is {HELD[kind]}" for top, kind in sorted(split_by.items()))
+        yield f"the folders' names say the splits: {', '.join(held)}"
 
 
 def _notes(placed: Sequence[Placed], left_out: int, found: Found) -> Iterable[str]:

@@ -1,5 +1,6 @@
 """What all commands share: one line for bad input, exit codes, interrupts, a quick --help."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -149,3 +150,25 @@ def test_help_names_every_verb(run_cli: Cli) -> None:
     assert ended.code == 0
     names = [verb.__name__ for verb in cli.VERBS]
     assert all(f" {name} " in ended.out for name in (*names, "list"))
+
+
+def test_an_error_of_the_place_is_one_line(run_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(**_: object) -> None:
+        raise PermissionError(13, "Permission denied", "some/file")
+
+    monkeypatch.setattr(cli, "app", denied)
+    ended = run_cli("list", "tasks")
+    assert (ended.code, ended.err) == (1, "error: some/file: Permission denied\n")
+
+
+def test_who_has_no_home_is_not_told_of_matplotlib(
+    run_cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MLN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("MPLCONFIGDIR", "")
+    monkeypatch.delenv("MPLCONFIGDIR")
+    assert run_cli("list", "regimes").code == 0
+    assert "MPLCONFIGDIR" not in os.environ
+    monkeypatch.setattr(cli, "homeless", lambda: True)
+    assert run_cli("list", "regimes").code == 0
+    assert os.environ["MPLCONFIGDIR"] == str(tmp_path / "cache" / "matplotlib")

@@ -1,5 +1,6 @@
 """Names, folders and rights that a command may meet."""
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -12,6 +13,7 @@ from test_bench.test_cli.calling import SMALL_RUN, Cli, Stored
 
 from bench.cli.options import without_detours
 from bench.files import require_writable
+from bench.store.url import sqlite_url
 from mln.kernels.native import interface as native
 
 QUIRKS = 'we ird {x} "q" ü #'
@@ -54,6 +56,23 @@ def test_braces_quotes_blanks_and_letters_in_names(
     assert (tmp_path / "mer'ged {}.db").exists()
 
 
+def test_a_question_mark_or_a_per_cent_sign_in_a_path(
+    run_cli: Cli, database: Path, tmp_path: Path
+) -> None:
+    """A URL gives both a meaning: what is typed as one is refused, what is a file is found."""
+    folder = tmp_path / "why? 50%41"
+    folder.mkdir()
+    ended = run_cli("merge", str(shutil.copy(database, folder)), f"--storage=sqlite:///{folder}/a")
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "write a ? in its name as %3F" in ended.err
+    written = sqlite_url(folder / "to.db")
+    merged = run_cli("merge", str(folder / "mln.db"), f"--storage={written}")
+    assert merged.code == 0, merged.err
+    assert sorted(folder.iterdir()) == [folder / "mln.db", folder / "to.db"]
+    assert run_cli("status", *SMALL_RUN, f"--storage={written}").code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["results", folder.name]
+
+
 @pytest.mark.parametrize("name", ["..", ".", "...", "a/b", "/tmp/x", "a\\b", ""])
 def test_an_experiment_cannot_be_called_a_way_out(run_cli: Cli, tmp_path: Path, name: str) -> None:
     (tmp_path / "mine.toml").write_text(MINE.replace("mine", name))
@@ -90,29 +109,39 @@ def test_a_report_lands_beside_the_detour(run_cli: Cli, database: Path, tmp_path
     assert not (tmp_path / "n").exists()
 
 
-def test_a_read_only_connection_makes_nothing_beside_the_file(database: Path) -> None:
-    """As where neither the file nor its folder can be written, whoever asks."""
-    database.chmod(0o444)
+@pytest.mark.parametrize("beside", [(), ("-wal", "-shm"), ("-wal",)])
+def test_a_database_that_cannot_be_written_is_read(
+    benchmarked: Stored, tmp_path: Path, beside: tuple[str, ...]
+) -> None:
+    """As it lies: alone, or copied with the journal of somebody who had not finished; without the
+    index of that, SQLite cannot read it, and what helps is said."""
+    database = tmp_path / "results" / "mln.db"
+    database.parent.mkdir()
+    source = Path(benchmarked.option.removeprefix("--storage=sqlite:///"))
+    with contextlib.closing(sqlite3.connect(source)) as writer:
+        writer.execute("PRAGMA wal_autocheckpoint = 0")
+        writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        writer.execute("PRAGMA user_version = 0")
+        writer.commit()
+        assert Path(f"{source}-wal").stat().st_size
+        files = [shutil.copy(f"{source}{end}", f"{database}{end}") for end in ("", *beside)]
+    for file in files:
+        Path(file).chmod(0o444)
     database.parent.chmod(0o555)
+    words = ["status", *SMALL_RUN, f"--storage=sqlite:///{database}"]
     try:
-        words = [
-            sys.executable,
-            "-c",
-            VERB,
-            "status",
-            *SMALL_RUN,
-            f"--storage=sqlite:///{database}",
-        ]
         ended = subprocess.run(
-            [*_without_powers(), *words],
-            capture_output=True,
-            text=True,
+            [*_without_powers(), sys.executable, "-c", VERB, *words], capture_output=True, text=True
         )
-        assert ended.returncode == 0, ended.stderr
-        assert "seconds left" in ended.stdout
-        assert list(database.parent.iterdir()) == [database]
     finally:
         database.parent.chmod(0o755)
+    if beside == ("-wal",):
+        assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+        assert "copy the file and its -wal to a folder that can be written" in ended.stderr
+    else:
+        assert ended.returncode == 0, ended.stderr
+        assert "seconds left" in ended.stdout
+    assert sorted(map(str, database.parent.iterdir())) == sorted(files)
 
 
 def _without_powers() -> list[str]:

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 from test_bench.test_tasks.data_files import SEED
 
+from bench.tasks.families import folders
 from bench.tasks.resolve import resolve
 from mln.examples import Examples
 from mln.task import Task
@@ -33,6 +34,12 @@ def read(name: str) -> tuple[Task, np.ndarray]:
     assert isinstance(task.train.x, Examples)
     assert task.image is not None
     return task, np.asarray(task.train.x.table).reshape(-1, *task.image)
+
+
+def looked_at_anew() -> None:
+    """A process looks at a folder once: let it do so again."""
+    folders._found.cache_clear()
+    folders._content.cache_clear()
 
 
 def facts(name: str):

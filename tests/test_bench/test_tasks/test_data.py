@@ -18,11 +18,11 @@ from test_bench.test_tasks.data_files import (
     write_batches,
     write_pictures,
 )
+from test_bench.test_tasks.picture_folders import looked_at_anew
 
 from bench import testing
 from bench.tasks.cache import data_cache
 from bench.tasks.catalogue import family_of
-from bench.tasks.families import folders as folders_module
 from bench.tasks.families import official
 from bench.tasks.families import pictures as pictures_module
 from bench.tasks.families.pictures import PictureFamily
@@ -128,7 +128,7 @@ def test_keys_hold_the_content_and_not_the_place(
     assert resolve("folder:two").source(test=False)(SEED).train.y.size
     pixels = np.zeros((9, 9, 3), np.uint8)
     Image.fromarray(pixels).save(root / "two" / "x" / "000.png")
-    folders_module._content.cache_clear()  # a process looks at a folder once
+    looked_at_anew()  # a process looks at a folder once
     assert resolve("folder:two+noise=0.2").identity() != before
 
 

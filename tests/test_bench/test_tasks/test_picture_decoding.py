@@ -8,9 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 from test_bench.test_tasks.data_files import refused
-from test_bench.test_tasks.picture_folders import RAMP, SIDE, facts, plain, read, save
-
-from bench.tasks.families import folders
+from test_bench.test_tasks.picture_folders import (
+    RAMP,
+    SIDE,
+    facts,
+    looked_at_anew,
+    plain,
+    read,
+    save,
+)
 
 pytestmark = pytest.mark.usefixtures("root")
 
@@ -21,7 +27,7 @@ def grey_of(picture: Image.Image | np.ndarray, name: str = "odd.png", **options:
     plain(root / "data" / "a")
     plain(root / "data" / "b")
     save(root / "data" / "b" / name, picture, **options)
-    folders._content.cache_clear()
+    looked_at_anew()
     return read("folder:data")[1][6]  # odd comes before p0
 
 
@@ -56,7 +62,7 @@ def test_white_in_floating_point_is_decided_for_the_whole_set(root: Path) -> Non
 def test_sizes_modes_and_conversions_are_told(root: Path) -> None:
     grey_of((RAMP * 4369).astype(np.uint16))
     save(root / "data" / "a" / "cmyk.jpg", Image.new("CMYK", (8, 6), (0, 255, 255, 0)))
-    folders._content.cache_clear()
+    looked_at_anew()
     picture = facts("folder:data,size=4").picture
     assert (picture.width, picture.height, picture.mode) == (4, 4, "colour")
     assert picture.conversions == (

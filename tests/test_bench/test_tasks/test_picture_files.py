@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.random import SeedSequence
 from test_bench.test_tasks.data_files import SEED, refused, write_pictures
-from test_bench.test_tasks.picture_folders import facts, plain, read, zipped
+from test_bench.test_tasks.picture_folders import facts, looked_at_anew, plain, read, zipped
 
 from bench.errors import InputError
 from bench.tasks.families import folders, picture_files
@@ -33,7 +33,7 @@ def test_hidden_files_and_what_systems_leave_count_for_nothing(root: Path) -> No
             (root / "data" / folder / name).write_bytes(b"\0\5\x16\7")
     (root / "data" / "cat" / "notes.txt").write_text("hello")
     for name in ("folder:data", f"folder:{zipped(root / 'data')}"):
-        folders._content.cache_clear()
+        looked_at_anew()
         np.testing.assert_array_equal(read(name)[1], clean)
         assert facts(name).classes == ("cat", "dog")
         assert "files that are no pictures were left out: .txt 1" in facts(name).notes
@@ -134,3 +134,19 @@ def test_what_cannot_be_read_is_one_line(root: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(picture_files.os, "listdir", denied)
     with pytest.raises(InputError, match="data cannot be read: Permission denied"):
         resolve("folder:data").source(test=False)(SEED)
+
+
+def test_a_folder_is_looked_at_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain(root / "once" / "cat")
+    plain(root / "once" / "dog")
+    looks = []
+
+    def counted(where: str, place: Path) -> picture_files.Found:
+        looks.append(place)
+        return picture_files.found_in_folder(where, place)
+
+    monkeypatch.setattr(folders, "found_in_folder", counted)
+    assert resolve("folder:once").identity()
+    assert read("folder:once")[0].classes == 2
+    assert facts("folder:once").notes
+    assert looks == [root / "once"]

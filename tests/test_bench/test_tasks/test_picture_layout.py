@@ -46,7 +46,9 @@ def test_validation_pictures_join_the_training_ones_where_there_is_a_test_folder
     assert task.test is not None
     assert len(task.test.y) == 6
     assert sum(len(s.y) for s in (task.train, task.inner_valid, task.outer_valid)) == 26
-    assert "8 pictures of the validation folder join the 18" in facts("folder:data").notes[0]
+    named, joined = facts("folder:data").notes
+    assert named.endswith("splits: Valid is validation, test is test, train is training")
+    assert "8 pictures of the validation folder join the 18" in joined
 
 
 def test_other_layouts(root: Path) -> None:
@@ -55,6 +57,8 @@ def test_other_layouts(root: Path) -> None:
     plain(root / "intel" / "seg_pred" / "seg_pred", 5)
     assert len(read("folder:intel,size=4")[1]) == 24
     assert facts("folder:intel,size=4").notes == (
+        "the folders' names say the splits: seg_pred is for predictions, seg_test is test, "
+        "seg_train is training",
         "5 pictures of a folder for predictions have no class and were left out",
     )
     for kind in ("sea", "sky"):

@@ -82,3 +82,18 @@ def test_runs_that_all_equal_their_baseline_are_not_equivalent_on_few_examples()
     assert coarse.low < 0 < coarse.high
     assert crossed(np.zeros((8, 10)), resolution=1e-4).equivalence(0.005) < 0.001
     assert crossed(np.zeros((8, 10))).equivalence(0.005) == 1
+
+
+@pytest.mark.parametrize(
+    ("scores", "examples", "fits"),
+    [
+        ([1.0, 1.0, np.nan], 36, True),
+        ([0.5, 1 / 36, 0.0], 36, True),
+        (np.float32([1 / 3, 0.1]), 30, True),
+        ([1 / 3, 0.1], 31, False),
+        ([97.0, 50.0], 100, False),
+        ([-0.5], 2, False),
+    ],
+)
+def test_shares_of_a_known_number_of_examples(scores, examples: int, fits: bool) -> None:
+    assert stats.are_shares_of(scores, examples) is fits
