@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from bench.cli.listing import LISTINGS, listing
 from bench.experiment.model import Experiment, shipped
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -31,6 +32,10 @@ Each is a name that `run`, `study` or `ablate` takes, and `mln-bench show NAME` 
 |---|---|
 """
 
+CATALOGUE = """# Tasks, regimes, losses, learners
+What an experiment can name, as `mln-bench list` prints it; plug-ins add to it.
+"""
+
 
 def write(folder: Path) -> None:
     """Write the pages into a folder; what was there is gone."""
@@ -38,12 +43,27 @@ def write(folder: Path) -> None:
     folder.mkdir()
     lines = [f"| `{name}` | {text} |" for name, text in shipped().items()]
     (folder / "experiments.md").write_text(EXPERIMENTS + "\n".join(lines) + "\n", encoding="utf-8")
+    named = CATALOGUE + "".join(catalogue())
+    (folder / "catalogue.md").write_text(named, encoding="utf-8")
     text = KEYS + "".join(sections("", Experiment))
     (folder / "keys.md").write_text(text, encoding="utf-8")
     for path in (path for pattern in PAGES for path in EXAMPLES.glob(f"*/{pattern}")):
         copy = folder / "examples" / path.relative_to(EXAMPLES)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
+
+
+def catalogue() -> Iterator[str]:
+    """A table for each kind of thing that an experiment can name."""
+    for what in LISTINGS:
+        if what == "experiments":  # a page of their own
+            continue
+        rows = listing(what)
+        yield f"\n## {what.capitalize()}\n| {' | '.join(rows[0])} |\n|{'---|' * len(rows[0])}\n"
+        for row in rows:
+            first, *rest = ("" if value is None else str(value) for value in row.values())
+            cells = [f"`{first}`", *(text.replace("|", "\\|") for text in rest)]
+            yield f"| {' | '.join(cells)} |\n"
 
 
 def sections(place: str, model: type) -> Iterator[str]:

@@ -30,6 +30,8 @@ def test_every_key_and_every_experiment_has_its_place(site: Path) -> None:
     assert "independent evolution runs" in keys
     experiments = (site / "_generated" / "experiments.html").read_text(encoding="utf-8")
     assert all(f">{name}<" in experiments for name in shipped())
+    catalogue = (site / "_generated" / "catalogue.html").read_text(encoding="utf-8")
+    assert all(name in catalogue for name in ("label_drift", "label_smoothing", "resnet20"))
 
 
 def test_a_page_needs_no_network(site: Path) -> None:
