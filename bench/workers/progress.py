@@ -86,17 +86,18 @@ class Live:
             self._line(f"{name}: started{earlier}")
 
     def advance(self, units: int, note: str = "") -> None:
-        """Move on: on a terminal the bar, otherwise a line every few seconds and at the end."""
+        """Move on: the bar of a terminal, else a line at first, every few seconds and at the end."""
         self._done = min(self._done + units, self._total)
         if self._bar is not None:
             self.bars.update(self._bar, completed=self._done, note=note)
             return
         now = time.monotonic()
         finished = self._done >= self._total
-        if not finished and self._warm is None:
+        first = self._warm is None
+        if first:
             # The first units pay for starting workers and compiling; the estimate does not.
-            self._warm, self._printed = (now, self._done), now
-        if finished or now - self._printed >= PLAIN_INTERVAL_SECONDS:
+            self._warm = now, self._done
+        if first or finished or now - self._printed >= PLAIN_INTERVAL_SECONDS:
             self._printed = now
             tail = f"took {now - self._started:.0f} s" if finished else self._left(now)
             self._line(f"{self._name}: {self._done / self._total:.0%}, {tail} {note}".rstrip())
