@@ -86,7 +86,7 @@ class Live:
             self._line(f"{name}: started{earlier}")
 
     def advance(self, units: int, note: str = "") -> None:
-        """Move on: the bar of a terminal, else a line at first, every few seconds and at the end."""
+        """Move on: a terminal's bar, else a line at first, every few seconds and at the end."""
         self._done = min(self._done + units, self._total)
         if self._bar is not None:
             self.bars.update(self._bar, completed=self._done, note=note)
