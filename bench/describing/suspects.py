@@ -20,6 +20,10 @@ MAX_SHARE_OF_ERRORS = 0.1
 MAX_LOOKED_AT = 5000
 """Rows by which a column is judged."""
 MAX_THRESHOLDS = 20
+NINES = frozenset(sign * (10.0**digits - 1) for sign in (1, -1) for digits in range(2, 10))
+"""Numbers that often stand for a missing one: 99, -999, ..."""
+MIN_SENTINELS = 2
+"""Rows in which such a number has to stand."""
 
 
 def suspects(columns: Columns) -> Iterator[str]:
@@ -28,6 +32,7 @@ def suspects(columns: Columns) -> Iterator[str]:
         odd = _constant(column) or _identifier(column)
         if odd:
             yield odd
+        yield from _sentinels(column)
         if not odd or "the same value" not in odd:
             yield from _determines(column, columns)
 
@@ -71,6 +76,28 @@ def _identifier(column: Column) -> str:
 
 def _direction(steps: "NDArray[np.float64]") -> str:
     return "rises" if steps[0] > 0 else "falls"
+
+
+def _sentinels(column: Column) -> Iterator[str]:
+    """Nines at one end of a column, farther from the other values than these are apart."""
+    if column.numbers is None:
+        return
+    values, counts = np.unique(_present(column), return_counts=True)
+    for value, count, others in (
+        (
+            (values[0], counts[0], values[1:]),
+            (values[-1], counts[-1], values[:-1]),
+        )
+        if len(values) > 2
+        else ()
+    ):
+        gap = np.abs(others - value).min()
+        if value in NINES and count >= MIN_SENTINELS and gap > others[-1] - others[0]:
+            yield (
+                f"column {shown(column.name)} holds {value:g} in {count:,} rows, far from all "
+                f"others; if that means a missing value, add {term('missing', f'{value:g}')}, as "
+                "the file writes it"
+            )
 
 
 def _determines(column: Column, columns: Columns) -> Iterator[str]:

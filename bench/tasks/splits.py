@@ -88,8 +88,9 @@ def check_classes(where: str, y: Labels, classes: tuple[str, ...], minimum: int)
         )
     counts = np.bincount(y, minlength=len(classes))
     rarest = int(counts.argmin())
-    if counts[rarest] < minimum:
+    few = int(counts[rarest])
+    if few < minimum:
         raise InputError(
-            f"{where}: class {classes[rarest]!r} has {counts[rarest]} examples; each class needs "
-            f"{minimum} or more, to be in all four splits"
+            f"{where}: class {classes[rarest]!r} has {few} example{'' if few == 1 else 's'}; "
+            f"each class needs {minimum} or more, to be in all four splits"
         )

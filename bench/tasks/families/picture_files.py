@@ -33,11 +33,13 @@ class Found(NamedTuple):
 
     files: of pictures, from the name, with / between folders, to the path; in a zip file, the
     entry. empty: folders that hold nothing. others: how many other files there are, by ending.
+    bare: folders that hold other files, and no picture in them or below.
     """
 
     files: dict[str, Path | zipfile.ZipInfo]
     empty: tuple[str, ...]
     others: dict[str, int]
+    bare: tuple[str, ...]
 
 
 def shown(name: str | Path) -> str:
@@ -63,7 +65,7 @@ def found_in_folder(where: str, place: Path) -> Found:
     is not UTF-8, and for what cannot be read.
     """
     files: dict[str, Path | zipfile.ZipInfo] = {}
-    empty, others = [], Counter[str]()
+    empty, others, beside = [], Counter[str](), set[str]()
     identity = _identity(_state(where, place, "the folder"))
     waiting: list[tuple[str, Path, frozenset[tuple[int, int]]]] = [
         ("", place, frozenset([identity]))
@@ -85,13 +87,14 @@ def found_in_folder(where: str, place: Path) -> Found:
                 waiting.append((f"{name}/", path, around | {_identity(state)}))
             elif not is_picture(entry):
                 others[_ending(entry)] += 1
+                beside.add(prefix.rstrip("/"))
             elif not stat.S_ISREG(state.st_mode):
                 raise InputError(f"{where}: {shown(name)} is no regular file")
             else:
                 _check_name(where, name)
                 _check_size(where, name, state.st_size)
                 files[name] = path
-    return Found(_in_order(files), tuple(sorted(empty)), dict(sorted(others.items())))
+    return _in_order(files, empty, others, beside)
 
 
 def found_in_zip(where: str, archive: zipfile.ZipFile) -> Found:
@@ -100,7 +103,7 @@ def found_in_zip(where: str, archive: zipfile.ZipFile) -> Found:
     Raises InputError, one line, for entries that are encrypted, linked, twice there or outside.
     """
     files: dict[str, Path | zipfile.ZipInfo] = {}
-    folders, full, others = set[str](), set[str](), Counter[str]()
+    folders, full, others, beside = set[str](), set[str](), Counter[str](), set[str]()
     for info in archive.infolist():
         packed, is_utf8 = _zip_name(info)
         parts = [part for part in packed.split("/") if part not in ("", ".")]
@@ -115,6 +118,7 @@ def found_in_zip(where: str, archive: zipfile.ZipFile) -> Found:
         linked = stat.S_ISLNK(info.external_attr >> 16)
         if not linked and not is_picture(name):
             others[_ending(name)] += 1
+            beside.add("/".join(parts[:-1]))
             continue
         problem = (
             ("lies outside of the zip file; pack it anew" if outside else "")
@@ -127,7 +131,7 @@ def found_in_zip(where: str, archive: zipfile.ZipFile) -> Found:
             raise InputError(f"{where}: {shown(name)} {problem}")
         _check_size(where, name, info.file_size)
         files[name] = info
-    return Found(_in_order(files), tuple(sorted(folders - full)), dict(sorted(others.items())))
+    return _in_order(files, folders - full, others, beside)
 
 
 def reader_of(
@@ -156,8 +160,17 @@ def same_but_for_case(names: Collection[str]) -> tuple[str, str] | None:
     return None
 
 
-def _in_order(files: dict[str, Path | zipfile.ZipInfo]) -> dict[str, Path | zipfile.ZipInfo]:
-    return {name: files[name] for name in sorted(files, key=lambda name: name.split("/"))}
+def _in_order(
+    files: dict[str, Path | zipfile.ZipInfo],
+    empty: Collection[str],
+    others: dict[str, int],
+    beside: set[str],
+) -> Found:
+    """beside: folders that hold other files."""
+    ordered = {name: files[name] for name in sorted(files, key=lambda name: name.split("/"))}
+    above = {str(folder) for name in files for folder in PurePosixPath(name).parents}
+    bare = sorted(beside - above - {""})
+    return Found(ordered, tuple(sorted(empty)), dict(sorted(others.items())), tuple(bare))
 
 
 def _entries(where: str, folder: Path) -> list[str]:

@@ -102,7 +102,11 @@ def listed(where: str, found: Found) -> Listing:
         y,
         classes,
         test_from,
-        (*_renamed(split_by or {}), *_notes(placed, len(left_out), found)),
+        (
+            *_renamed(split_by or {}),
+            *_notes(placed, len(left_out), found),
+            *_bare(found.bare, parts[0][:depth], classes),
+        ),
     )
 
 
@@ -207,15 +211,25 @@ def _check_names(where: str, classes: Names) -> None:
 def _check_empty(where: str, empty: Iterable[str], around: Names, classes: Names) -> None:
     """Refuse a folder that would be a class, or a split, if it were not empty."""
     for name in empty:
-        parts = tuple(name.split("/"))
-        said = split_of(parts[-1])
+        said = split_of(name.split("/")[-1])
         is_split = said is not None and said[1] == PLAIN
-        within = parts[: len(around)] == around and not set(parts[len(around) :]) & set(classes)
-        if is_split or within:
+        if is_split or _may_be_class(name, around, classes):
             raise InputError(
                 f"{where}: the folder {shown(name)} is empty: a {'split' if is_split else 'class'} "
                 "without pictures; fill or remove it"
             )
+
+
+def _may_be_class(folder: str, around: Names, classes: Names) -> bool:
+    parts = tuple(folder.split("/"))
+    return parts[: len(around)] == around and not set(parts[len(around) :]) & set(classes)
+
+
+def _bare(folders: Sequence[str], around: Names, classes: Names) -> Iterable[str]:
+    """Where the pictures of a class are of a kind that is not read, the class would be gone."""
+    named = [folder for folder in folders if _may_be_class(folder, around, classes)]
+    if named:
+        yield f"folders without a picture that can be read, which are no classes: {_some(named)}"
 
 
 def _test_from(kinds: Sequence[Kind | None]) -> int | None:

@@ -25,8 +25,13 @@ DECORATED = re.compile(
     rf"[+\-−]?{_CURRENCY}?\s?[+\-−]?("
     r"[0-9]{1,3}([,.' _\u00a0\u202f][0-9]{3})+([.,][0-9]+)?|[0-9]+,[0-9]+|[0-9]*\.?[0-9]+"
     rf")([eE][+-]?[0-9]+)?\s?(%|{_CURRENCY})?"
+    r"|[+-]?([0-9]+(_[0-9]+)+|0[xX][0-9a-fA-F]+|\d+([.,٫]\d+)?)"
 )
-"""A number with thousands set apart, a decimal comma, a currency, a sign or a percent sign."""
+"""A number with thousands set apart, a decimal comma, a currency, a sign or a percent sign; as a
+programmer writes it; in other scripts' digits."""
+WITH_UNIT = re.compile(rf"(?:{NUMBER.pattern})\s?([A-Za-zµ°Ωμ][A-Za-zµ°Ωμ/²³^0-9]*)")
+MAX_UNIT_LEVELS = 10
+"""Different numbers before one unit up to which they may be names of kinds, as 2WD and 4WD."""
 _MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _TIME = r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?\s?([ap]m)?"
 _DAYS = (
@@ -99,9 +104,20 @@ def decide(name: str, values: Sequence[str], *, is_words: bool) -> Decision:
         alike = {value: count for value, count in odd.items() if pattern.fullmatch(value)}
         if alike and 2 * (sum(alike.values()) + plain) >= known:
             return _asked(values, alike, what, [], words=True)
+    if unit := _one_unit(odd):
+        return _asked(values, odd, f"holds numbers with the unit {shown(unit)}:", [], words=True)
     if 2 * plain >= known and plain:
         return _asked(values, odd, "holds numbers and", list(spelled)[:MAX_ODD], words=True)
     return Decision("category", note=_about_spellings(name, spelled))
+
+
+def _one_unit(odd: Mapping[str, int]) -> str:
+    """What follows a number in every value, where they are too many to be words; or nothing."""
+    if len(odd) <= MAX_UNIT_LEVELS:
+        return ""
+    found = [WITH_UNIT.fullmatch(value) for value in odd]
+    units = {match[match.re.groups] if match else "" for match in found}
+    return units.pop() if len(units) == 1 else ""
 
 
 def _asked(

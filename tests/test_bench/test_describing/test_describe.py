@@ -108,6 +108,11 @@ def test_several_regimes_are_counted_one_after_the_other() -> None:
         ),
         ([i // 20 + 0.5 for i in range(60)], "column 'x' determines the label"),
         ([i // 10 for i in range(60)], "column 'x' determines the label"),
+        (
+            [-999 if i % 9 == 3 else i * 37 % 50 for i in range(60)],
+            "holds -999 in 7 rows, far from",
+        ),
+        ([9999 if i % 9 == 3 else i * 37 % 50 / 4 for i in range(60)], "add missing=9999, as"),
         (["3"] * 60, "column 'x' has the same value in every row, '3'"),
         (["red"] * 60, "column 'x' has the same value in every row, 'red'"),
     ],
@@ -124,6 +129,8 @@ def test_doubtful_columns_are_warned_of_by_name(root: Path, column: list, says: 
         [f"{i * 37 % 60}.25" for i in range(60)],  # real numbers differ as a rule
         [i % 6 for i in range(60)],
         ["red", "", "blue"] * 20,
+        [99 if i % 9 == 3 else i * 37 % 60 for i in range(60)],  # near others: a number as they are
+        [999, *(i * 37 % 50 for i in range(59))],  # once
         ["", "1"] * 30,  # what is missing says something
     ],
 )

@@ -72,6 +72,19 @@ def test_other_layouts(root: Path) -> None:
     assert facts("folder:vehicles").classes == ("Tester", "bullet_train", "retest", "steam_train")
 
 
+def test_a_folder_without_pictures_is_told_to_be_no_class(root: Path) -> None:
+    """Those of a phone, say, would be a class if their format were read."""
+    write_pictures(root / "data", {"cat": 9, "dog": 9})
+    for place in ("emu/deep/a.heic", "cat/notes/a.txt"):
+        (root / "data" / place).parent.mkdir(parents=True)
+        (root / "data" / place).write_bytes(b"x")
+    for name in ("folder:data", f"folder:{zipped(root / 'data')}"):
+        around = "data/" if name.endswith("zip") else ""
+        told = f"folders without a picture that can be read, which are no classes: {around}emu/deep"
+        assert facts(name).notes[-1] == told
+        assert facts(name).classes == ("cat", "dog")
+
+
 LAYOUTS = {
     "case": (("Cat", "cat"), "'Cat' and 'cat' differ in case"),
     "case in splits": (("train/Cat", "train/b", "test/cat", "test/b"), "differ in case"),

@@ -58,6 +58,15 @@ def test_an_empty_field_is_missing_and_an_input_says_so(root: Path) -> None:
         (["45%", "3%"], "holds numbers written as '45%'"),
         (["1 234", "2 345"], "'1 234' (row 1)"),
         (["\u22121.5", "\u22122"], "holds numbers written as"),
+        (["1_000", "2_000"], "holds numbers written as '1_000'"),
+        (["0x1f", "0x20"], "holds numbers written as '0x1f'"),
+        (["\u0663", "\u0664"], "holds numbers written as"),
+        (["\uff11\uff12", "\uff13"], "holds numbers written as"),
+        (
+            [f"{150 + i} cm" for i in range(11)],
+            "holds numbers with the unit 'cm': '150 cm' (row 1)",
+        ),
+        ([f"{i}.5km/h" for i in range(11)], "holds numbers with the unit 'km/h'"),
         (["2020-01-05", "2021-02-06"], "holds dates or times '2020-01-05' (row 1)"),
         (["05.01.2020", "06.02.2021"], "holds dates or times"),
         (["1/5/20", "11/30/21"], "holds dates or times"),
@@ -86,6 +95,19 @@ def test_what_could_be_meant_in_two_ways_is_asked_about(
         assert [each.name for each in kept.table] == ["n"]
         own = column(f"{name},words=x")
         assert own.levels == tuple(sorted(set(values)))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["2WD", "4WD"],  # kinds
+        ["1st", "2nd", "3rd"],
+        [f"{i}{'ab'[i % 2]}" for i in range(20)],  # names with a number
+        ["a1", "b2", "x_1"],
+    ],
+)
+def test_words_with_a_number_in_them_are_words(root: Path, values: list[str]) -> None:
+    assert column(written(root, values)).levels == tuple(sorted(set(values)))
 
 
 def test_all_columns_are_asked_about_in_one_line(root: Path) -> None:
