@@ -68,7 +68,7 @@ def catalogue() -> Iterator[str]:
 
 def sections(place: str, model: type) -> Iterator[str]:
     """A heading, what the section is for, a table of its keys, and the sections within it."""
-    yield f"\n## {f'`[{place}]`' if place else 'At the top'}\n{about(model)}\n\n"
+    yield f"\n## {f'`[{place}]`' if place else 'At the top'}\n{inspect.getdoc(model)}\n\n"
     yield "| key | value | default | meaning |\n|---|---|---|---|\n"
     inner = []
     for name, annotation, default, description in keys(model):
@@ -81,11 +81,6 @@ def sections(place: str, model: type) -> Iterator[str]:
             yield f"| `{name}` | {spelt(annotation)} | {default} | {description} |\n"
     for key, part in inner:
         yield from sections(key, part)
-
-
-def about(model: type) -> str:
-    """What its docstring says."""
-    return inspect.cleandoc(model.__doc__ or "")
 
 
 def keys(model: type) -> Iterator[tuple[str, Any, str, str]]:
@@ -109,9 +104,7 @@ def keys(model: type) -> Iterator[tuple[str, Any, str, str]]:
 
 def shown(value: Any) -> str:
     """A default as TOML would have it, as far as a table has room."""
-    if value is None or isinstance(value, dict) or is_dataclass(value):
-        return ""
-    if isinstance(value, BaseModel):
+    if value is None or isinstance(value, dict | BaseModel) or is_dataclass(value):
         return ""
     text = str(list(value)) if isinstance(value, tuple) else repr(value)
     return f"`{text.lower() if isinstance(value, bool) else text}`"

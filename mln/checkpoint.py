@@ -55,9 +55,11 @@ class Checkpoint(NamedTuple):
 
 def identity(loss: LossSpec | SavedLoss, config: EvolutionConfig, seed: SeedSequence) -> str:
     """What a checkpoint belongs to: another loss, configuration or seed does not go on from it."""
-    spec = loss if isinstance(loss, LossSpec) else loss.spec
-    start = [] if isinstance(loss, LossSpec) else [[float(gene) for gene in loss.genome]]
-    parts = [asdict(spec), asdict(config), str(seed.entropy), list(seed.spawn_key), *start]
+    parts = [asdict(config), str(seed.entropy), list(seed.spawn_key)]
+    if isinstance(loss, LossSpec):
+        parts = [asdict(loss), *parts]
+    else:
+        parts = [asdict(loss.spec), *parts, [float(gene) for gene in loss.genome]]
     return json.dumps(parts, sort_keys=True)
 
 

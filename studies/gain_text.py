@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from bench.catalogue import metrics
 from bench.experiment.model import Experiment
 
 
@@ -25,7 +26,9 @@ class GainUnit(NamedTuple):
         return f"{self.number(gain)} {self.name}"
 
 
-POINTS, NATS = GainUnit("points", 100.0, 2), GainUnit("nats", 1.0, 4)
+POINTS, NATS = (
+    GainUnit(unit.difference, unit.factor, unit.digits) for unit in (metrics.PER_CENT, metrics.NATS)
+)
 
 
 def gain_unit(experiment: Experiment) -> GainUnit:

@@ -34,12 +34,11 @@ def print_significance(report: "Report", as_json: bool) -> None:
     from bench.policies import title_of
     from reports.benchmark.report import verdict_rows
 
-    if as_json:
-        rows = [item.as_json() for item in report.primary]
-        print_json({"report": str(report.paths.html), "verdicts": rows})
-        return
+    rows: Sequence[Mapping[str, Any]] = (
+        [item.as_json() for item in report.primary] if as_json else verdict_rows(report)
+    )
     title = f"Verdicts: {title_of(report.data.policy)}, primary family"
-    print_verdicts(verdict_rows(report), title, report.paths.html, False)
+    print_verdicts(rows, title, report.paths.html, as_json)
 
 
 def print_verdicts(

@@ -1,7 +1,6 @@
 """What the verbs `study` and `ablate` print."""
 
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ def print_study(
     if as_json:
         print_json(_summary(experiment, result))
         return
+    from bench.experiment.overrides import override_text
     from studies.gain_text import gain_unit
 
     unit = gain_unit(experiment)
@@ -47,7 +47,7 @@ def print_study(
             f"{'Chosen' if result.front else 'Best'} settings: trial {best.number}, gain over "
             f"tuned CE {unit.text(best.value)} on the study's tasks",
         )
-        typer.echo(f"To paste:  {' '.join(overrides_of(best.params))}")
+        typer.echo(f"To paste:  {' '.join(override_text(*each) for each in best.params.items())}")
     else:
         typer.echo("No trial is complete and feasible; their notes are in the dashboard.")
     typer.echo(f"Review it:  {command_line('dashboard', storage=storage)}")
@@ -127,11 +127,6 @@ def _study_name(store: "Store", other: str) -> str:
     if experiment.study is None:
         raise InputError(f"--compare {other!r}: the experiment has no [study] section")
     return experiment.study.name
-
-
-def overrides_of(params: Mapping[str, Any]) -> list[str]:
-    """Settings as a shell takes them: --set KEY=VALUE, the keys as in a TOML file."""
-    return [f"--set {shlex.quote(f'{name}={value}')}" for name, value in params.items()]
 
 
 def _rows(trials: "Sequence[StudyTrial]", unit: "GainUnit") -> list[dict[str, Any]]:

@@ -83,14 +83,10 @@ def _sentinels(column: Column) -> Iterator[str]:
     if column.numbers is None:
         return
     values, counts = np.unique(_present(column), return_counts=True)
-    for value, count, others in (
-        (
-            (values[0], counts[0], values[1:]),
-            (values[-1], counts[-1], values[:-1]),
-        )
-        if len(values) > 2
-        else ()
-    ):
+    if len(values) <= 2:
+        return
+    for end, others in ((0, values[1:]), (-1, values[:-1])):
+        value, count = values[end], counts[end]
         gap = np.abs(others - value).min()
         if value in NINES and count >= MIN_SENTINELS and gap > others[-1] - others[0]:
             yield (

@@ -4,6 +4,8 @@
 `scale = "small+jpeg"` one after the other. An empty table there empties the one below it.
 """
 
+import json
+import shlex
 import tomllib
 from typing import Any
 
@@ -25,6 +27,12 @@ def recipes_as_tables(content: Content) -> Content:
         else value
         for key, value in content.items()
     }
+
+
+def override_text(key: str, value: object) -> str:
+    """`--set KEY=VALUE` as a shell reads it and `apply_override` understands it."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return f"--set {key}={shlex.quote(text)}"
 
 
 def apply_override(content: Content, override: str) -> None:

@@ -145,9 +145,8 @@ def _rows(gradient: Tensor, batch: Batch) -> Tensor:
     rows, factors = gradient[0].t(), batch.factors
     if isinstance(factors, float):
         return rows * factors
-    if (
-        batch.ignored is not None
-    ):  # whatever its logits are, and where the mean of none is no number
+    if batch.ignored is not None:
+        # Whatever its logits are, and where the mean of none is no number.
         rows = rows.masked_fill(batch.ignored[:, None], 0)
         factors = factors.masked_fill(batch.ignored, 0)
     return rows * factors[:, None]

@@ -70,11 +70,12 @@ def render_ablation(
     )
     budgets = at_budgets(data, analysis, rules, unit_of(data.metric))
     sentences, warned = findings(data, analysis, budgets), warnings(data, analysis)
+    answer = head.answer(data, analysis, budgets)
     page = Page(
         kind="ablation",
         name=data.study,
         description=data.experiment.description,
-        answer=head.answer(data, analysis, budgets),
+        answer=answer,
         grid=head.grid(data, analysis, budgets),
         beside=head.pictures(data, analysis, budgets, rules),
         caveats=head.caveats(analysis, warned),
@@ -90,7 +91,7 @@ def render_ablation(
         commands=commands,
         document={
             **_document(data, analysis, sentences, warned, commands),
-            "answer": head.answer(data, analysis, budgets),
+            "answer": answer,
             **_at_budgets(budgets),
         },
         rows=data.gains.to_csv(index=False, lineterminator="\n"),

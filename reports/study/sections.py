@@ -1,15 +1,13 @@
 """Sections of the study report: what tuning gained, the search, importances, response, cost."""
 
-import json
 import math
-import re
-import shlex
 from collections.abc import Sequence
 from functools import partial
 from itertools import combinations
 
 import pandas as pd
 
+from bench.experiment.overrides import override_text
 from reports.data.model import rules_of
 from reports.figures import evolution as evolution_figures
 from reports.page.model import Picture, Section
@@ -107,7 +105,7 @@ def _settings(data: StudyData) -> Section | None:
         frame,
     )
     text = ["To use the chosen settings in another experiment, add to its command:"]
-    code = " \\\n".join(f"--set {_key(name)}={_toml(value)}" for name, value in chosen.items())
+    code = " \\\n".join(override_text(_key(name), _whole(chosen[name])) for name in chosen)
     return Section("settings", "The chosen settings", text, folded=[table], code=code)
 
 
@@ -120,12 +118,10 @@ def _key(name: str) -> str:
     return name if "." in name else f"evolution.settings.{name}"
 
 
-def _toml(value: object) -> str:
-    """A value as `--set` reads it; a whole number that a frame holds as a float is one again."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if re.fullmatch(r"[\w.+-]*", text) else shlex.quote(text)
+def _whole(value: object) -> object:
+    """A whole number that a frame holds as a float is one again."""
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
+    return int(value) if is_whole else value  # type: ignore[call-overload]
 
 
 def _setting_of(section: object, name: str) -> object:

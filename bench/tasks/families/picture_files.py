@@ -94,7 +94,7 @@ def found_in_folder(where: str, place: Path) -> Found:
                 _check_name(where, name)
                 _check_size(where, name, state.st_size)
                 files[name] = path
-    return _in_order(files, empty, others, beside)
+    return _as_found(files, empty, others, beside)
 
 
 def found_in_zip(where: str, archive: zipfile.ZipFile) -> Found:
@@ -131,7 +131,7 @@ def found_in_zip(where: str, archive: zipfile.ZipFile) -> Found:
             raise InputError(f"{where}: {shown(name)} {problem}")
         _check_size(where, name, info.file_size)
         files[name] = info
-    return _in_order(files, folders - full, others, beside)
+    return _as_found(files, folders - full, others, beside)
 
 
 def reader_of(
@@ -160,13 +160,13 @@ def same_but_for_case(names: Collection[str]) -> tuple[str, str] | None:
     return None
 
 
-def _in_order(
+def _as_found(
     files: dict[str, Path | zipfile.ZipInfo],
     empty: Collection[str],
     others: dict[str, int],
     beside: set[str],
 ) -> Found:
-    """beside: folders that hold other files."""
+    """What was found, in order; beside: folders that hold other files."""
     ordered = {name: files[name] for name in sorted(files, key=lambda name: name.split("/"))}
     above = {str(folder) for name in files for folder in PurePosixPath(name).parents}
     bare = sorted(beside - above - {""})
