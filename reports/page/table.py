@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from reports.page import latex
-from reports.page.wording import DASH, Unit
+from reports.page.wording import DASH, Unit, unit_of
 
 MAX_ROWS_SHOWN = 300
 """Rows of a table on the page and in LaTeX; its CSV has all."""
@@ -82,6 +82,13 @@ def plain_frame(
 ) -> Table:
     """A frame shown as it is, numbers shortened."""
     return Table(name, title, caption, frame, frame.map(_short), in_latex=in_latex)
+
+
+def trials_table(trials: pd.DataFrame, caption: str) -> Table:
+    """The trials of a study, their gains over CE in points whatever metric they are of."""
+    gains = [unit_of("accuracy").gain(value) for value in trials["value"]]
+    shown = trials.assign(value=gains).map(_short).rename(columns={"value": "gain (points)"})
+    return Table("trials", "Trials", caption, trials, shown)
 
 
 def _short(value: object) -> str:

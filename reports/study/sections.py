@@ -11,7 +11,7 @@ from bench.experiment.overrides import override_text
 from reports.data.model import rules_of
 from reports.figures import evolution as evolution_figures
 from reports.page.model import Picture, Section
-from reports.page.table import Table, plain_frame
+from reports.page.table import Table, plain_frame, trials_table
 from reports.page.wording import DASH, PLUS_MINUS, counted, unit_of
 from reports.study import figures as study_figures
 from reports.study.confirmed import confirmed_section
@@ -25,9 +25,6 @@ USUAL = ("population", "mutation_sigma", "switch_point")
 
 MIN_MAP_TRIALS = 4
 """Trials that have both settings of a map."""
-
-POINTS = unit_of("accuracy")
-"""Gains are shown in points of accuracy, whatever metric they are of."""
 
 
 def sections(data: StudyData, gains: Sequence[Gain]) -> list[Section]:
@@ -150,14 +147,8 @@ def search_picture(data: StudyData) -> Picture:
 
 
 def _search(data: StudyData, is_drawn_above: bool) -> Section:
-    trials = data.trials.assign(value=[POINTS.gain(value) for value in data.trials["value"]])
-    table = Table(
-        "trials",
-        "Trials",
-        f"Value: gain over tuned CE in {POINTS.difference}; cost in member-steps.",
-        data.trials,
-        plain_frame("", "", "", trials).shown.rename(columns={"value": "gain (points)"}),
-    )
+    caption = "Value: gain over tuned CE in points; cost in member-steps."
+    table = trials_table(data.trials, caption)
     pictures = [] if is_drawn_above else [search_picture(data)]
     return Section(
         "search", "The search", [], [table], pictures, is_folded=True,

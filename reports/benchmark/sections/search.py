@@ -7,7 +7,7 @@ import pandas as pd
 from reports.benchmark.material import Material
 from reports.figures import evolution as evolution_figures
 from reports.page.model import Picture, Section
-from reports.page.table import Table, plain_frame
+from reports.page.table import plain_frame, trials_table
 from reports.page.wording import counted, signed_minus
 
 
@@ -91,12 +91,7 @@ def study(material: Material) -> Section | None:
                 is_wide=False,
             )
         )
-    gains = [signed_minus(gain, 2, 100.0) for gain in data.trials["value"]]
-    shown = plain_frame("", "", "", data.trials.assign(value=gains)).shown
-    trials = Table(
-        "trials", "Trials", "Value: gain over tuned CE in points.", data.trials,
-        shown.rename(columns={"value": "gain (points)"}),
-    )  # fmt: skip
+    trials = trials_table(data.trials, "Value: gain over tuned CE in points.")
     return Section(
         "study", "Study", folded=[trials], pictures=pictures, is_folded=True,
         about=f"of the evolution's settings: {counted(len(data.trials), 'trial')}",
