@@ -179,7 +179,7 @@ TASKS = [ArrayFamily(f.__name__, f, "", "") for f in (gap, one, small, words)]
     [
         ("gap", "nan in row 7, feature 2"),
         ("one", "a task needs two classes"),
-        ("small", "class '0' has 1 examples"),
+        ("small", "class '0' has 1 example; each class needs 5"),
         ("words", "the features must be numbers"),
     ],
 )
