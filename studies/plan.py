@@ -137,6 +137,13 @@ def seeds_of(study: StudyBase) -> int:
     return study.seeds if isinstance(study, ConfirmStudy | AblateStudy) else 1
 
 
+def most_member_steps(experiment: Experiment) -> int:
+    """Member-steps of all evolutions of the experiment's study, if none is stopped early."""
+    study, planned = study_of(experiment), plan(experiment)
+    own = [int(slot.params.get(BUDGET, study.budget)) for slot in planned.known[: planned.total]]
+    return seeds_of(study) * (sum(own) + (planned.total - len(own)) * study.budget)
+
+
 def _tried_first(study: TuningStudy, space: Space, incumbent: Params | None) -> list[KnownSlot]:
     """What is tried first, each configuration once: the incumbent, the defaults, the variants,
     the user's own."""

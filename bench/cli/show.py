@@ -43,6 +43,6 @@ def _judged(experiment: "Experiment") -> int | None:
     """Member-steps of the evolutions that the experiment's study runs, at most."""
     if experiment.study is None:
         return None
-    from studies.plan import plan, seeds_of
+    from studies.plan import most_member_steps
 
-    return plan(experiment).total * seeds_of(experiment.study) * experiment.study.budget
+    return most_member_steps(experiment)

@@ -12,7 +12,7 @@ from bench.errors import InputError
 from bench.experiment.model import load
 from bench.experiment.study import BUDGET, MIN_EVOLUTION_SEEDS, REFERENCE, VARIANT
 from studies import space
-from studies.plan import evolved_on, instances, plan, points
+from studies.plan import evolved_on, instances, most_member_steps, plan, points
 from studies.space import (
     LOSS_PREFIX,
     MODE,
@@ -226,6 +226,23 @@ def test_the_points_of_a_screen():
     study = tiny.experiment(budget=1000, reduction=3, rungs=3).study
     assert points(study) == (111, 333, 1000)
     assert points(study.model_copy(update={"rungs": 1})) == (1000,)
+
+
+@pytest.mark.parametrize(
+    ("kind", "study", "most"),
+    [
+        ("screen", {"budget": 1000, "trials": 6}, 6 * 1000),
+        ("confirm", {"budget": 1000, "trials": 4, "seeds": 6}, 4 * 6 * 1000),
+        ("ablate", {"budget": 1000, "factors": {MODE: ["ga", "es"]}, "seeds": 3}, 2 * 3 * 1000),
+        (
+            "ablate",
+            {"budget": 700, "factors": {MODE: ["ga", "es"]}, "budgets": [200, 700], "seeds": 3},
+            2 * 3 * (200 + 700),
+        ),
+    ],
+)
+def test_a_study_costs_the_budgets_of_its_own_cells(kind, study, most):
+    assert most_member_steps(tiny.experiment(kind, **study)) == most
 
 
 def test_instances_are_all_pairs_in_one_order_some_seeds_at_a_time():
