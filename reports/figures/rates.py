@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from reports.figures.benchmark import broken, legend_panel
 from reports.figures.style import NARROW, Look, panels, styled
@@ -37,7 +39,7 @@ def rate_responses(response: pd.DataFrame, style: Mapping[str, Look], label: str
             panel.scatter(
                 line["lr"], line["mean"], s=DOT * share, color=look.color, linewidths=0, zorder=3
             )
-        panel.set_xscale("log")
+        _rate_axis(panel, part["lr"])
         # A loss that fails at one rate must not flatten all others.
         low, high = part["mean"].quantile(0.1), part["mean"].max()
         margin = 0.08 * (high - low) or 1.0
@@ -47,3 +49,13 @@ def rate_responses(response: pd.DataFrame, style: Mapping[str, Look], label: str
         panel.set_ylabel(label)
     legend_panel(axes[len(tasks) :], style, [x for x in style if x in set(response["loss"])])
     return figure
+
+
+def _rate_axis(panel: Axes, rates: "pd.Series[float]") -> None:
+    """A log axis; of rates within a decade the ends are named, where powers of ten are too few."""
+    panel.set_xscale("log")
+    panel.xaxis.set_minor_formatter(NullFormatter())
+    low, high = rates.min(), rates.max()
+    if high < 10.5 * low:
+        ends = sorted({low, high})
+        panel.set_xticks(ends, labels=[f"{rate:g}" for rate in ends])

@@ -30,6 +30,9 @@ def convergence(material: Material) -> Section | None:
     known = [name for name in ("accuracy", *data.metrics) if name in data.curves.values]
     if not known:
         return None
+    if len(data.curves.steps) < 2:
+        once = "Learners were measured at one step alone: there is no curve to draw."
+        return Section("convergence", "Convergence", [once])
     column = known[0]
     pictures = _learning_curves(material, column)
     text = []

@@ -118,6 +118,13 @@ def test_a_report_of_whatever_was_given(tmp_path, frame):
     assert "equivalent" not in set(judged.comparisons["verdict"])
 
 
+def test_one_measurement_is_no_curve(tmp_path):
+    significance(plain().assign(**{"accuracy@9": 0.8})).write(tmp_path / "once")
+    page = (tmp_path / "once" / "report.html").read_text()
+    assert "measured at one step alone" in page
+    assert "learning_curves" not in page
+
+
 def test_the_size_of_the_test_split_can_be_declared(tmp_path):
     perfect = scored(plain(), accuracy=1.0)
 

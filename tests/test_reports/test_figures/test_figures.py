@@ -18,6 +18,7 @@ from reports.figures import (
 from reports.figures import (
     evolution as evolution_figures,
 )
+from reports.figures.rates import rate_responses
 from reports.figures.style import clipped_limit, looks, svg
 
 STYLE = looks(["ce", "mse", "mln_1", "mln_2"], ["mln_1", "mln_2"])
@@ -121,6 +122,19 @@ def test_one_extreme_value_does_not_stretch_an_axis():
     assert clipped_limit([*values, -90.0], 0.01) == pytest.approx(0.11)
     assert clipped_limit([float("nan")], 0.5) == 0.5
     assert clipped_limit([0.0, 0.0], 0.0) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("rates", "named"),
+    [((0.03, 0.3), ["0.03", "0.3"]), ((0.1,), ["0.1"]), ((0.002, 0.005), ["0.002", "0.005"])],
+)
+def test_rates_within_a_decade_are_named_at_their_ends(rates, named):
+    own = {"task": "t", "loss": "ce", "lr": rates, "n": 8, "mean": 0.5, "low": 0.4, "high": 0.6}
+    figure = rate_responses(pd.DataFrame(own | {"chosen": 4}), STYLE, "%")
+    svg(figure)
+    axis = figure.axes[0].xaxis
+    texts = [text.get_text() for minor in (False, True) for text in axis.get_ticklabels(minor)]
+    assert [text for text in texts if text] == named
 
 
 def test_candidates_are_blue_and_every_loss_differs():
