@@ -179,6 +179,8 @@ def _unchanged(
         return unchanged(declared, level, reference, *pair)
     for budget, own in runs.groupby(BUDGET, sort=False):
         wide = own.pivot_table(index="seed", columns=VARIANT, values="gain")
+        if level not in wide or reference not in wide:  # of a study that has not come to its end
+            continue
         pair = wide[level].to_numpy(), wide[reference].to_numpy()
         same = unchanged(declared, level, reference, *pair)
         if same:

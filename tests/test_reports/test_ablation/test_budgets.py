@@ -92,6 +92,16 @@ def test_what_pays_at_one_budget_alone_is_found_there_alone(tmp_path):
     assert (report.paths.directory / "figures" / "budget_variant.svg").exists()
 
 
+@pytest.mark.parametrize("done", [9, 8, 5, 3])
+def test_an_unfinished_study_is_reported_whichever_cells_are_missing(tmp_path, done):
+    frame = gains(lambda name, budget: 0.0)
+    report = render(frame[frame["slot"] < done], tmp_path)
+    document = json.loads(report.paths.json.read_text())
+    effects = [*document["effects"], *document["effects_at_budgets"]]
+    assert effects
+    assert {one["verdict"] for one in effects} == {"refused"}
+
+
 def test_a_switch_point_that_was_never_reached_is_not_called_equivalent(tmp_path):
     report = render(gains(lambda *_: 0.0, same=[("hybrid 0.9", BUDGETS[0])]), tmp_path)
     never = at(report, report.analysis.levels[BUDGET][0])["hybrid 0.9"]
