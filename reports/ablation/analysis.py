@@ -62,7 +62,8 @@ class Analysis(NamedTuple):
     families). terms and p_terms: the analysis of variance without block and residual, Holm over
     all; empty where the design is no full crossing. mixed: the same terms with families as a
     random effect. by_family: factor, level, reference, family, difference, low, high (t over
-    seeds, not corrected). unfinished: what of the design is missing, in one phrase.
+    seeds, not corrected). unfinished: what of the design is missing, in one phrase. copies: the
+    variants that no analysis of variance has, since at some budget they are the reference.
     """
 
     factors: tuple[str, ...]
@@ -80,6 +81,7 @@ class Analysis(NamedTuple):
     seeds: int
     families: tuple[str, ...]
     runs: pd.DataFrame
+    copies: tuple[str, ...]
 
 
 def analyse(
@@ -111,13 +113,16 @@ def analyse(
         )
     gap_text = unfinished(gains, declared, n)
     refusals = [*([NOT_FINISHED] if gap_text else []), *gate.too_few(n, "run")]
-    crossed = _is_crossed(runs, names, levels)
+    copies = _copies(runs, levels)
+    own, all_own = (x[~x[VARIANT].isin(copies)] if copies else x for x in (runs, complete))
+    own_levels = {k: [one for one in v if one not in copies] for k, v in levels.items()}
+    crossed = _is_crossed(own, names, own_levels)
     terms: list[Term] = []
-    constant = float(np.ptp(runs["gain"])) <= 1e-12 * float(runs["gain"].abs().max())
-    varied = [] if constant else [name for name in names if len(levels[name]) > 1]
+    constant = float(np.ptp(own["gain"])) <= 1e-12 * float(own["gain"].abs().max())
+    varied = [] if constant else [name for name in names if len(own_levels[name]) > 1]
     if design == "factorial" and crossed and n > 1 and varied:
-        chosen = {short(name): runs[name].tolist() for name in varied}
-        terms = blocked_anova(runs["gain"], chosen, runs["seed"].tolist())
+        chosen = {short(name): own[name].tolist() for name in varied}
+        terms = blocked_anova(own["gain"], chosen, own["seed"].tolist())
     elif design == "factorial" and not crossed and not gap_text:
         refusals.append(
             "not every combination of the factors exists, so interactions cannot be separated"
@@ -125,9 +130,9 @@ def analyse(
     middle = [term for term in terms if term.factors]
     mixed: list[WaldTerm] = []
     if middle and len(families) >= MIN_FAMILIES:
-        chosen = {short(name): complete[name].tolist() for name in varied}
+        chosen = {short(name): all_own[name].tolist() for name in varied}
         mixed = mixed_terms(
-            complete["gain"], chosen, complete["seed"].tolist(), complete["family"].tolist()
+            all_own["gain"], chosen, all_own["seed"].tolist(), all_own["family"].tolist()
         )
     pairs = _pairs(runs, names, levels, design, "gain")
     ended = _pairs(_ended(complete, names), names, levels, design, "ended")
@@ -164,7 +169,25 @@ def analyse(
         n,
         tuple(families),
         runs,
+        copies,
     )
+
+
+def _copies(runs: pd.DataFrame, levels: dict[str, list[str]]) -> tuple[str, ...]:
+    """The variants whose runs are the reference's, all of them or those of one budget.
+
+    An analysis of variance would take runs that stand in it twice for an effect of the budget.
+    """
+    if VARIANT not in levels:
+        return ()
+    reference, *others = levels[VARIANT]
+    blocks = runs[BUDGET] if BUDGET in levels else pd.Series("", index=runs.index)
+    found = set()
+    for _, part in runs.groupby(blocks, sort=False):
+        wide = part.pivot_table(index="seed", columns=VARIANT, values="gain")
+        if reference in wide:
+            found |= {one for one in others if one in wide and (wide[one] == wide[reference]).all()}
+    return tuple(level for level in others if level in found)
 
 
 def _unchanged(

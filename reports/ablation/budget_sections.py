@@ -8,7 +8,7 @@ from bench.experiment.study import BUDGET
 from reports.ablation import figures as ablation_figures
 from reports.ablation.analysis import Analysis
 from reports.ablation.budgets import AtBudgets, mean_intervals
-from reports.ablation.gaps import label_of_same, short
+from reports.ablation.gaps import label_of_same, left_out, short
 from reports.page.model import Picture, Section
 from reports.page.table import Table
 from reports.page.wording import PLUS_MINUS, counted, p_cell, unit_of
@@ -109,10 +109,11 @@ def _sweep(found: AtBudgets, analysis: Analysis) -> Table:
         name="sweep",
         title=f"Does the best {short(sweep.setting)} depend on the budget?",
         caption=(
-            f"Analysis of variance of the {len(sweep.values)} variants that differ in "
+            f"Analysis of variance of the {len(sweep.analysed)} variants that differ in "
             f"{short(sweep.setting)} alone, with n = {analysis.seeds} evolution seeds as blocks; "
             f"Holm over these {len(records)} terms. Where the interaction is shown, no one value "
             "is best at all budgets."
+            f"{left_out([name for name in sweep.values if name not in sweep.analysed])}"
         ),
         numbers=frame,
         shown=shown,

@@ -13,7 +13,7 @@ from bench.experiment.study import BUDGET, VARIANT
 from reports import stats
 from reports.ablation.analysis import Analysis, Effect
 from reports.ablation.data import AblationData
-from reports.ablation.gaps import short, unchanged
+from reports.ablation.gaps import left_out, short, unchanged
 from reports.page.wording import Unit, listed, p_text
 from reports.stats.factorial import Term, blocked_anova
 from reports.verdicts.decision import Question, decide
@@ -26,10 +26,12 @@ MIN_SWEPT = 3
 
 class Sweep(NamedTuple):
     """Variants that differ in one setting alone: the setting, its value by variant, and the
-    analysis of variance of it and the budget with Holm's p over its terms."""
+    analysis of variance of it and the budget with Holm's p over its terms. analysed: the variants
+    that this analysis has; the others are the reference at some budget."""
 
     setting: str
     values: dict[str, float]
+    analysed: list[str]
     terms: list[Term]
     p_terms: list[float]
 
@@ -100,8 +102,9 @@ def findings(found: AtBudgets, analysis: Analysis, unit: Unit, alpha: float) -> 
         )
         depends = "depends" if crossed < alpha else "is not shown to depend"
         sentences.append(
-            f"Among the {len(sweep.values)} variants that differ in {short(sweep.setting)} alone, "
-            f"what {short(sweep.setting)} is worth {depends} on the budget: {listed(parts)}."
+            f"Among the {len(sweep.analysed)} variants that differ in {short(sweep.setting)} "
+            f"alone, what {short(sweep.setting)} is worth {depends} on the budget: {listed(parts)}."
+            f"{left_out([name for name in sweep.values if name not in sweep.analysed])}"
         )
     for budget, effects in found.effects.items():
         if not effects:
@@ -145,10 +148,11 @@ def _sweep(data: AblationData, analysis: Analysis) -> Sweep | None:
     if found is None:
         return None
     setting, values = found
-    runs = analysis.runs[analysis.runs[VARIANT].isin(list(values))]
-    complete = len(runs) == len(values) * len(analysis.levels[BUDGET]) * analysis.seeds
+    analysed = [name for name in values if name not in analysis.copies]
+    runs = analysis.runs[analysis.runs[VARIANT].isin(analysed)]
+    complete = len(runs) == len(analysed) * len(analysis.levels[BUDGET]) * analysis.seeds
     terms: list[Term] = []
-    if complete and analysis.seeds > 1:
+    if complete and analysis.seeds > 1 and len(analysed) > 1:
         factors = {
             short(setting): [str(values[str(name)]) for name in runs[VARIANT]],
             short(BUDGET): runs[BUDGET].tolist(),
@@ -156,4 +160,4 @@ def _sweep(data: AblationData, analysis: Analysis) -> Sweep | None:
         anova = blocked_anova(runs["gain"], factors, runs["seed"].tolist())
         terms = [term for term in anova if term.factors]
     p_terms = stats.holm([term.p for term in terms]).tolist() if terms else []
-    return Sweep(setting, values, terms, p_terms)
+    return Sweep(setting, values, analysed, terms, p_terms)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from bench.experiment.study import VARIANT
-from reports.page.wording import counted
+from reports.page.wording import counted, listed
 from reports.stats.types import Vector
 
 NOT_FINISHED = "not finished"
@@ -67,6 +67,13 @@ def unchanged(
     if {declared.modes.get(level), declared.modes.get(reference)} == {"hybrid", "ga"}:
         return (f"{NEVER_REACHED}: every run is that of {reference}",)
     return (f"{SAME_RUNS} {reference}: nothing was changed",)
+
+
+def left_out(copies: Sequence[str]) -> str:
+    """Which variants an analysis of variance does not have and why; empty where it has all."""
+    if not copies:
+        return ""
+    return f" Without {listed(list(copies))}: at some budget the runs are the reference's."
 
 
 def unfinished(gains: pd.DataFrame, declared: DeclaredDesign, whole: int) -> str:

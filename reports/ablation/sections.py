@@ -10,7 +10,7 @@ from bench.experiment.study import BUDGET, VARIANT
 from reports.ablation import figures as ablation_figures
 from reports.ablation.analysis import Analysis
 from reports.ablation.data import AblationData
-from reports.ablation.gaps import short
+from reports.ablation.gaps import left_out, short
 from reports.ablation.tables import effects_table, term_frame, variants_table
 from reports.page.model import Picture, Section
 from reports.page.table import Table, plain_frame
@@ -82,6 +82,7 @@ def _anova(analysis: Analysis) -> Section | None:
             f"{len(analysis.terms)} terms. Mixed p: Wald test with a random intercept per family "
             f"(all gains, not averaged), a sensitivity analysis, not corrected. T{POOLED[1:]}; "
             "where that is much, trust the paired tests of the effects, which give the verdicts."
+            f"{left_out(analysis.copies)}"
         ),
         numbers=frame,
         shown=pd.DataFrame(

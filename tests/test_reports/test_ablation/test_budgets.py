@@ -123,6 +123,22 @@ def test_a_switch_point_that_was_never_reached_is_not_called_equivalent(tmp_path
     assert "refused" not in row
 
 
+def test_runs_that_stand_twice_are_no_interaction(tmp_path):
+    def worth(name, budget):
+        return -0.006 if name.startswith("hybrid") and budget == BUDGETS[0] else 0.0
+
+    frame = gains(worth, same={("hybrid 0.9", BUDGETS[0])})
+    report = render(frame, tmp_path)
+    document = json.loads(report.paths.json.read_text())
+    interaction = next(t for t in document["sweep"]["terms"] if " x " in t["term"])
+    assert interaction["p_holm"] > 0.05
+    [told] = [text for text in report.findings if text.startswith("Among the 2 variants")]
+    assert "is not shown to depend on the budget" in told
+    assert told.endswith("Without hybrid 0.9: at some budget the runs are the reference's.")
+    degrees = {term.name: term.df for term in report.analysis.terms}
+    assert degrees["variant"] == 3  # ga, es and two hybrids
+
+
 def test_a_setting_is_swept_where_three_variants_differ_in_it_alone():
     variants = experiment().study.variants
     assert swept(variants) == (SWITCH, {f"hybrid {point}": point for point in POINTS})
