@@ -70,6 +70,11 @@ def _confirmed(data: StudyData) -> str:
     parts = [f"{word} {listed(by_tone[tone])}" for tone, word in words.items() if tone in by_tone]
     if not parts:
         others = listed([other.name for other in found.others])
+        if all(decision.verdict == "equivalent" for decision in found.decisions):
+            return (
+                "Tuning gained nothing that matters: on fresh evolution seeds "
+                f"{found.first.name} is equivalent to {others}."
+            )
         return f"Nothing was shown: {found.first.name} is neither better nor worse than {others}."
     rest = by_tone.get("neutral", [])
     more = f"; not shown to differ from {listed(rest)}" if rest else ""

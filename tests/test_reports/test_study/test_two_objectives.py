@@ -112,6 +112,14 @@ def test_a_confirmed_winner_is_better_by_its_seeds_and_its_cost_is_told(tmp_path
     assert not any("not known" in text for text in report.warnings)
 
 
+def test_a_winner_that_is_equivalent_to_all_is_said_to_be_so(tmp_path):
+    document = json.loads(confirm(tmp_path, 0.0).paths.json.read_text())
+    assert document["answer"] == (
+        "Tuning gained nothing that matters: on fresh evolution seeds the incumbent is equivalent "
+        "to defaults and GA."
+    )
+
+
 def test_what_is_no_better_or_not_whole_is_not_called_better(tmp_path):
     report = confirm(tmp_path, 0.0, whole=False)
     document = json.loads(report.paths.json.read_text())
