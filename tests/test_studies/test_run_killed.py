@@ -150,7 +150,9 @@ def test_workers_and_the_main_process_killed_with_two_objectives(tmp_path, sampl
     ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert '"fail": 0' in ended.stdout
     summary = json.loads(ended.stdout)
-    experiment = load("study", [word.removeprefix("--set=") for word in words if "--set" in word])
+    experiment = load(
+        COMMAND[2], [word.removeprefix("--set=") for word in words if "--set" in word]
+    )
     check_consistency(experiment, url, 8)
     for trial in summary["trials"]:
         job = tiny.TrialJob(experiment, trial["params"], trial["slot"])
