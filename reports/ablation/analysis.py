@@ -113,7 +113,8 @@ def analyse(
         )
     gap_text = unfinished(gains, declared, n)
     refusals = [*([NOT_FINISHED] if gap_text else []), *gate.too_few(n, "run")]
-    copies = _copies(runs, levels)
+    same_runs = _same_runs(runs, levels, declared)
+    copies = tuple(level for level in levels.get(VARIANT, ()) if level in same_runs)
     own, all_own = (x[~x[VARIANT].isin(copies)] if copies else x for x in (runs, complete))
     own_levels = {k: [one for one in v if one not in copies] for k, v in levels.items()}
     crossed = _is_crossed(own, names, own_levels)
@@ -136,6 +137,12 @@ def analyse(
         )
     pairs = _pairs(runs, names, levels, design, "gain")
     ended = _pairs(_ended(complete, names), names, levels, design, "ended")
+    unmade = {
+        (name, level, reference): tuple(same_runs[one] for one in (level,) if one in same_runs)
+        if name == VARIANT
+        else unchanged(declared, level, reference, a, b)
+        for (name, level, reference), (a, b) in pairs.items()
+    }
     step = _resolution(complete)
     questions = [
         Question(
@@ -145,7 +152,7 @@ def analyse(
             b,
             (
                 *refusals,
-                *_unchanged(runs, declared, (name, level, reference), (a, b)),
+                *unmade[name, level, reference],
                 *([] if np.any(ended[name, level, reference]) else [gate.ALL_DIVERGED]),
             ),
             resolution=step,
@@ -173,42 +180,27 @@ def analyse(
     )
 
 
-def _copies(runs: pd.DataFrame, levels: dict[str, list[str]]) -> tuple[str, ...]:
-    """The variants whose runs are the reference's, all of them or those of one budget.
+def _same_runs(
+    runs: pd.DataFrame, levels: dict[str, list[str]], declared: DeclaredDesign
+) -> dict[str, str]:
+    """Why a variant is none, by its name: its runs are the reference's, all or those of a budget.
 
     An analysis of variance would take runs that stand in it twice for an effect of the budget.
     """
     if VARIANT not in levels:
-        return ()
+        return {}
     reference, *others = levels[VARIANT]
-    blocks = runs[BUDGET] if BUDGET in levels else pd.Series("", index=runs.index)
-    found = set()
-    for _, part in runs.groupby(blocks, sort=False):
+    found: dict[str, str] = {}
+    for budget in levels.get(BUDGET, [""]):
+        part = runs[runs[BUDGET] == budget] if budget else runs
         wide = part.pivot_table(index="seed", columns=VARIANT, values="gain")
-        if reference in wide:
-            found |= {one for one in others if one in wide and (wide[one] == wide[reference]).all()}
-    return tuple(level for level in others if level in found)
-
-
-def _unchanged(
-    runs: pd.DataFrame,
-    declared: DeclaredDesign,
-    effect: tuple[str, str, str],
-    pair: tuple[Any, Any],
-) -> tuple[str, ...]:
-    """Why an effect is none: its runs are the reference's, all of them or those of one budget."""
-    name, level, reference = effect
-    if name != VARIANT or BUDGET not in runs:
-        return unchanged(declared, level, reference, *pair)
-    for budget, own in runs.groupby(BUDGET, sort=False):
-        wide = own.pivot_table(index="seed", columns=VARIANT, values="gain")
-        if level not in wide or reference not in wide:  # of a study that has not come to its end
-            continue
-        pair = wide[level].to_numpy(), wide[reference].to_numpy()
-        same = unchanged(declared, level, reference, *pair)
-        if same:
-            return (f"at {budget} {same[0]}; see each budget by itself",)
-    return ()
+        # Of a study that has not come to its end, not every variant has every budget.
+        for level in (one for one in others if {one, reference} <= set(wide)):
+            pair = wide[level].to_numpy(), wide[reference].to_numpy()
+            for why in unchanged(declared, level, reference, *pair):
+                said = f"at {budget} {why}; see each budget by itself" if budget else why
+                found.setdefault(level, said)
+    return found
 
 
 def _ended(complete: pd.DataFrame, names: list[str]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from bench.experiment.study import BUDGET
 from reports.ablation import figures as ablation_figures
 from reports.ablation.analysis import Analysis
 from reports.ablation.budgets import AtBudgets, mean_intervals
-from reports.ablation.gaps import label_of_same, left_out, short
+from reports.ablation.gaps import label_of_same, short
 from reports.page.model import Picture, Section
 from reports.page.table import Table
 from reports.page.wording import PLUS_MINUS, counted, p_cell, unit_of
@@ -113,7 +113,7 @@ def _sweep(found: AtBudgets, analysis: Analysis) -> Table:
             f"{short(sweep.setting)} alone, with n = {analysis.seeds} evolution seeds as blocks; "
             f"Holm over these {len(records)} terms. Where the interaction is shown, no one value "
             "is best at all budgets."
-            f"{left_out([name for name in sweep.values if name not in sweep.analysed])}"
+            f"{sweep.without}"
         ),
         numbers=frame,
         shown=shown,

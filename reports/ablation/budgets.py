@@ -35,6 +35,11 @@ class Sweep(NamedTuple):
     terms: list[Term]
     p_terms: list[float]
 
+    @property
+    def without(self) -> str:
+        """Which variants the analysis does not have, as a sentence after others."""
+        return left_out([name for name in self.values if name not in self.analysed])
+
 
 class AtBudgets(NamedTuple):
     """budgets: as text, the smallest first. effects: by budget, one Holm family in all. sweep:
@@ -104,7 +109,7 @@ def findings(found: AtBudgets, analysis: Analysis, unit: Unit, alpha: float) -> 
         sentences.append(
             f"Among the {len(sweep.analysed)} variants that differ in {short(sweep.setting)} "
             f"alone, what {short(sweep.setting)} is worth {depends} on the budget: {listed(parts)}."
-            f"{left_out([name for name in sweep.values if name not in sweep.analysed])}"
+            f"{sweep.without}"
         )
     for budget, effects in found.effects.items():
         if not effects:
